@@ -1,0 +1,274 @@
+//! Physical memory of one host: 4 KiB pages made on demand, and the device's writes that are still on their way.
+
+use crate::mdl::Mdl;
+use bytes::Bytes;
+use des::Time;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Bytes of a page, as on x86, x64 and ARM64 Windows and Linux.
+pub const PAGE_SIZE: u64 = 4096;
+
+/// The first bus address handed out: page zero stays unused, so that a null address is an error.
+const FIRST_PAGE: u64 = 16;
+
+/// Virtual addresses of consumers' buffers lie here, far from every bus address, so that one taken for the other fails.
+const VIRTUAL_BASE: u64 = 0x7f00_0000_0000;
+
+/// An access that memory refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MemoryError {
+    /// Part of the range is no memory.
+    #[error("bus address {address:#x} (+{length} bytes) is not memory of this host")]
+    NotMemory {
+        /// First byte of the access.
+        address: u64,
+        /// Bytes asked for.
+        length: usize,
+    },
+}
+
+/// A write that the device has issued and that becomes visible at `at`.
+#[derive(Clone, Debug)]
+struct PostedWrite {
+    at: Time,
+    address: u64,
+    data: Bytes,
+}
+
+type Page = Box<[u8; PAGE_SIZE as usize]>;
+
+/// The memory of one host.
+///
+/// A device's writes are queued with the moment they take effect and are applied when somebody looks
+/// ([`settle`](Self::settle)): exact, and without an event per write.
+#[derive(Clone, Debug, Default)]
+pub struct HostMemory {
+    /// Indexed by page number; `None` is no memory.
+    pages: Vec<Option<Page>>,
+    free: BTreeMap<u64, ()>,
+    posted: VecDeque<PostedWrite>,
+    next_virtual: u64,
+    /// Pages are handed out with gaps and in scrambled order, so that code that forgets translation fails.
+    scatter: u64,
+}
+
+impl HostMemory {
+    /// Memory with nothing allocated.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { next_virtual: VIRTUAL_BASE, ..Self::default() }
+    }
+
+    /// Allocates `count` zeroed pages that are contiguous on the bus and returns the address of the first: what a driver
+    /// asks for its rings.
+    pub fn allocate_contiguous(&mut self, count: usize) -> u64 {
+        let first = (self.pages.len() as u64).max(FIRST_PAGE);
+        self.pages.resize_with(first as usize, || None);
+        self.pages.extend((0..count).map(|_| Some(zeroed())));
+        first * PAGE_SIZE
+    }
+
+    /// Frees what [`allocate_contiguous`](Self::allocate_contiguous) returned. Later accesses fail.
+    pub fn free_contiguous(&mut self, address: u64, count: usize) {
+        let first = address / PAGE_SIZE;
+        for page in first..first + count as u64 {
+            self.release(page);
+        }
+    }
+
+    /// Allocates a zeroed buffer of `length_bytes` that starts `offset` bytes into its first page: virtually contiguous,
+    /// its pages scattered over the bus.
+    pub fn allocate(&mut self, length_bytes: u64, offset: u64) -> Mdl {
+        let offset = offset % PAGE_SIZE;
+        let count = (offset + length_bytes).div_ceil(PAGE_SIZE).max(1);
+        let virtual_address = self.next_virtual + offset;
+        self.next_virtual += (count + 1) * PAGE_SIZE;
+        let mut pages: Vec<u64> = (0..count).map(|_| self.one_page() * PAGE_SIZE).collect();
+        self.scatter = self.scatter.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let rotation = (self.scatter >> 33) as usize % pages.len();
+        pages.rotate_left(rotation);
+        Mdl { virtual_address, length_bytes, pages }
+    }
+
+    /// Frees a buffer. Later accesses to its pages fail.
+    pub fn free(&mut self, mdl: &Mdl) {
+        for address in &mdl.pages {
+            self.release(address / PAGE_SIZE);
+        }
+    }
+
+    /// How many pages exist.
+    #[must_use]
+    pub fn allocated_pages(&self) -> usize {
+        self.pages.iter().flatten().count()
+    }
+
+    /// Queues a device's write that takes effect at `at`. Writes take effect in the order of this call.
+    pub fn post_write(&mut self, at: Time, address: u64, data: Bytes) {
+        self.posted.push_back(PostedWrite { at, address, data });
+    }
+
+    /// Applies the device's writes up to and including `now`. Call before reading or writing at `now`.
+    ///
+    /// # Errors
+    /// The first write that did not hit memory; the others are applied all the same.
+    pub fn settle(&mut self, now: Time) -> Result<(), MemoryError> {
+        let mut outcome = Ok(());
+        while self.posted.front().is_some_and(|write| write.at <= now) {
+            if let Some(write) = self.posted.pop_front() {
+                outcome = outcome.and(self.write(write.address, &write.data));
+            }
+        }
+        outcome
+    }
+
+    /// Copies memory at `address` into `into`.
+    ///
+    /// # Errors
+    /// [`MemoryError::NotMemory`]; `into` is then undefined.
+    pub fn read(&self, address: u64, into: &mut [u8]) -> Result<(), MemoryError> {
+        let refused = MemoryError::NotMemory { address, length: into.len() };
+        let mut at = address;
+        let mut rest = into;
+        while !rest.is_empty() {
+            let (page, offset) = ((at / PAGE_SIZE) as usize, (at % PAGE_SIZE) as usize);
+            let length = rest.len().min(PAGE_SIZE as usize - offset);
+            let source = self.pages.get(page).and_then(Option::as_ref).ok_or(refused)?;
+            let (piece, tail) = rest.split_at_mut(length);
+            piece.copy_from_slice(&source[offset..offset + length]);
+            rest = tail;
+            at = at.checked_add(length as u64).ok_or(refused)?;
+        }
+        Ok(())
+    }
+
+    /// Copies `data` into memory at `address`.
+    ///
+    /// # Errors
+    /// [`MemoryError::NotMemory`]; the pages before the missing one are written.
+    pub fn write(&mut self, address: u64, data: &[u8]) -> Result<(), MemoryError> {
+        let refused = MemoryError::NotMemory { address, length: data.len() };
+        let mut at = address;
+        let mut rest = data;
+        while !rest.is_empty() {
+            let (page, offset) = ((at / PAGE_SIZE) as usize, (at % PAGE_SIZE) as usize);
+            let length = rest.len().min(PAGE_SIZE as usize - offset);
+            let target = self.pages.get_mut(page).and_then(Option::as_mut).ok_or(refused)?;
+            target[offset..offset + length].copy_from_slice(&rest[..length]);
+            rest = &rest[length..];
+            at = at.checked_add(length as u64).ok_or(refused)?;
+        }
+        Ok(())
+    }
+
+    /// A little helper for rings: the 32-bit big-endian word at `address`, `None` where there is no memory.
+    #[must_use]
+    pub fn read_u32_be(&self, address: u64) -> Option<u32> {
+        let mut word = [0; 4];
+        self.read(address, &mut word).ok().map(|()| u32::from_be_bytes(word))
+    }
+
+    /// Copies `offset..` of a buffer into `into`.
+    ///
+    /// # Errors
+    /// [`MemoryError::NotMemory`] if the buffer is shorter or freed.
+    pub fn read_buffer(&self, mdl: &Mdl, offset: u64, into: &mut [u8]) -> Result<(), MemoryError> {
+        let mut done = 0;
+        for (address, length) in mdl.pieces(offset, into.len() as u64) {
+            self.read(address, &mut into[done..done + length])?;
+            done += length;
+        }
+        whole(mdl, offset, done, into.len())
+    }
+
+    /// Copies `data` into a buffer from `offset`.
+    ///
+    /// # Errors
+    /// [`MemoryError::NotMemory`] if the buffer is shorter or freed.
+    pub fn write_buffer(&mut self, mdl: &Mdl, offset: u64, data: &[u8]) -> Result<(), MemoryError> {
+        let mut done = 0;
+        for (address, length) in mdl.pieces(offset, data.len() as u64) {
+            self.write(address, &data[done..done + length])?;
+            done += length;
+        }
+        whole(mdl, offset, done, data.len())
+    }
+
+    fn one_page(&mut self) -> u64 {
+        if let Some((page, ())) = self.free.pop_first() {
+            self.pages[page as usize] = Some(zeroed());
+            return page;
+        }
+        // Every second page stays a hole: an overrun of one page then hits nothing.
+        let page = (self.pages.len() as u64).max(FIRST_PAGE) + 1;
+        self.pages.resize_with(page as usize, || None);
+        self.pages.push(Some(zeroed()));
+        page
+    }
+
+    fn release(&mut self, page: u64) {
+        if let Some(slot) = self.pages.get_mut(page as usize)
+            && slot.take().is_some()
+        {
+            self.free.insert(page, ());
+        }
+    }
+}
+
+fn zeroed() -> Page {
+    Box::new([0; PAGE_SIZE as usize])
+}
+
+fn whole(mdl: &Mdl, offset: u64, done: usize, wanted: usize) -> Result<(), MemoryError> {
+    if done == wanted {
+        Ok(())
+    } else {
+        Err(MemoryError::NotMemory { address: mdl.virtual_address.wrapping_add(offset), length: wanted })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_buffer_reads_back_what_was_written(length in 1..20_000_u64, offset in 0..5_000_u64, fill in any::<u8>()) {
+            let mut memory = HostMemory::new();
+            let mdl = memory.allocate(length, offset);
+            prop_assert_eq!(mdl.first_byte_offset(), offset % PAGE_SIZE);
+            let data: Vec<u8> = (0..length).map(|index| (index as u8).wrapping_mul(31) ^ fill).collect();
+            memory.write_buffer(&mdl, 0, &data).expect("the buffer is memory");
+            let mut back = vec![0; data.len()];
+            memory.read_buffer(&mdl, 0, &mut back).expect("the buffer is memory");
+            prop_assert_eq!(&back, &data);
+            prop_assert!(memory.read_buffer(&mdl, 1, &mut back).is_err(), "one byte past the end is refused");
+        }
+    }
+
+    #[test]
+    fn posted_writes_appear_at_their_moment_and_in_order() {
+        let mut memory = HostMemory::new();
+        let address = memory.allocate_contiguous(1);
+        memory.post_write(Time::from_ps(10), address, Bytes::from_static(&[1]));
+        memory.post_write(Time::from_ps(20), address, Bytes::from_static(&[2]));
+        let mut byte = [9];
+        for (now, expected) in [(9, 0), (10, 1), (19, 1), (20, 2)] {
+            memory.settle(Time::from_ps(now)).expect("all writes hit memory");
+            memory.read(address, &mut byte).expect("memory");
+            assert_eq!(byte[0], expected, "at {now} ps");
+        }
+    }
+
+    #[test]
+    fn what_is_freed_or_never_was_is_refused() {
+        let mut memory = HostMemory::new();
+        let mdl = memory.allocate(10, 0);
+        memory.free(&mdl);
+        assert_eq!(memory.allocated_pages(), 0);
+        assert!(memory.write_buffer(&mdl, 0, &[1]).is_err());
+        assert!(memory.read(0, &mut [0]).is_err());
+        assert!(memory.read(u64::MAX, &mut [0, 0]).is_err());
+    }
+}

@@ -1,0 +1,115 @@
+//! A RoCEv2 packet and a frame as they travel through the simulation: values, encoded only when somebody looks.
+
+use crate::headers::{Bth, Ext};
+use bytes::Bytes;
+use std::fmt;
+use std::net::IpAddr;
+
+/// An Ethernet address.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mac(pub [u8; 6]);
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+/// The two congestion bits of an IP header (RFC 3168).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Ecn {
+    /// Not capable: congested switches drop instead of marking.
+    NotCapable = 0,
+    /// Capable, codepoint ECT(1).
+    Capable1 = 1,
+    /// Capable, codepoint ECT(0).
+    Capable0 = 2,
+    /// A switch was congested.
+    Congested = 3,
+}
+
+/// The IP header of a packet. Both addresses are of one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ip {
+    /// Sender.
+    pub source: IpAddr,
+    /// Receiver.
+    pub destination: IpAddr,
+    /// Differentiated services code point, 6 bits: carries the priority through the fabric.
+    pub dscp: u8,
+    /// Congestion bits.
+    pub ecn: Ecn,
+    /// Time to live, or hop limit.
+    pub ttl: u8,
+    /// IPv4 identification; zero with IPv6.
+    pub identification: u16,
+    /// IPv6 flow label, 20 bits; zero with IPv4.
+    pub flow_label: u32,
+}
+
+/// What a packet carries. Bytes are shared, never copied, between capture, duplicate and retransmission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// Real bytes.
+    Bytes(Bytes),
+    /// Only their number: a fabric study that does not look at data. Encodes as zeros.
+    Elided(u32),
+}
+
+impl Payload {
+    /// No payload.
+    pub const EMPTY: Self = Self::Bytes(Bytes::new());
+
+    /// Bytes carried, without padding.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Elided(length) => *length as usize,
+        }
+    }
+
+    /// Whether nothing is carried.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A RoCEv2 packet: Ethernet, IP, UDP to port 4791, BTH, extended headers, payload, padding, ICRC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RocePacket {
+    /// Destination MAC address.
+    pub dest_mac: Mac,
+    /// Source MAC address.
+    pub source_mac: Mac,
+    /// IP header.
+    pub ip: Ip,
+    /// UDP source port: the entropy that spreads flows over equal paths.
+    pub udp_source_port: u16,
+    /// Base transport header. `pad_count` is set by whoever builds the packet to `(4 - len % 4) % 4`.
+    pub bth: Bth,
+    /// Extended headers; must be those of `bth.opcode`.
+    pub ext: Ext,
+    /// Message data of this packet.
+    pub payload: Payload,
+}
+
+/// What is inside a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// A RoCEv2 packet as a value.
+    Roce(RocePacket),
+    /// Encoded bytes, from the Ethernet header on, without the frame check sequence: anything that is not RoCEv2 (ARP,
+    /// neighbour discovery), what came from a real cable, and what a fault has damaged.
+    Raw(Bytes),
+}
+
+/// A frame on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// What is inside.
+    pub body: Body,
+}
