@@ -1,1 +1,7 @@
-//! Placeholder.
+//! The RDMA NIC as a value: what goes in, what comes out, and nothing else.
+
+pub mod port;
+
+/// Placeholder until the device is assembled.
+#[derive(Clone, Debug)]
+pub struct Nic;
