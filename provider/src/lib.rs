@@ -10,4 +10,5 @@
 //! * nothing here knows a fabric, and of the NIC model only its registers.
 
 pub mod backend;
+pub mod consumer;
 pub mod ndk;
