@@ -1,0 +1,268 @@
+//! The NIC and the memory of a node, and the bus between them.
+
+use bytes::{Bytes, BytesMut};
+use des::{Dur, Phase, Time};
+use host::{HostBus, HostMemory};
+use nic_model::Nic;
+use nic_model::port::{DmaError, DmaKind, DmaTag, Input, Outbox, Output, Segments};
+use slab::Slab;
+use smallvec::SmallVec;
+use std::collections::VecDeque;
+use wire::{Frame, Payload};
+
+/// What hardware wants to happen later, at this node or beyond its port.
+#[derive(Debug)]
+pub(crate) enum Later {
+    /// A posted register write reaches the NIC.
+    Mmio,
+    /// A DMA read comes back.
+    DmaDone(u32),
+    /// The NIC's own moment.
+    NicWake,
+    /// An interrupt reaches the processor.
+    Interrupt(u16),
+}
+
+/// A frame that starts on a port's cable, or a pause that goes the same way.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    /// Serialisation begins at the moment.
+    Frame { at: Time, port: u8, frame: Box<Frame> },
+    /// The peer is to be silent.
+    Pause { at: Time, port: u8, classes: u8, length: Dur },
+}
+
+#[derive(Debug)]
+struct DmaRead {
+    tag: DmaTag,
+    segments: Segments,
+    kind: DmaKind,
+}
+
+#[derive(Debug)]
+struct PostedMmio {
+    at: Time,
+    offset: u64,
+    data: SmallVec<[u8; 8]>,
+}
+
+/// How the host side of the bus behaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BusConfig {
+    /// From the processor's store to the NIC.
+    pub mmio_write: Dur,
+    /// Message data is only counted, not moved.
+    pub elide_payload: bool,
+}
+
+/// The NIC, the memory, and all that is under way between them.
+#[derive(Debug)]
+pub(crate) struct Hardware {
+    pub nic: Nic,
+    pub memory: HostMemory,
+    config: BusConfig,
+    /// Start of the present step, and what its processor has spent in it.
+    now: Time,
+    spent: Dur,
+    posted: VecDeque<PostedMmio>,
+    reads: Slab<DmaRead>,
+    wake: Option<Time>,
+    outbox: Outbox,
+    pub later: Vec<(Time, Phase, Later)>,
+    pub outgoing: Vec<Outgoing>,
+}
+
+impl Hardware {
+    pub(crate) fn new(nic: Nic, config: BusConfig) -> Self {
+        Self {
+            nic,
+            memory: HostMemory::new(),
+            config,
+            now: Time::ZERO,
+            spent: Dur::ZERO,
+            posted: VecDeque::new(),
+            reads: Slab::new(),
+            wake: None,
+            outbox: Outbox::new(),
+            later: Vec::new(),
+            outgoing: Vec::new(),
+        }
+    }
+
+    /// Begins a step at `now`.
+    pub(crate) fn begin(&mut self, now: Time) {
+        self.now = now;
+        self.spent = Dur::ZERO;
+        self.settle(now);
+    }
+
+    /// What the processor has spent in this step.
+    pub(crate) fn spent(&self) -> Dur {
+        self.spent
+    }
+
+    /// Tells the NIC something at `now` and takes its outputs.
+    pub(crate) fn tell(&mut self, now: Time, input: Input) {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        self.nic.handle(now, input, &mut outbox);
+        for (delay, output) in outbox.drain(..) {
+            self.take(now, now + delay, output);
+        }
+        self.outbox = outbox;
+        self.rearm();
+    }
+
+    /// The NIC's own moment: it is woken if that moment is now, and armed again.
+    pub(crate) fn wake(&mut self, now: Time) {
+        if self.wake == Some(now) {
+            self.wake = None;
+            self.tell(now, Input::Wake);
+        }
+    }
+
+    /// The first posted write reaches the NIC, unless a read has pushed it there before.
+    pub(crate) fn mmio_arrived(&mut self, now: Time) {
+        while self.posted.front().is_some_and(|write| write.at <= now) {
+            if let Some(write) = self.posted.pop_front() {
+                self.tell(now, Input::MmioWrite { offset: write.offset, data: write.data });
+            }
+        }
+    }
+
+    /// A DMA read comes back: memory is read at this moment.
+    pub(crate) fn dma_done(&mut self, now: Time, slot: u32) {
+        let read = self.reads.remove(slot as usize);
+        self.settle(now);
+        let data = self.gather(&read);
+        self.tell(now, Input::DmaReadDone { tag: read.tag, data });
+    }
+
+    /// DMA reads and posted writes that have not ended.
+    pub(crate) fn under_way(&self) -> usize {
+        self.reads.len() + self.posted.len()
+    }
+
+    fn take(&mut self, now: Time, at: Time, output: Output) {
+        match output {
+            Output::DmaRead { tag, segments, kind } => {
+                let slot = self.reads.insert(DmaRead { tag, segments, kind });
+                self.later.push((at, Phase::Device, Later::DmaDone(slot as u32)));
+            }
+            Output::DmaWrite { segments, data } => self.post_write(at, &segments, data),
+            Output::Msix { vector } => self.later.push((at, Phase::Host, Later::Interrupt(vector))),
+            Output::Tx { port, frame } => self.outgoing.push(Outgoing::Frame { at, port, frame }),
+            Output::Pause { port, classes, length } => {
+                self.outgoing.push(Outgoing::Pause { at, port, classes, length });
+            }
+            // Nobody waits for it: the read was given up.
+            Output::MmioReadDone { .. } => debug_assert!(at >= now),
+        }
+    }
+
+    fn rearm(&mut self) {
+        if let Some(at) = self.nic.next_wakeup()
+            && self.wake.is_none_or(|armed| at < armed)
+        {
+            self.wake = Some(at);
+            self.later.push((at, Phase::Device, Later::NicWake));
+        }
+    }
+
+    fn gather(&self, read: &DmaRead) -> Result<Payload, DmaError> {
+        let length: usize = read.segments.iter().map(|segment| segment.length_bytes as usize).sum();
+        if self.config.elide_payload && read.kind == DmaKind::Message {
+            return Ok(Payload::Elided(length as u32));
+        }
+        let mut bytes = BytesMut::zeroed(length);
+        let mut done = 0;
+        for segment in &read.segments {
+            let end = done + segment.length_bytes as usize;
+            self.memory
+                .read(segment.address, &mut bytes[done..end])
+                .map_err(|_| DmaError::NotMemory { address: segment.address })?;
+            done = end;
+        }
+        Ok(Payload::Bytes(bytes.freeze()))
+    }
+
+    fn post_write(&mut self, at: Time, segments: &Segments, data: Payload) {
+        let Payload::Bytes(data) = data else { return };
+        let mut done = 0;
+        for segment in segments {
+            let end = (done + segment.length_bytes as usize).min(data.len());
+            self.memory.post_write(at, segment.address, data.slice(done..end));
+            done = end;
+        }
+    }
+
+    fn settle(&mut self, now: Time) {
+        if let Err(host::MemoryError::NotMemory { address, .. }) = self.memory.settle(now) {
+            self.tell(now, Input::DmaWriteFailed(DmaError::NotMemory { address }));
+        }
+    }
+
+    /// A control read that the NIC makes while a processor waits for it is answered at once: its time is a part of the
+    /// stall that the NIC reports.
+    fn answer_now(&mut self, now: Time, tag: DmaTag, segments: Segments, kind: DmaKind) {
+        let data = self.gather(&DmaRead { tag, segments, kind });
+        self.nic.handle(now, Input::DmaReadDone { tag, data }, &mut self.outbox);
+    }
+}
+
+impl HostBus for Hardware {
+    fn now(&self) -> Time {
+        self.now + self.spent
+    }
+
+    fn memory(&mut self) -> &mut HostMemory {
+        &mut self.memory
+    }
+
+    fn mmio_write(&mut self, offset: u64, data: &[u8]) {
+        // Posted writes keep their order even when two processors are a little apart.
+        let soonest = self.posted.back().map_or(Time::ZERO, |last| last.at);
+        let at = (HostBus::now(self) + self.config.mmio_write).max(soonest);
+        self.posted.push_back(PostedMmio { at, offset, data: SmallVec::from_slice(data) });
+        self.later.push((at, Phase::Device, Later::Mmio));
+    }
+
+    fn mmio_read(&mut self, offset: u64) -> u64 {
+        let now = self.now;
+        while let Some(write) = self.posted.pop_front() {
+            self.tell(now, Input::MmioWrite { offset: write.offset, data: write.data });
+        }
+        self.nic.handle(now, Input::MmioRead { offset }, &mut self.outbox);
+        let mut answer = None;
+        while !self.outbox.is_empty() {
+            for (delay, output) in std::mem::take(&mut self.outbox) {
+                match output {
+                    Output::MmioReadDone { value } => answer = Some((delay, value)),
+                    Output::DmaRead { tag, segments, kind: DmaKind::Control } => {
+                        self.answer_now(now, tag, segments, DmaKind::Control);
+                    }
+                    // What the command writes is visible to the driver when its read returns.
+                    Output::DmaWrite { segments, data } => {
+                        self.post_write(now, &segments, data);
+                        self.settle(now);
+                    }
+                    other => self.take(now, now + delay, other),
+                }
+            }
+        }
+        self.rearm();
+        // A read that nobody answers ends in the root complex with all ones.
+        let (stall, value) = answer.unwrap_or((Dur::ZERO, u64::MAX));
+        self.spent += stall;
+        value
+    }
+
+    fn spend(&mut self, length: Dur) {
+        self.spent += length;
+    }
+}
+
+/// A zeroed payload of a length, for tests and elided data.
+#[cfg(test)]
+pub(crate) fn zeros(length: usize) -> Payload {
+    Payload::Bytes(Bytes::from(vec![0; length]))
+}

@@ -1,0 +1,214 @@
+//! The report of one run: `summary.json`, and what `--json` prints.
+
+use super::latency::Latency;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Everything a run found out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct RunReport {
+    /// The scenario's name.
+    pub scenario: String,
+    /// What produced the report.
+    pub versions: Versions,
+    /// The seed of every random stream.
+    pub seed: u64,
+    /// The fingerprint of the run, 16 hexadecimal digits.
+    pub trace_hash: String,
+    /// Simulated time from the start to the last event.
+    pub simulated_ps: u64,
+    /// Time that the run took on this machine. Zero until the command line fills it in.
+    pub wall_s: f64,
+    /// Events processed.
+    pub events: u64,
+    /// Breaches that the checkers found.
+    pub findings: Vec<Finding>,
+    /// The nodes, in their order.
+    pub nodes: Vec<NodeReport>,
+    /// The links, in their order.
+    pub links: Vec<LinkReport>,
+    /// The rows of the fault plan and what became of them.
+    pub faults: Vec<FaultRow>,
+    /// What the scenario expected, and whether it held.
+    pub expectations: Vec<Expectation>,
+    /// Captured links.
+    pub captures: Vec<Capture>,
+    /// Where the run folder is, if one was written.
+    pub run_folder: Option<String>,
+}
+
+/// What produced a report. Two reports of one seed are comparable if these are equal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Versions {
+    /// The version of the program.
+    pub rnic: String,
+    /// The version of this report's layout. A key may be added without raising it, none removed or changed.
+    pub report: u32,
+}
+
+impl Default for Versions {
+    fn default() -> Self {
+        Self { rnic: env!("CARGO_PKG_VERSION").to_owned(), report: 1 }
+    }
+}
+
+/// A rule that somebody broke.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The rule's identifier.
+    pub rule: String,
+    /// Who broke it: `consumer`, `provider`, `nic`, `wire`.
+    pub side: String,
+    /// On which node.
+    pub node: String,
+    /// The object concerned, such as `qp 12`; empty if there is none.
+    pub object: String,
+    /// When.
+    pub time_ps: u64,
+    /// What happened, in a sentence.
+    pub text: String,
+}
+
+/// How a node's consumer is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConsumerStyle {
+    /// `let qp = pd.create_qp(..).await?`
+    #[default]
+    Async,
+    /// Raw completion callbacks.
+    Callbacks,
+}
+
+/// One node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct NodeReport {
+    /// `node0`, `node1`, ...
+    pub name: String,
+    /// How its consumer is written.
+    pub style: ConsumerStyle,
+    /// How creations ended, by kind of object (`ObjectKind::name`).
+    pub objects: BTreeMap<String, ObjectCounts>,
+    /// Creations and requests that the consumer tried again after a failure.
+    pub retries: u64,
+    /// Messages completed successfully by this node's requesters.
+    pub messages: u64,
+    /// Payload of those SENDs and WRITEs, and payload that others READ from here.
+    pub bytes_sent: u64,
+    /// Payload that arrived in this node's memory.
+    pub bytes_received: u64,
+    /// Payload received per simulated second of the transfer, in 10^6 bit/s.
+    pub goodput_mbps: u64,
+    /// From post to completion, by operation (`send`, `write`, `read`).
+    pub latency: BTreeMap<String, Latency>,
+    /// Completions by the name of their status.
+    pub completions: BTreeMap<String, u64>,
+    /// The copies that this node holds in the end.
+    pub replicas: Vec<Replica>,
+}
+
+impl NodeReport {
+    /// The counts of all kinds together.
+    #[must_use]
+    pub fn objects_total(&self) -> ObjectCounts {
+        self.objects.values().fold(ObjectCounts::default(), |sum, kind| ObjectCounts {
+            inline: sum.inline + kind.inline,
+            pending: sum.pending + kind.pending,
+            failed: sum.failed + kind.failed,
+            closed: sum.closed + kind.closed,
+        })
+    }
+}
+
+/// How the creations of one kind of object ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ObjectCounts {
+    /// Successful before the create function returned.
+    pub inline: u64,
+    /// Successful by a completion callback.
+    pub pending: u64,
+    /// Failed, inline or by a completion callback.
+    pub failed: u64,
+    /// Closed, the close complete.
+    pub closed: u64,
+}
+
+impl ObjectCounts {
+    /// Objects that came to be.
+    #[must_use]
+    pub const fn created(self) -> u64 {
+        self.inline + self.pending
+    }
+
+    /// Objects never closed.
+    #[must_use]
+    pub const fn open(self) -> u64 {
+        self.created().saturating_sub(self.closed)
+    }
+}
+
+/// A copy of some node's data, verified at the end of the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Replica {
+    /// The node that the data comes from.
+    pub of: String,
+    /// Its length.
+    pub bytes: u64,
+    /// SHA-256 of the copy, 64 hexadecimal digits.
+    pub sha256: String,
+    /// Whether every byte equals the original.
+    pub ok: bool,
+}
+
+/// One link, one direction.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LinkReport {
+    /// Its name, such as `node0>switch`.
+    pub name: String,
+    /// Part of the run's time in which it carried bits, in thousandths.
+    pub utilisation_permille: u32,
+    /// Frames carried.
+    pub frames: u64,
+    /// Bytes of those frames, without preamble and gap.
+    pub bytes: u64,
+    /// Frames lost, by reason.
+    pub drops: BTreeMap<String, u64>,
+}
+
+/// A row of the fault plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FaultRow {
+    /// The row as text.
+    pub text: String,
+    /// How many times it struck. Zero is a row that never fired.
+    pub fired: u64,
+    /// When it struck first.
+    pub first_ps: Option<u64>,
+    /// The call or frame that it struck first.
+    pub hit: Option<String>,
+}
+
+/// A line of `[expect]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Expectation {
+    /// What was expected.
+    pub text: String,
+    /// What was seen.
+    pub seen: String,
+    /// Whether that is what was expected.
+    pub ok: bool,
+}
+
+/// The capture of a link.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Capture {
+    /// The link, as in [`LinkReport::name`].
+    pub link: String,
+    /// Frames captured.
+    pub frames: u64,
+    /// The file. Empty until the command line has written it.
+    pub file: String,
+    /// The file's content.
+    #[serde(skip)]
+    pub pcapng: Vec<u8>,
+}
