@@ -75,9 +75,7 @@ impl Position {
 
 /// Operation and position of the five low bits (IBTA volume 1, table of OpCodes; `ib_pack.h` has the same numbers).
 const MEANING: [Option<(Operation, Position)>; 0x18] = {
-    use Operation::{
-        Acknowledge, AtomicAcknowledge, CompareSwap, FetchAdd, ReadRequest, ReadResponse, Send, Write,
-    };
+    use Operation::{Acknowledge, AtomicAcknowledge, CompareSwap, FetchAdd, ReadRequest, ReadResponse, Send, Write};
     use Position::{First, Last, LastImmediate, LastInvalidate, Middle, Only, OnlyImmediate, OnlyInvalidate};
     [
         Some((Send, First)),

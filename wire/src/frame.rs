@@ -1,0 +1,217 @@
+//! Frames as fabric and NIC handle them: to and from bytes, their length, and the few fields that are looked at on the way.
+//!
+//! A RoCEv2 packet answers from its values. Encoded bytes are looked into where they lie, VLAN tags included; a frame that
+//! has no such field answers `None`.
+
+use crate::cursor::Cursor;
+use crate::error::ParseError;
+use crate::ip::{CHECKSUM_AT, add_ones_complement};
+use crate::layout::{ETHERNET_LEN, Family, Layout, PROTOCOL_UDP};
+use crate::packet::{Body, Ecn, Frame, Mac, RocePacket};
+use bytes::{Bytes, BytesMut};
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Bytes that a frame takes on the cable beyond [`Frame::wire_len`]: preamble with start delimiter 8, frame check sequence
+/// 4, gap to the next frame 12 (IEEE 802.3).
+pub const CABLE_OVERHEAD_BYTES: usize = 8 + 4 + 12;
+
+/// The shortest frame without its check sequence; shorter ones are padded on the cable (IEEE 802.3).
+pub const FRAME_LEN_MIN: usize = 60;
+
+/// What spreads flows over equal paths. Ports other than UDP's count as zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowFields {
+    /// Sender.
+    pub source: IpAddr,
+    /// Receiver.
+    pub destination: IpAddr,
+    /// UDP source port, in which RoCEv2 senders put their entropy.
+    pub udp_source_port: u16,
+}
+
+impl From<RocePacket> for Frame {
+    fn from(packet: RocePacket) -> Self {
+        Self { body: Body::Roce(packet) }
+    }
+}
+
+impl Frame {
+    /// A frame from bytes: a packet as a value if it encodes to exactly these bytes, else the bytes.
+    #[must_use]
+    pub fn parse(bytes: Bytes) -> Self {
+        match RocePacket::parse(&bytes) {
+            Ok(packet) => packet.into(),
+            Err(_) => Self { body: Body::Raw(bytes) },
+        }
+    }
+
+    /// The frame from the Ethernet header on, without frame check sequence and padding to the shortest length.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        match &self.body {
+            Body::Roce(packet) => packet.encode(),
+            Body::Raw(bytes) => bytes.clone(),
+        }
+    }
+
+    /// The packet as a receiver understands it.
+    ///
+    /// # Errors
+    /// As [`RocePacket::receive`] for encoded bytes.
+    pub fn roce(&self) -> Result<Cow<'_, RocePacket>, ParseError> {
+        match &self.body {
+            Body::Roce(packet) => Ok(Cow::Borrowed(packet)),
+            Body::Raw(bytes) => RocePacket::receive(bytes).map(Cow::Owned),
+        }
+    }
+
+    /// Bytes of [`encode`](Self::encode), without encoding.
+    #[must_use]
+    pub fn wire_len(&self) -> usize {
+        match &self.body {
+            Body::Roce(packet) => packet.wire_len(),
+            Body::Raw(bytes) => bytes.len(),
+        }
+    }
+
+    /// Bytes for which the frame keeps the cable busy: padding, check sequence, preamble and gap included.
+    #[must_use]
+    pub fn cable_len(&self) -> usize {
+        self.wire_len().max(FRAME_LEN_MIN) + CABLE_OVERHEAD_BYTES
+    }
+
+    /// Destination MAC address.
+    #[must_use]
+    pub fn dest_mac(&self) -> Option<Mac> {
+        match &self.body {
+            Body::Roce(packet) => Some(packet.dest_mac),
+            Body::Raw(bytes) => peek_mac(bytes, 0),
+        }
+    }
+
+    /// Source MAC address.
+    #[must_use]
+    pub fn source_mac(&self) -> Option<Mac> {
+        match &self.body {
+            Body::Roce(packet) => Some(packet.source_mac),
+            Body::Raw(bytes) => peek_mac(bytes, 6),
+        }
+    }
+
+    /// Destination IP address.
+    #[must_use]
+    pub fn dest_ip(&self) -> Option<IpAddr> {
+        match &self.body {
+            Body::Roce(packet) => Some(packet.ip.destination),
+            Body::Raw(bytes) => peek_addresses(bytes, &Layout::find(bytes).ok()?).map(|(_, destination)| destination),
+        }
+    }
+
+    /// What a switch hashes to choose among equal paths.
+    #[must_use]
+    pub fn flow_hash_fields(&self) -> Option<FlowFields> {
+        match &self.body {
+            Body::Roce(RocePacket { ip, udp_source_port, .. }) => {
+                Some(FlowFields { source: ip.source, destination: ip.destination, udp_source_port: *udp_source_port })
+            }
+            Body::Raw(bytes) => {
+                let layout = Layout::find(bytes).ok()?;
+                let (source, destination) = peek_addresses(bytes, &layout)?;
+                let has_port = layout.protocol == PROTOCOL_UDP && !layout.fragment;
+                let port = Cursor::new(&bytes[..layout.end], layout.transport).u16("UDP source port");
+                let udp_source_port = if has_port { port.unwrap_or(0) } else { 0 };
+                Some(FlowFields { source, destination, udp_source_port })
+            }
+        }
+    }
+
+    /// Differentiated services code point.
+    #[must_use]
+    pub fn dscp(&self) -> Option<u8> {
+        match &self.body {
+            Body::Roce(packet) => Some(packet.ip.dscp),
+            Body::Raw(bytes) => peek_traffic_class(bytes).map(|class| class >> 2),
+        }
+    }
+
+    /// Congestion bits.
+    #[must_use]
+    pub fn ecn(&self) -> Option<Ecn> {
+        match &self.body {
+            Body::Roce(packet) => Some(packet.ip.ecn),
+            Body::Raw(bytes) => peek_traffic_class(bytes).map(Ecn::from_bits),
+        }
+    }
+
+    /// Writes the congestion bits; `false` if the frame carries no IP. An IPv4 header checksum is adjusted, not computed
+    /// anew (RFC 1624), so that a damaged header stays damaged.
+    pub fn set_ecn(&mut self, ecn: Ecn) -> bool {
+        match &mut self.body {
+            Body::Roce(packet) => packet.ip.ecn = ecn,
+            Body::Raw(bytes) => {
+                let Ok(layout) = Layout::find(bytes) else {
+                    return false;
+                };
+                let mut writable = BytesMut::from(std::mem::take(bytes));
+                write_ecn(&mut writable[layout.ip..], layout.family, ecn);
+                *bytes = writable.freeze();
+            }
+        }
+        true
+    }
+
+    /// Marks the frame as a congested switch does; `false` if its sender does not take marks, so that it must be dropped.
+    pub fn mark_congested(&mut self) -> bool {
+        match self.ecn() {
+            None | Some(Ecn::NotCapable) => false,
+            Some(Ecn::Congested) => true,
+            Some(Ecn::Capable0 | Ecn::Capable1) => self.set_ecn(Ecn::Congested),
+        }
+    }
+}
+
+fn peek_mac(frame: &[u8], at: usize) -> Option<Mac> {
+    Cursor::new(frame.get(..ETHERNET_LEN)?, at).array("MAC address").ok().map(Mac)
+}
+
+fn peek_addresses(frame: &[u8], layout: &Layout) -> Option<(IpAddr, IpAddr)> {
+    let mut address = Cursor::new(frame, layout.addresses_at());
+    Some(match layout.family {
+        Family::V4 => {
+            let [source, destination] = [(); 2].map(|()| address.array("IPv4 address").map(Ipv4Addr::from));
+            (source.ok()?.into(), destination.ok()?.into())
+        }
+        Family::V6 => {
+            let [source, destination] = [(); 2].map(|()| address.array::<16>("IPv6 address").map(Ipv6Addr::from));
+            (source.ok()?.into(), destination.ok()?.into())
+        }
+    })
+}
+
+fn peek_traffic_class(frame: &[u8]) -> Option<u8> {
+    let layout = Layout::find(frame).ok()?;
+    let first = Cursor::new(frame, layout.ip).u16("IP version and traffic class").ok()?;
+    Some(match layout.family {
+        Family::V4 => first as u8,
+        Family::V6 => (first >> 4) as u8,
+    })
+}
+
+/// Writes the congestion bits of a complete IP header.
+fn write_ecn(header: &mut [u8], family: Family, ecn: Ecn) {
+    let old = u16::from_be_bytes([header[0], header[1]]);
+    let new = match family {
+        Family::V4 => old & !3 | ecn as u16,
+        Family::V6 => old & !0x30 | (ecn as u16) << 4,
+    };
+    header[..2].copy_from_slice(&new.to_be_bytes());
+    if family == Family::V4 {
+        let checksum = u16::from_be_bytes([header[CHECKSUM_AT], header[CHECKSUM_AT + 1]]);
+        let adjusted = !add_ones_complement(add_ones_complement(!checksum, !old), new);
+        header[CHECKSUM_AT..CHECKSUM_AT + 2].copy_from_slice(&adjusted.to_be_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests;
