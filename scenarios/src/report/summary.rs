@@ -1,7 +1,7 @@
 //! The report of one run: `summary.json`, and what `--json` prints.
 
 use super::latency::Latency;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Everything a run found out.
@@ -70,7 +70,7 @@ pub struct Finding {
 }
 
 /// How a node's consumer is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ConsumerStyle {
     /// `let qp = pd.create_qp(..).await?`
@@ -78,6 +78,17 @@ pub enum ConsumerStyle {
     Async,
     /// Raw completion callbacks.
     Callbacks,
+}
+
+impl ConsumerStyle {
+    /// The name in scenario files and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Async => "async",
+            Self::Callbacks => "callbacks",
+        }
+    }
 }
 
 /// One node.
@@ -163,7 +174,7 @@ pub struct Replica {
 /// One link, one direction.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LinkReport {
-    /// Its name, such as `node0>switch`.
+    /// Its name, such as `node0->switch`.
     pub name: String,
     /// Part of the run's time in which it carried bits, in thousandths.
     pub utilisation_permille: u32,
@@ -202,7 +213,7 @@ pub struct Expectation {
 /// The capture of a link.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Capture {
-    /// The link, as in [`LinkReport::name`].
+    /// The cable, such as `node0-switch`: both of its links.
     pub link: String,
     /// Frames captured.
     pub frames: u64,

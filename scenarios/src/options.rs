@@ -1,0 +1,54 @@
+//! How to run a scenario: what is not part of the scenario itself.
+
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// What a run needs besides its scenario. None of it but the input changes the trace hash.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// The bytes that the workload works on.
+    pub input: Bytes,
+    /// The cables to capture, by [`Cable::name`](crate::spec::Cable::name).
+    pub capture: Vec<String>,
+    /// Told from time to time how far the run is.
+    pub progress: Option<Arc<Progress>>,
+}
+
+/// How far a run is; written by the run, read by whoever waits for it.
+#[derive(Debug, Default)]
+pub struct Progress {
+    events: AtomicU64,
+    simulated_ps: AtomicU64,
+    permille: AtomicU64,
+}
+
+/// The state of a [`Progress`] at some moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Milestone {
+    /// Events processed.
+    pub events: u64,
+    /// Simulated time.
+    pub simulated_ps: u64,
+    /// The workload's part that is done, in thousandths.
+    pub permille: u64,
+}
+
+impl Progress {
+    /// Says how far the run is.
+    pub fn set(&self, milestone: Milestone) {
+        self.events.store(milestone.events, Relaxed);
+        self.simulated_ps.store(milestone.simulated_ps, Relaxed);
+        self.permille.store(milestone.permille.min(1_000), Relaxed);
+    }
+
+    /// How far the run was when it said so last. The three numbers may be of two moments: they are shown, not judged.
+    #[must_use]
+    pub fn get(&self) -> Milestone {
+        Milestone {
+            events: self.events.load(Relaxed),
+            simulated_ps: self.simulated_ps.load(Relaxed),
+            permille: self.permille.load(Relaxed),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The machines: `[cluster]`, `[nic]`, `[provider]`.
+
+use super::text;
+use provider::ndk::{NdkVersion, ObjectKind};
+use serde::{Deserialize, Serialize};
+
+/// `[cluster]`: the nodes and what connects them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cluster {
+    /// Nodes, at least two.
+    pub nodes: u16,
+    /// How they are connected.
+    pub topology: Topology,
+    /// Rate of every link, in 10^9 bit/s.
+    pub rate_gbps: u32,
+    /// Propagation delay of every link.
+    pub link_latency_ns: u64,
+    /// Path MTU: 256, 512, 1024, 2048 or 4096.
+    pub mtu_bytes: u16,
+    /// Processors of every node.
+    pub processors: u8,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            nodes: 2,
+            topology: Topology::Star,
+            rate_gbps: 100,
+            link_latency_ns: 500,
+            mtu_bytes: 4096,
+            processors: 4,
+        }
+    }
+}
+
+/// How nodes are connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Topology {
+    /// Every node to one switch.
+    Star,
+    /// Two nodes, one cable.
+    BackToBack,
+}
+
+impl Topology {
+    /// The name in a scenario file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Star => "star",
+            Self::BackToBack => "back-to-back",
+        }
+    }
+
+    /// The numbers of nodes that it connects.
+    #[must_use]
+    pub const fn nodes(self) -> std::ops::RangeInclusive<u16> {
+        match self {
+            Self::Star => 2..=64,
+            Self::BackToBack => 2..=2,
+        }
+    }
+}
+
+impl Cluster {
+    /// The name of a node.
+    #[must_use]
+    pub fn node_name(index: u16) -> String {
+        format!("node{index}")
+    }
+
+    /// The cables by their two ends, in the order of the nodes.
+    #[must_use]
+    pub fn cables(&self) -> Vec<Cable> {
+        let ends: Vec<[String; 2]> = match self.topology {
+            Topology::Star => (0..self.nodes).map(|node| [Self::node_name(node), "switch".to_owned()]).collect(),
+            Topology::BackToBack => vec![[Self::node_name(0), Self::node_name(1)]],
+        };
+        ends.into_iter().map(|ends| Cable { ends }).collect()
+    }
+}
+
+/// A cable: two links, one in each direction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cable {
+    /// The names of what it connects.
+    pub ends: [String; 2],
+}
+
+impl Cable {
+    /// Its name, such as `node0-switch`: what a capture records.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.ends.join("-")
+    }
+
+    /// The names of its links, such as `node0->switch` and `switch->node0`: what a wire fault strikes.
+    #[must_use]
+    pub fn links(&self) -> [String; 2] {
+        let [first, second] = &self.ends;
+        [format!("{first}->{second}"), format!("{second}->{first}")]
+    }
+}
+
+/// `[nic]`: the adapter of every node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Nic {
+    /// Which adapter is modelled.
+    pub profile: NicProfile,
+    /// Whether the model's stages take time.
+    pub time: NicTime,
+}
+
+impl Default for Nic {
+    fn default() -> Self {
+        Self { profile: NicProfile::Generic100g, time: NicTime::Timed }
+    }
+}
+
+/// A modelled adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NicProfile {
+    /// No product: the round numbers of a 100 Gb/s adapter.
+    #[serde(rename = "generic-100g")]
+    Generic100g,
+}
+
+/// Whether the stages of a NIC take time. What happens is the same in both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NicTime {
+    /// As long as the profile says.
+    Timed,
+    /// None.
+    Zero,
+}
+
+/// `[provider]`: what the NDK provider of every node offers, and how its creations complete.
+///
+/// A kind may be in one of the three lists. One that is in none is created pending, but a PD inline: it is bookkeeping.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Provider {
+    /// The NDK version that consumers open adapters with.
+    #[serde(with = "text::one")]
+    pub version: NdkVersion,
+    /// Kinds created before the create function returns.
+    #[serde(with = "text::list")]
+    pub inline: Vec<ObjectKind>,
+    /// Kinds whose create function returns PENDING and completes later.
+    #[serde(with = "text::list")]
+    pub pending: Vec<ObjectKind>,
+    /// Kinds whose create function returns PENDING after the completion callback has run inside it.
+    #[serde(with = "text::list")]
+    pub inside_call: Vec<ObjectKind>,
+}
+
+impl Default for Provider {
+    fn default() -> Self {
+        Self { version: NdkVersion::V2_0, inline: Vec::new(), pending: Vec::new(), inside_call: Vec::new() }
+    }
+}
+
+/// When a creation completes, seen from the create function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creation {
+    /// It returns the object.
+    Inline,
+    /// It returns PENDING; the completion comes later.
+    Pending,
+    /// The completion comes before it returns PENDING.
+    InsideCall,
+}
+
+impl Provider {
+    /// When the creation of a `kind` completes.
+    #[must_use]
+    pub fn creation(&self, kind: ObjectKind) -> Creation {
+        if self.inline.contains(&kind) {
+            Creation::Inline
+        } else if self.inside_call.contains(&kind) {
+            Creation::InsideCall
+        } else if self.pending.contains(&kind) || kind != ObjectKind::Pd {
+            Creation::Pending
+        } else {
+            Creation::Inline
+        }
+    }
+
+    /// Puts every kind into the list that it is created by, so that nothing is left to know.
+    pub(super) fn fill_in(&mut self) {
+        let (mut inline, mut pending, mut inside_call) = (Vec::new(), Vec::new(), Vec::new());
+        for kind in text::created_kinds() {
+            match self.creation(kind) {
+                Creation::Inline => inline.push(kind),
+                Creation::Pending => pending.push(kind),
+                Creation::InsideCall => inside_call.push(kind),
+            }
+        }
+        *self = Self { version: self.version, inline, pending, inside_call };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_ends_in_one_list() {
+        let mut settings = Provider { inside_call: vec![ObjectKind::Mr], ..Provider::default() };
+        settings.fill_in();
+        assert_eq!(settings.inline, [ObjectKind::Pd]);
+        assert_eq!(settings.inside_call, [ObjectKind::Mr]);
+        assert_eq!(settings.pending.len(), 7);
+        let again = settings.clone();
+        settings.fill_in();
+        assert_eq!(settings, again);
+    }
+
+    #[test]
+    fn cables_are_named_by_their_ends() {
+        let star = Cluster { nodes: 3, ..Cluster::default() };
+        assert_eq!(star.cables().len(), 3);
+        assert_eq!(star.cables()[2].name(), "node2-switch");
+        assert_eq!(star.cables()[2].links(), ["node2->switch", "switch->node2"]);
+        let pair = Cluster { topology: Topology::BackToBack, ..Cluster::default() };
+        assert_eq!(pair.cables()[0].name(), "node0-node1");
+    }
+}

@@ -1,0 +1,40 @@
+//! What a scenario expects of its run: `[expect]`.
+
+use serde::{Deserialize, Serialize};
+
+/// `[expect]`. What is absent is not judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expect {
+    /// Breaches that the checkers find.
+    pub findings: u64,
+    /// Whether every object is closed in the end.
+    pub all_closed: bool,
+    /// Whether every copy equals its original.
+    pub replicas_intact: bool,
+    /// Whether every row of the fault plan strikes at least once.
+    pub all_faults_fire: bool,
+    /// Frames lost on all links together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drops_max: Option<u64>,
+    /// The lowest goodput of any node, in 10^9 bit/s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goodput_gbps_min: Option<u32>,
+    /// Simulated time of the whole run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub simulated_us_max: Option<u64>,
+}
+
+impl Default for Expect {
+    fn default() -> Self {
+        Self {
+            findings: 0,
+            all_closed: true,
+            replicas_intact: true,
+            all_faults_fire: false,
+            drops_max: None,
+            goodput_gbps_min: None,
+            simulated_us_max: None,
+        }
+    }
+}

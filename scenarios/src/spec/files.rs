@@ -1,0 +1,86 @@
+//! Reading scenarios and their inputs from disk.
+
+use super::diagnose;
+use super::{Problem, Scenario, ScenarioError, Workload, check::Violation};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The largest input: every node holds a copy of every node's.
+pub const INPUT_BYTES_MAX: u64 = 64 << 20;
+
+/// A scenario and the file that it comes from.
+#[derive(Clone, Debug)]
+pub struct ScenarioFile {
+    /// The file, as the user named it.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
+    /// What the text says.
+    pub scenario: Scenario,
+}
+
+/// The bytes that a workload works on.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Where they come from.
+    pub path: PathBuf,
+    /// Never empty.
+    pub bytes: Vec<u8>,
+}
+
+impl ScenarioFile {
+    /// Reads and parses the file at `path`.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no scenario.
+    pub fn load(path: &Path) -> Result<Self, ScenarioError> {
+        let text = fs::read_to_string(path).map_err(|error| Problem {
+            file: path.display().to_string(),
+            place: None,
+            message: format!("the scenario cannot be read: {error}"),
+            remedy: "name a scenario file; `rnic list` shows those of the library".to_owned(),
+        })?;
+        let scenario = Scenario::parse(&path.display().to_string(), &text)?;
+        Ok(Self { path: path.to_owned(), text, scenario })
+    }
+
+    /// Reads the input: `instead`, or the file that the scenario names, relative to its own place.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read, or its length is out of range.
+    pub fn read_input(&self, instead: Option<&Path>) -> Result<Input, ScenarioError> {
+        let Workload::Replicate(replicate) = &self.scenario.workload;
+        let path = match (instead, &replicate.input) {
+            (Some(path), _) => path.to_owned(),
+            (None, Some(path)) => self.path.parent().unwrap_or(Path::new("")).join(path),
+            (None, None) => {
+                let remedy = "add input = \"FILE\", or run with --input FILE";
+                return Err(self.input_problem(None, "the workload has no input".to_owned(), remedy.to_owned()));
+            }
+        };
+        let remedy = "name a readable file";
+        let bytes = fs::read(&path).map_err(|error| {
+            let message = format!("the input {} cannot be read: {error}", path.display());
+            self.input_problem(instead, message, remedy.to_owned())
+        })?;
+        if bytes.is_empty() || bytes.len() as u64 > INPUT_BYTES_MAX {
+            let message = format!("the input {} has {} bytes", path.display(), bytes.len());
+            let remedy = format!("allowed: 1 to {INPUT_BYTES_MAX} bytes");
+            return Err(self.input_problem(instead, message, remedy));
+        }
+        Ok(Input { path, bytes })
+    }
+
+    /// A problem with the input: at its key in the scenario, or with the option that stands for it.
+    fn input_problem(&self, instead: Option<&Path>, message: String, remedy: String) -> ScenarioError {
+        let file = self.path.display().to_string();
+        match instead {
+            Some(_) => Problem { file: "--input".to_owned(), place: None, message, remedy },
+            None => {
+                let path = "workload.replicate.input".to_owned();
+                diagnose::violation(&file, &self.text, Violation { path, message, remedy })
+            }
+        }
+        .into()
+    }
+}

@@ -1,0 +1,119 @@
+//! The scenario file: TOML, strict, with units in its keys.
+//!
+//! Reading order: [`Scenario`] here, then its sections [`cluster`], [`workload`], [`fault`], [`expect`]; [`check`] (what
+//! types cannot say), [`problem`] (how a mistake is shown), [`files`] (reading from disk).
+//!
+//! Invariants:
+//! * parsing is a function of the text: whether files exist is asked by [`files`] alone;
+//! * a scenario that parsed has passed [`check::violations`], and `to_toml` writes every default out;
+//! * every mistake is reported with its line, column and remedy, and none panics.
+
+pub mod check;
+pub mod cluster;
+mod diagnose;
+pub mod expect;
+pub mod fault;
+pub mod files;
+mod locate;
+pub mod problem;
+mod text;
+pub mod workload;
+
+#[cfg(test)]
+mod tests;
+
+pub use cluster::{Cable, Cluster, Creation, Nic, NicProfile, NicTime, Provider, Topology};
+pub use expect::Expect;
+pub use fault::{CreateEffect, CreateFault, FaultPlan, WireEffect, WireFault};
+pub use files::ScenarioFile;
+pub use problem::{Place, Problem, ScenarioError};
+pub use workload::{Replicate, Workload};
+
+use serde::{Deserialize, Serialize};
+
+/// The largest seed: TOML has signed integers.
+pub const SEED_MAX: u64 = i64::MAX as u64;
+
+/// One scenario: plain data, nothing read from anywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// `[scenario]`.
+    #[serde(rename = "scenario")]
+    pub about: About,
+    /// `[cluster]`.
+    #[serde(default)]
+    pub cluster: Cluster,
+    /// `[nic]`.
+    #[serde(default)]
+    pub nic: Nic,
+    /// `[provider]`.
+    #[serde(default)]
+    pub provider: Provider,
+    /// `[workload]`.
+    #[serde(default)]
+    pub workload: Workload,
+    /// `[expect]`.
+    #[serde(default)]
+    pub expect: Expect,
+    /// `[[fault.create]]`, `[[fault.wire]]`.
+    #[serde(default)]
+    pub fault: FaultPlan,
+}
+
+/// `[scenario]`: its name, and the seed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    /// Lower-case letters, digits and hyphens.
+    pub name: String,
+    /// One sentence, for `rnic list`.
+    #[serde(default)]
+    pub description: String,
+    /// The seed of every random stream.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+}
+
+const fn default_seed() -> u64 {
+    1
+}
+
+impl Scenario {
+    /// A scenario of this name with every default: two nodes at one switch.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self {
+            about: About { name: name.to_owned(), description: String::new(), seed: default_seed() },
+            cluster: Cluster::default(),
+            nic: Nic::default(),
+            provider: Provider::default(),
+            workload: Workload::default(),
+            expect: Expect::default(),
+            fault: FaultPlan::default(),
+        }
+    }
+
+    /// Reads a scenario from `text`; `file` is what messages call it.
+    ///
+    /// # Errors
+    /// What is wrong with it: the first mistake of form, or every mistake of substance.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ScenarioError> {
+        let mut scenario: Self = toml::from_str(text).map_err(|error| diagnose::toml_error(file, text, &error))?;
+        let problems: Vec<Problem> = check::violations(&scenario)
+            .into_iter()
+            .map(|violation| diagnose::violation(file, text, violation))
+            .collect();
+        if !problems.is_empty() {
+            return Err(ScenarioError { problems });
+        }
+        scenario.provider.fill_in();
+        Ok(scenario)
+    }
+
+    /// The scenario as a file, defaults written out. Parsing it gives the same scenario.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("numbers are within TOML's range once a scenario is checked")
+    }
+}

@@ -1,0 +1,170 @@
+use super::*;
+use proptest::prelude::*;
+
+/// The one problem of a file that begins with a good `[scenario]`, as line, column, message, remedy.
+fn problem(rest: &str) -> (usize, usize, String, String) {
+    problem_of(&format!("[scenario]\nname = \"a\"\n{rest}"))
+}
+
+fn problem_of(text: &str) -> (usize, usize, String, String) {
+    let error = Scenario::parse("x.toml", text).expect_err(text);
+    let [problem] = &error.problems[..] else { panic!("one problem in {text:?}, not:\n{error}") };
+    let place = problem.place.clone().expect("a place in the file");
+    (place.line, place.column, problem.message.clone(), problem.remedy.clone())
+}
+
+/// Every kind of mistake: the text after `[scenario]`, where it is reported, and words of message and remedy.
+const MISTAKES: &[(&str, usize, usize, &str, &str)] = &[
+    ("nam = 2", 3, 1, "unknown key `nam`", "did you mean `name`?"),
+    ("seed = 9999999999999999999", 3, 8, "`seed` is 9999999999999999999", "allowed: 0 to 9223372036854775807"),
+    ("seed = 99999999999999999999", 3, 8, "integer `99999999999999999999`", "a whole number from 0 to"),
+    ("name = \"b\"", 3, 1, "a second time", "remove one"),
+    ("[clustre]\nnodes = 2", 3, 2, "unknown key `clustre`", "did you mean `cluster`?"),
+    ("[cluster]\nnodes = \"2\"", 4, 9, "string \"2\"", "a whole number from 0 to 65535, without quotes"),
+    ("[cluster]\nnodes = -2", 4, 9, "integer `-2`", "a whole number from 0 to 65535"),
+    ("[cluster]\nnodes = 2.5", 4, 9, "floating point `2.5`", "a whole number"),
+    ("[cluster]\nnodes = 0", 4, 9, "a \"star\" cluster of no nodes", "connects 2 to 64 nodes"),
+    ("[cluster]\nnodes = 65", 4, 9, "of 65 nodes cannot be built", "connects 2 to 64 nodes"),
+    ("[cluster]\ntopology = \"back-to-back\"\nnodes = 3", 5, 9, "of 3 nodes cannot be built", "exactly 2 nodes"),
+    ("[cluster]\ntopology = \"ring\"", 4, 12, "`ring` is not known", "allowed: star, back-to-back"),
+    ("[cluster]\nmtu_bytes = 300", 4, 13, "`mtu_bytes` is 300", "allowed: 256, 512, 1024, 2048, 4096"),
+    ("[cluster]\nlink_latency_ns = 0", 4, 19, "`link_latency_ns` is 0", "allowed: 1 to"),
+    ("[cluster]\nrate_gbps = 0", 4, 13, "`rate_gbps` is 0", "allowed: 1 to 1600"),
+    ("[cluster]\nprocessors = 256", 4, 14, "integer `256`", "from 0 to 255"),
+    ("[nic]\nprofile = \"generic-10g\"", 4, 11, "`generic-10g`", "did you mean `generic-100g`?"),
+    ("[provider]\nversion = \"3.0\"", 4, 11, "`3.0` is not an NDK version", "\"1.1\", \"1.2\", \"2.0\", \"2.1\""),
+    ("[provider]\ninline = [\"pd\", \"pq\"]", 4, 17, "`pq` is not a kind of object", "allowed: qp, cq,"),
+    ("[provider]\ninline = \"pd\"", 4, 10, "string \"pd\"", "a list in brackets"),
+    ("[provider]\ninline = [\"cq\"]\npending = [\"qp\", \"cq\"]", 5, 18, "`cq` is in `inline` and again", "one list"),
+    ("[workload]", 3, 1, "exactly one workload", "[workload.NAME]"),
+    ("[workload.copy]", 3, 11, "`copy` is not known here", "allowed: replicate"),
+    ("[workload.replicate]\nchunk_bytes = 0", 4, 15, "`chunk_bytes` is 0", "allowed: 1 to 16777216"),
+    ("[workload.replicate]\nstyles = [\"sync\"]", 4, 11, "`sync` is not known here", "async, callbacks"),
+    ("[workload.replicate]\nstyles = []", 4, 10, "0 consumer styles for 2 nodes", "one for each node"),
+    ("[fault]\ncreate = 3", 4, 10, "integer `3`", "rows begin with [[section.name]]"),
+    ("[[fault.create]]\nkind = \"qp\"", 3, 1, "the key `effect` is missing", "add a line effect = ..."),
+    ("[[fault.create]]\nkind = \"qp\"\neffect = \"fail\"", 3, 1, "\"fail\" has no status", "INSUFFICIENT_RESOURCES"),
+    (
+        "[[fault.create]]\nkind = \"qp\"\neffect = \"fail\"\nstatus = \"STATUS_INSUFICIENT_RESOURCES\"",
+        6,
+        10,
+        "`STATUS_INSUFICIENT_RESOURCES` is not a status",
+        "did you mean STATUS_INSUFFICIENT_RESOURCES?",
+    ),
+    (
+        "[[fault.create]]\nkind = \"qp\"\neffect = \"fail\"\nstatus = \"SUCCESS\"",
+        6,
+        10,
+        "is no failure",
+        "name a failure",
+    ),
+    ("[[fault.create]]\nkind = \"qp\"\neffect = \"never\"\nstatus = \"NO_MEMORY\"", 6, 10, "takes no status", "remove"),
+    ("[[fault.create]]\nkind = \"qp\"\neffect = \"late\"", 3, 1, "\"late\" has no delay", "delay_us = 500"),
+    ("[[fault.create]]\nkind = \"qp\"\neffect = \"never\"\ndelay_us = 5", 6, 12, "takes no delay", "remove"),
+    ("[[fault.create]]\nkind = \"qp\"\neffect = \"pend\"\nnode = 2", 6, 8, "there is no node 2", "allowed 0 to 1"),
+    ("[[fault.create]]\nkind = \"qp\"\neffect = \"pend\"\nnth = 0", 6, 7, "`nth` is 0", "allowed: 1 to"),
+    (
+        "[[fault.wire]]\nlink = \"a->b\"\neffect = \"drop\"\nnth = 1",
+        4,
+        8,
+        "no link \"a->b\"",
+        "node0->switch, switch->",
+    ),
+    ("[[fault.wire]]\nlink = \"node0->switch\"\neffect = \"drop\"", 3, 1, "says no frame", "probability = \"1/1000\""),
+    (
+        "[[fault.wire]]\nlink = \"node0->switch\"\neffect = \"drop\"\nprobability = 0.001",
+        6,
+        15,
+        "floating point `0.001`",
+        "a word in quotes",
+    ),
+    (
+        "[[fault.wire]]\nlink = \"node0->switch\"\neffect = \"drop\"\nprobability = \"2/1\"",
+        6,
+        15,
+        "`2/1` is not a probability",
+        "such as \"1/1000\"",
+    ),
+    (
+        "[[fault.wire]]\nlink = \"node0->switch\"\neffect = \"drop\"\nnth = 1\nprobability = \"1/2\"",
+        7,
+        15,
+        "exclude each other",
+        "leave one",
+    ),
+    (
+        "[[fault.wire]]\nlink = \"node0->switch\"\neffect = \"drop\"\nnth = 1\ndelay_ns = 5",
+        7,
+        12,
+        "\"drop\" takes no delay",
+        "only \"delay\" does",
+    ),
+    ("[expect]\nall_closed = 1", 4, 14, "integer `1`", "true or false"),
+    ("[expect]\ngoodput_gbps_min = 101", 4, 20, "no link can carry 101 Gb/s", "allowed: 0 to 100"),
+    ("seed = ", 3, 8, "not TOML", "toml.io"),
+];
+
+#[test]
+fn every_mistake_has_a_place_and_a_remedy() {
+    for &(rest, line, column, message, remedy) in MISTAKES {
+        let found = problem(rest);
+        assert_eq!((found.0, found.1), (line, column), "place in {rest:?}: {}", found.2);
+        assert!(found.2.contains(message), "{rest:?}: {}", found.2);
+        assert!(found.3.contains(remedy), "{rest:?}: {}", found.3);
+    }
+}
+
+#[test]
+fn a_scenario_needs_a_name() {
+    assert_eq!(problem_of("").2, "the section [scenario] is missing");
+    assert_eq!(problem_of("[scenario]\n").2, "the key `name` is missing");
+    assert!(problem_of("[scenario]\nname = \"../up\"").2.contains("cannot be a scenario's name"));
+}
+
+#[test]
+fn mistakes_of_substance_are_reported_together() {
+    let text = "[scenario]\nname = \"a\"\n[cluster]\nnodes = 0\nmtu_bytes = 300\n";
+    let error = Scenario::parse("x.toml", text).expect_err("two mistakes");
+    let lines: Vec<_> = error.problems.iter().filter_map(|problem| problem.place.as_ref()).map(|p| p.line).collect();
+    assert_eq!(lines, [4, 5]);
+}
+
+#[test]
+fn the_shortest_scenario_has_every_default() {
+    let mut expected = Scenario::named("a");
+    expected.provider.fill_in();
+    assert_eq!(Scenario::parse("x.toml", "[scenario]\nname = \"a\"\n"), Ok(expected));
+}
+
+#[test]
+fn everything_written_out_is_read_back() {
+    let text = "[scenario]\nname = \"all\"\nseed = 7\n[cluster]\nnodes = 3\n[nic]\ntime = \"zero\"\n\
+        [provider]\nversion = \"1.2\"\ninline = [\"cq\"]\ninside_call = [\"mr\"]\n[workload.replicate]\ninput = \"b\"\n\
+        [[fault.create]]\nkind = \"qp\"\nnode = 1\nnth = 2\ntimes = 3\neffect = \"pend-fail\"\n\
+        status = \"NO_MEMORY\"\ndelay_us = 4\n[[fault.wire]]\nlink = \"switch->node2\"\neffect = \"delay\"\n\
+        probability = \"1/3\"\ndelay_ns = 9\n[expect]\ndrops_max = 0\n";
+    let scenario = Scenario::parse("x.toml", text).expect("a good scenario");
+    assert_eq!(scenario.fault.create[0].to_string(), "node1: qp create 2-4 pend-fail NO_MEMORY +4 us");
+    assert_eq!(scenario.fault.wire[0].to_string(), "switch->node2: delay 1 in 3 frames by 9 ns");
+    let written = scenario.to_toml();
+    assert_eq!(Scenario::parse("written.toml", &written), Ok(scenario), "{written}");
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "\\PC{0,200}") {
+        let _ = Scenario::parse("x.toml", &text);
+    }
+
+    /// A good file with one byte changed is a scenario or a problem with a place.
+    #[test]
+    fn damaged_files_are_reported(at in 0_usize..400, byte in 32_u8..127) {
+        let mut text = Scenario::named("a").to_toml().into_bytes();
+        let at = at % text.len();
+        text[at] = byte;
+        let text = String::from_utf8(text).expect("ASCII");
+        if let Err(error) = Scenario::parse("x.toml", &text) {
+            prop_assert!(error.problems.iter().all(|problem| problem.place.is_some()), "{}", error);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Values that a scenario file writes as words: object kinds, statuses, versions, probabilities.
+//!
+//! With serde's `with`: [`one`], [`option`] and [`list`] of any [`Word`].
+
+use super::diagnose::nearest;
+use des::Ratio;
+use provider::ndk::{NdkVersion, ObjectKind, Status};
+use serde::{Deserialize, Deserializer, Serializer, de};
+
+/// A value with a spelling.
+pub(super) trait Word: Sized {
+    /// What it is, with an article: "an object kind".
+    const WHAT: &'static str;
+
+    /// The value spelled so, if there is one.
+    fn parse(word: &str) -> Option<Self>;
+
+    /// The spelling.
+    fn spell(&self) -> String;
+
+    /// What may be written instead of `word`, for the error message.
+    fn allowed(word: &str) -> String;
+}
+
+/// The kinds that a create function makes; an adapter is opened, not created.
+pub(super) fn created_kinds() -> impl Iterator<Item = ObjectKind> {
+    ObjectKind::ALL.into_iter().filter(|&kind| kind != ObjectKind::Adapter)
+}
+
+impl Word for ObjectKind {
+    const WHAT: &'static str = "a kind of object";
+
+    fn parse(word: &str) -> Option<Self> {
+        created_kinds().find(|kind| kind.name() == word)
+    }
+
+    fn spell(&self) -> String {
+        self.name().to_owned()
+    }
+
+    fn allowed(_: &str) -> String {
+        format!("allowed: {}", created_kinds().map(ObjectKind::name).collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl Word for Status {
+    const WHAT: &'static str = "a status";
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::from_name(word)
+    }
+
+    fn spell(&self) -> String {
+        self.to_string()
+    }
+
+    fn allowed(word: &str) -> String {
+        let bare = word.strip_prefix("STATUS_").unwrap_or(word).to_uppercase();
+        match nearest(&bare, Self::NAMED.iter().map(|&(_, name)| name)) {
+            Some(name) => format!("did you mean STATUS_{name}?"),
+            None => "write a status of NDKPI, such as STATUS_INSUFFICIENT_RESOURCES or STATUS_NO_MEMORY".to_owned(),
+        }
+    }
+}
+
+const VERSIONS: [NdkVersion; 4] = [NdkVersion::V1_1, NdkVersion::V1_2, NdkVersion::V2_0, NdkVersion::V2_1];
+
+impl Word for NdkVersion {
+    const WHAT: &'static str = "an NDK version";
+
+    fn parse(word: &str) -> Option<Self> {
+        VERSIONS.into_iter().find(|version| version.to_string() == word)
+    }
+
+    fn spell(&self) -> String {
+        self.to_string()
+    }
+
+    fn allowed(_: &str) -> String {
+        format!("allowed: {}", VERSIONS.map(|version| format!("\"{version}\"")).join(", "))
+    }
+}
+
+impl Word for Ratio {
+    const WHAT: &'static str = "a probability";
+
+    fn parse(word: &str) -> Option<Self> {
+        let (numerator, denominator) = word.split_once('/')?;
+        Self::new(numerator.trim().parse().ok()?, denominator.trim().parse().ok()?)
+    }
+
+    fn spell(&self) -> String {
+        format!("{}/{}", self.numerator, self.denominator)
+    }
+
+    fn allowed(_: &str) -> String {
+        "write it as a fraction of at most one, such as \"1/1000\"".to_owned()
+    }
+}
+
+fn read<W: Word, E: de::Error>(word: &str) -> Result<W, E> {
+    // The second line is the remedy, see `problem`.
+    W::parse(word).ok_or_else(|| E::custom(format!("`{word}` is not {}\n{}", W::WHAT, W::allowed(word))))
+}
+
+/// A word of its own, so that an error inside a list points at the item.
+struct Item<W>(W);
+
+impl<'de, W: Word> Deserialize<'de> for Item<W> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        read(&String::deserialize(from)?).map(Self)
+    }
+}
+
+/// One word.
+pub(super) mod one {
+    use super::*;
+
+    pub(in crate::spec) fn serialize<W: Word, S: Serializer>(value: &W, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&value.spell())
+    }
+
+    pub(in crate::spec) fn deserialize<'de, W: Word, D: Deserializer<'de>>(from: D) -> Result<W, D::Error> {
+        Item::deserialize(from).map(|item| item.0)
+    }
+}
+
+/// A word or none.
+pub(super) mod option {
+    use super::*;
+
+    pub(in crate::spec) fn serialize<W: Word, S: Serializer>(value: &Option<W>, to: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => to.serialize_some(&value.spell()),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(in crate::spec) fn deserialize<'de, W: Word, D: Deserializer<'de>>(from: D) -> Result<Option<W>, D::Error> {
+        Ok(Option::deserialize(from)?.map(|item: Item<W>| item.0))
+    }
+}
+
+/// A list of words.
+pub(super) mod list {
+    use super::*;
+
+    pub(in crate::spec) fn serialize<W: Word, S: Serializer>(values: &[W], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(values.iter().map(Word::spell))
+    }
+
+    pub(in crate::spec) fn deserialize<'de, W: Word, D: Deserializer<'de>>(from: D) -> Result<Vec<W>, D::Error> {
+        Ok(Vec::deserialize(from)?.into_iter().map(|item: Item<W>| item.0).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reversible<W: Word + PartialEq + std::fmt::Debug>(values: impl IntoIterator<Item = W>) {
+        for value in values {
+            assert_eq!(W::parse(&value.spell()), Some(value));
+        }
+    }
+
+    #[test]
+    fn every_word_is_read_back() {
+        reversible(created_kinds());
+        reversible(Status::NAMED.iter().map(|&(status, _)| status));
+        reversible(VERSIONS);
+        reversible([Ratio::ZERO, Ratio::new(1, 1_000).expect("a probability")]);
+    }
+
+    #[test]
+    fn what_is_no_word_is_refused() {
+        assert_eq!(ObjectKind::parse("adapter"), None);
+        assert_eq!(Status::parse("STATUS_OUT_OF_LUCK"), None);
+        assert_eq!(NdkVersion::parse("3.0"), None);
+        for word in ["2/1", "1/0", "0.001", "1/", "-1/2", ""] {
+            assert_eq!(Ratio::parse(word), None, "{word}");
+        }
+    }
+}
