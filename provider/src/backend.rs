@@ -521,6 +521,16 @@ pub trait Backend {
     /// As [`post_send`](Self::post_send).
     fn post_srq_receive(&mut self, host: &mut Self::Host, srq: SrqId, id: u64, sgl: &[Sge]) -> Result<(), Status>;
 
+    /// Copies bytes of the consumer's memory: the processor's share of an inline request. `address` is a virtual address of
+    /// the consumer, which no key guards.
+    ///
+    /// # Errors
+    /// ACCESS_VIOLATION where the consumer has no memory; NOT_SUPPORTED by a backend that cannot tell.
+    fn read_local(&mut self, host: &mut Self::Host, address: u64, into: &mut [u8]) -> Result<(), Status> {
+        let _ = (host, address, into);
+        Err(Status::NOT_SUPPORTED)
+    }
+
     /// Takes the next completion of a queue.
     fn poll(&mut self, host: &mut Self::Host, cq: CqId) -> Option<WorkCompletion>;
 
