@@ -12,3 +12,4 @@
 pub mod backend;
 pub mod consumer;
 pub mod ndk;
+pub mod sim;
