@@ -1,1 +1,112 @@
+//! A packet as a value and the same packet as bytes give the same answers.
 
+use super::*;
+use crate::headers::{Bth, Ext};
+use crate::opcode::Opcode;
+use crate::packet::{Ip, Payload};
+use crate::psn::{Psn, Qpn};
+
+fn packet(source: IpAddr, destination: IpAddr, ecn: Ecn) -> RocePacket {
+    RocePacket {
+        dest_mac: Mac([2, 0, 0, 0, 0, 2]),
+        source_mac: Mac([2, 0, 0, 0, 0, 1]),
+        ip: Ip { source, destination, dscp: 26, ecn, ttl: 64, identification: 0, flow_label: 0 },
+        udp_source_port: 0xd00d,
+        bth: Bth::new(Opcode(0x04), Qpn::new(3), Psn::new(4)),
+        ext: Ext::None,
+        payload: Payload::EMPTY,
+    }
+}
+
+/// An IPv4 and an IPv6 packet.
+fn packets(ecn: Ecn) -> [RocePacket; 2] {
+    let v6 = |last| IpAddr::from(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, last));
+    [packet([10, 0, 0, 1].into(), [10, 0, 0, 2].into(), ecn), packet(v6(1), v6(2), ecn)]
+}
+
+fn tagged(frame: &[u8]) -> Frame {
+    let mut tagged = frame.to_vec();
+    tagged.splice(12..12, [0x88, 0xa8, 0, 1, 0x81, 0, 0, 2]);
+    Frame { body: Body::Raw(tagged.into()) }
+}
+
+#[test]
+fn bytes_answer_like_values() {
+    for packet in packets(Ecn::Capable1) {
+        let value = Frame::from(packet.clone());
+        let bytes = Frame { body: Body::Raw(value.encode()) };
+        for raw in [&bytes, &tagged(&value.encode())] {
+            assert_eq!(raw.dest_mac(), value.dest_mac());
+            assert_eq!(raw.source_mac(), value.source_mac());
+            assert_eq!(raw.dest_ip(), value.dest_ip());
+            assert_eq!(raw.dscp(), Some(26));
+            assert_eq!(raw.ecn(), Some(Ecn::Capable1));
+            assert_eq!(raw.flow_hash_fields(), value.flow_hash_fields());
+            assert_eq!(raw.roce().as_deref(), Ok(&packet));
+        }
+        assert_eq!(bytes.wire_len(), value.wire_len());
+        assert_eq!(Frame::parse(value.encode()), value);
+    }
+}
+
+#[test]
+fn marking_bytes_is_marking_values() {
+    for packet in packets(Ecn::Capable0) {
+        let mut value = Frame::from(packet);
+        let mut bytes = Frame { body: Body::Raw(value.encode()) };
+        assert!(value.mark_congested() && bytes.mark_congested());
+        assert_eq!(bytes.ecn(), Some(Ecn::Congested));
+        assert_eq!(bytes.encode(), value.encode(), "checksum adjusted, ICRC untouched");
+        assert!(bytes.mark_congested(), "already marked");
+    }
+}
+
+#[test]
+fn senders_that_take_no_marks_get_none() {
+    for packet in packets(Ecn::NotCapable) {
+        let mut value = Frame::from(packet);
+        let mut bytes = Frame { body: Body::Raw(value.encode()) };
+        let before = bytes.clone();
+        assert!(!value.mark_congested() && !bytes.mark_congested());
+        assert_eq!(bytes, before);
+    }
+}
+
+#[test]
+fn a_damaged_header_stays_damaged() {
+    let [packet, _] = packets(Ecn::Capable0);
+    let mut damaged = packet.encode().to_vec();
+    damaged[24] ^= 0x40;
+    let mut frame = Frame { body: Body::Raw(damaged.into()) };
+    assert!(frame.set_ecn(Ecn::Congested));
+    assert!(matches!(frame.roce(), Err(ParseError::Inconsistent { field: "IPv4 header checksum", .. })));
+}
+
+#[test]
+fn other_frames_have_no_such_fields() {
+    let mut arp = Frame { body: Body::Raw(Bytes::from_static(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 8, 6, 0, 1])) };
+    assert_eq!(arp.dest_mac(), Some(Mac([0, 1, 2, 3, 4, 5])));
+    assert_eq!((arp.dest_ip(), arp.dscp(), arp.ecn(), arp.flow_hash_fields()), (None, None, None, None));
+    assert!(!arp.set_ecn(Ecn::Congested));
+    let stub = Frame { body: Body::Raw(Bytes::from_static(&[0; 13])) };
+    assert_eq!((stub.dest_mac(), stub.source_mac()), (None, None));
+}
+
+#[test]
+fn only_udp_has_a_port_to_hash() {
+    let [packet, _] = packets(Ecn::NotCapable);
+    let mut tcp = packet.encode().to_vec();
+    tcp[23] = 6;
+    let fields = Frame { body: Body::Raw(tcp.into()) }.flow_hash_fields();
+    let source = packet.ip.source;
+    let destination = packet.ip.destination;
+    assert_eq!(fields, Some(FlowFields { source, destination, udp_source_port: 0 }));
+}
+
+#[test]
+fn short_frames_fill_the_shortest_slot_of_the_cable() {
+    let [packet, _] = packets(Ecn::NotCapable);
+    let frame = Frame::from(packet);
+    assert_eq!(frame.wire_len(), 58);
+    assert_eq!(frame.cable_len(), 84, "64 bytes with check sequence, 20 of preamble and gap");
+}
