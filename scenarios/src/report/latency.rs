@@ -21,7 +21,7 @@ pub struct Latency {
     pub max_ps: u64,
 }
 
-/// Collects latencies with three significant digits.
+/// Collects latencies with three significant digits, in a histogram that grows as it must.
 #[derive(Clone, Debug)]
 pub struct LatencyRecorder(Histogram<u64>);
 
@@ -35,13 +35,14 @@ impl LatencyRecorder {
     /// With nothing recorded.
     #[must_use]
     pub fn new() -> Self {
-        Self(Histogram::new(3).expect("three digits are within the histogram's limits"))
+        let mut histogram = Histogram::new(3).expect("three digits are within the histogram's limits");
+        histogram.auto(true);
+        Self(histogram)
     }
 
     /// Records one latency.
     pub fn record(&mut self, latency: Dur) {
-        // An automatically resizing histogram takes every value below 2^63; a run is shorter than that.
-        self.0.saturating_record(latency.as_ps());
+        self.0.record(latency.as_ps()).expect("a growing histogram takes every number");
     }
 
     /// Takes in what `other` recorded.

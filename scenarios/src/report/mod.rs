@@ -1,17 +1,26 @@
 //! What a run found out, as data, and how people and programs read it.
 //!
-//! Reading order: [`summary`] (the report itself), [`latency`] (integers in, percentiles out), [`verdict`] (expectations
-//! and the exit status), [`units`] and [`table`] (numbers and columns for people), [`human`] (the printed summary).
+//! Reading order: [`summary`] (the report itself), [`latency`] (integers in, percentiles out), [`verdict`] (what was
+//! expected), [`units`] and [`table`] (numbers and columns for people), [`human`] (the printed summary).
 //!
 //! Invariants:
 //! * a report is a function of the scenario alone, but for `wall_s` and the paths, which the command line fills in;
 //! * every number is an integer with its unit in its name; only `wall_s` is a float.
 
+pub mod human;
 pub mod latency;
 pub mod summary;
+pub mod table;
+pub mod units;
+pub mod verdict;
+
+#[cfg(test)]
+mod sample;
 
 pub use latency::{Latency, LatencyRecorder};
 pub use summary::{
     Capture, ConsumerStyle, Expectation, FaultRow, Finding, LinkReport, NodeReport, ObjectCounts, Replica, RunReport,
     Versions,
 };
+pub use table::Colour;
+pub use verdict::{Verdict, judge};

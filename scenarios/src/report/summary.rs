@@ -122,12 +122,7 @@ impl NodeReport {
     /// The counts of all kinds together.
     #[must_use]
     pub fn objects_total(&self) -> ObjectCounts {
-        self.objects.values().fold(ObjectCounts::default(), |sum, kind| ObjectCounts {
-            inline: sum.inline + kind.inline,
-            pending: sum.pending + kind.pending,
-            failed: sum.failed + kind.failed,
-            closed: sum.closed + kind.closed,
-        })
+        self.objects.values().fold(ObjectCounts::default(), |sum, &kind| sum.plus(kind))
     }
 }
 
@@ -145,6 +140,17 @@ pub struct ObjectCounts {
 }
 
 impl ObjectCounts {
+    /// Both together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            inline: self.inline + other.inline,
+            pending: self.pending + other.pending,
+            failed: self.failed + other.failed,
+            closed: self.closed + other.closed,
+        }
+    }
+
     /// Objects that came to be.
     #[must_use]
     pub const fn created(self) -> u64 {

@@ -18,8 +18,8 @@ impl Default for Workload {
     }
 }
 
-/// Every node replicates its own data, made from the input, to every other node: WRITE to push, READ to verify, SEND to
-/// agree. In the end every copy is compared byte by byte.
+/// Every node replicates the input to every other node: WRITE to push, READ to verify, SEND to agree. In the end every
+/// copy is compared byte by byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Replicate {
