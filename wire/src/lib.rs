@@ -7,8 +7,8 @@
 //! [`capture`] (captures written and read).
 //!
 //! Invariants:
-//! * parsing never panics and never loses a byte, whatever the input;
-//! * a parsed packet encodes to the bytes it came from;
+//! * parsing never panics, whatever the input, and a refusal names the field and its place;
+//! * a frame encodes to exactly the bytes it was parsed from: what a packet as a value cannot hold stays bytes;
 //! * nothing here knows time, NICs or switches.
 
 pub mod capture;

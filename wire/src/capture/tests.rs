@@ -24,6 +24,21 @@ fn classic_captures_in_every_form() {
 }
 
 #[test]
+fn every_section_counts_its_own_interfaces() {
+    let section = |name, byte| {
+        let mut writer = Writer::new(Vec::new()).expect("a vector takes all");
+        let port = writer.add_interface(name).expect("a short name");
+        writer.write_frame(port, 1, &[byte], "").expect("a good frame");
+        writer.finish().expect("a vector takes all")
+    };
+    let file = [section("a", 1), section("b", 2)].concat();
+    let capture = Capture::read(&file.into()).expect("two good sections");
+    assert_eq!(capture.interfaces, ["a", "b"]);
+    let frames: Vec<_> = capture.records.iter().map(|record| (record.interface, record.frame[0])).collect();
+    assert_eq!(frames, [(0, 1), (1, 2)]);
+}
+
+#[test]
 fn damage_is_named() {
     let refusal = |file: &[u8]| Capture::read(&Bytes::copy_from_slice(file)).map_err(|error| error.to_string());
     assert_eq!(refusal(&[0; 4]), Err("magic number at byte 0 is 0x0, not 0xa0d0d0a".into()));

@@ -93,14 +93,18 @@ fn other_frames_have_no_such_fields() {
 }
 
 #[test]
-fn only_udp_has_a_port_to_hash() {
+fn only_whole_udp_packets_have_a_port_to_hash() {
     let [packet, _] = packets(Ecn::NotCapable);
-    let mut tcp = packet.encode().to_vec();
-    tcp[23] = 6;
-    let fields = Frame { body: Body::Raw(tcp.into()) }.flow_hash_fields();
-    let source = packet.ip.source;
-    let destination = packet.ip.destination;
-    assert_eq!(fields, Some(FlowFields { source, destination, udp_source_port: 0 }));
+    let port = |at: usize, value| {
+        let mut changed = packet.encode().to_vec();
+        changed[at] = value;
+        let fields = Frame { body: Body::Raw(changed.into()) }.flow_hash_fields().expect("an IP packet");
+        assert_eq!((fields.source, fields.destination), (packet.ip.source, packet.ip.destination));
+        fields.udp_source_port
+    };
+    assert_eq!(port(20, 0x40), 0xd00d, "as it was");
+    assert_eq!(port(23, 6), 0, "TCP");
+    assert_eq!((port(20, 0x20), port(21, 1)), (0, 0), "first and later pieces");
 }
 
 #[test]
