@@ -1,0 +1,259 @@
+//! The sending end of a queue pair: requests in, packets out; answers in, completions out.
+//!
+//! Reading order: `request` (the types), this file (what is sent next), `packetise`, `ack` (what an answer means),
+//! `read` (answers with data), `retry` (timers and counts).
+
+mod ack;
+mod packetise;
+mod read;
+mod request;
+mod retry;
+#[cfg(test)]
+mod tests;
+
+pub use request::{Event, Recovery, RequesterConfig, SendRequest, Status, Step, Suffix, Work};
+
+use super::packet::Packet;
+use super::sequence::{OUTSTANDING_MAX, Seq};
+use des::Time;
+use request::{Entry, Phase};
+use retry::Retry;
+use std::collections::VecDeque;
+use wire::{Psn, Transport};
+
+/// The sending end of a queue pair.
+///
+/// Sequence numbers run `oldest <= cursor <= next <= tail`: acknowledged up to `oldest`, sent up to `next`, promised to
+/// requests up to `tail`. `cursor` is what leaves next; it lies before `next` while something is sent again.
+#[derive(Clone, Debug)]
+pub struct Requester {
+    config: RequesterConfig,
+    requests: VecDeque<Entry>,
+    oldest: Seq,
+    cursor: Seq,
+    next: Seq,
+    tail: Seq,
+    /// Index of the request that `cursor` lies in, or is to begin.
+    send_index: usize,
+    /// READs and atomics begun and not complete.
+    reads: u8,
+    /// Sequence numbers of theirs not yet answered; they do not count against the window.
+    reserved: u32,
+    /// Packets since an acknowledgement was last asked for.
+    since_ack_request: u32,
+    /// Messages pushed.
+    ssn: u32,
+    /// Last message that the receiver has credits for; `None` without limit.
+    credit_limit: Option<u32>,
+    draining: bool,
+    halted: bool,
+    retry: Retry,
+    counters: RequesterCounters,
+}
+
+/// What a requester has met, for the device's counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequesterCounters {
+    /// Packets sent again.
+    pub retransmitted: u64,
+    /// Transport timer expired.
+    pub timeouts: u64,
+    /// Sequence error reported by the responder.
+    pub sequence_naks: u64,
+    /// Sequence error seen here: an answer is missing.
+    pub implied_naks: u64,
+    /// Receiver not ready.
+    pub rnr_naks: u64,
+    /// Answers to nothing outstanding.
+    pub stale: u64,
+}
+
+impl Requester {
+    /// A requester that has sent nothing.
+    #[must_use]
+    pub fn new(config: RequesterConfig) -> Self {
+        let start = Seq::start(config.initial_psn);
+        Self {
+            config,
+            requests: VecDeque::new(),
+            oldest: start,
+            cursor: start,
+            next: start,
+            tail: start,
+            send_index: 0,
+            reads: 0,
+            reserved: 0,
+            since_ack_request: 0,
+            ssn: 0,
+            credit_limit: None,
+            draining: false,
+            halted: false,
+            retry: Retry::new(&config),
+            counters: RequesterCounters::default(),
+        }
+    }
+
+    /// Takes the next request of the send queue. What can never be sent completes with an error in its turn, which may
+    /// be now.
+    pub fn push(&mut self, request: SendRequest, events: &mut Vec<Event>) {
+        self.ssn = self.ssn.wrapping_add(u32::from(request.work != Work::Local));
+        let entry = Entry::new(request, self.tail, self.ssn, &self.config);
+        self.tail = entry.end();
+        self.requests.push_back(entry);
+        self.retire(events);
+    }
+
+    /// Whether [`next_step`](Self::next_step) has something.
+    #[must_use]
+    pub fn is_ready(&self, now: Time) -> bool {
+        self.runnable(now).is_some()
+    }
+
+    /// The next packet to send or work to do.
+    pub fn next_step(&mut self, now: Time) -> Option<Step> {
+        let index = self.runnable(now)?;
+        self.send_index = index;
+        let entry = &mut self.requests[index];
+        if entry.is_local() {
+            entry.phase = Phase::Running;
+            return Some(Step::Local { id: entry.request.id });
+        }
+        Some(self.send(now, index))
+    }
+
+    /// When [`on_timeout`](Self::on_timeout) must be called at the latest; other inputs move it.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Time> {
+        self.retry.deadline()
+    }
+
+    /// Requests pushed and not completed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// Whether every request is complete.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    /// Begins no new requests until told otherwise (state SQD).
+    pub const fn set_draining(&mut self, draining: bool) {
+        self.draining = draining;
+    }
+
+    /// Whether nothing that was begun is unfinished.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.oldest == self.next
+            && self.next == self.requests.get(self.send_index).map_or(self.next, |entry| entry.first)
+            && !self.requests.iter().any(|entry| entry.phase == Phase::Running)
+    }
+
+    /// Sequence number of the next new packet.
+    #[must_use]
+    pub const fn next_psn(&self) -> Psn {
+        self.next.psn()
+    }
+
+    /// What it has met.
+    #[must_use]
+    pub const fn counters(&self) -> &RequesterCounters {
+        &self.counters
+    }
+
+    /// Stops, and gives the ids of all requests not completed, in order: they are flushed.
+    pub fn flush(&mut self) -> impl Iterator<Item = u32> + '_ {
+        self.halted = true;
+        self.retry.stop();
+        self.requests.drain(..).map(|entry| entry.request.id)
+    }
+
+    /// Index of the request that may take a step now. Everything that can hold a packet back is here.
+    fn runnable(&self, now: Time) -> Option<usize> {
+        if self.halted || self.retry.is_silent(now) {
+            return None;
+        }
+        let done = self.requests.range(self.send_index..).take_while(|entry| entry.phase == Phase::Done).count();
+        let index = self.send_index + done;
+        let entry = self.requests.get(index)?;
+        let again = self.cursor < self.next;
+        (entry.phase == Phase::Ready && (again || self.may_send_new(entry))).then_some(index)
+    }
+
+    fn may_send_new(&self, entry: &Entry) -> bool {
+        if self.cursor == entry.first && !self.may_begin(entry) {
+            return false;
+        }
+        if self.config.transport != Transport::Rc || entry.is_local() {
+            return true;
+        }
+        let reaches = if entry.awaits_data() { entry.end() } else { self.next.plus(1) };
+        let fits_window = entry.awaits_data() || self.window_used() < self.config.window_packets;
+        fits_window && reaches.since(self.oldest) <= OUTSTANDING_MAX
+    }
+
+    fn may_begin(&self, entry: &Entry) -> bool {
+        let read_free = !entry.awaits_data() || self.reads < self.config.max_rd_atomic;
+        let fence_open = !entry.request.fence || self.reads == 0;
+        read_free && fence_open && !self.draining && self.has_credit(entry)
+    }
+
+    /// One message beyond the limit may go: it finds out whether a receive was posted meanwhile (IBTA 9.7.7.2.5).
+    fn has_credit(&self, entry: &Entry) -> bool {
+        let Some(limit) = self.credit_limit.filter(|_| entry.consumes_receive()) else { return true };
+        // Message numbers are compared on the same circle of 24 bits as packet numbers.
+        Psn::new(entry.ssn).distance(Psn::new(limit)) <= 1
+    }
+
+    /// Request packets unacknowledged.
+    const fn window_used(&self) -> u32 {
+        self.next.since(self.oldest) - self.reserved
+    }
+
+    fn send(&mut self, now: Time, index: usize) -> Step {
+        let entry = self.requests[index];
+        let piece = packetise::piece(&self.config, &entry, self.cursor.since(entry.first));
+        let psn = self.cursor.psn();
+        let retransmission = self.cursor < self.next;
+        self.cursor = self.cursor.plus(piece.span);
+        if retransmission {
+            self.counters.retransmitted += 1;
+        } else {
+            self.next = self.cursor;
+            if entry.awaits_data() {
+                self.reads += 1;
+                self.reserved += piece.span;
+            }
+        }
+        if piece.ends_message {
+            self.send_index = index + 1;
+        }
+        let reliable = self.config.transport == Transport::Rc;
+        if reliable {
+            self.retry.on_sent(now);
+        }
+        let packet = Packet {
+            psn,
+            opcode: piece.opcode,
+            ack_request: reliable && !entry.awaits_data() && self.asks_for_ack(piece.ends_message),
+            solicited: piece.ends_message && entry.request.solicited,
+            ext: piece.ext,
+            payload_bytes: piece.payload_bytes,
+        };
+        Step::Packet { packet, id: entry.request.id, offset_bytes: piece.offset_bytes, retransmission }
+    }
+
+    /// The end of a message asks, every so many packets ask, and the packet that closes the window asks.
+    fn asks_for_ack(&mut self, ends_message: bool) -> bool {
+        self.since_ack_request += 1;
+        let closes_window = self.cursor == self.next && self.window_used() >= self.config.window_packets;
+        let asks = ends_message || closes_window || self.since_ack_request >= self.config.ack_every_packets;
+        if asks {
+            self.since_ack_request = 0;
+        }
+        asks
+    }
+}

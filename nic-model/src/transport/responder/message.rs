@@ -1,0 +1,201 @@
+//! Messages of several packets: what may follow what, how long, and where the bytes go.
+
+use super::Responder;
+use super::port::{AccessFault, ReceiveCompletion, ReceiveStatus, ResponderPort, Right};
+use crate::transport::mtu::{MESSAGE_BYTES_MAX, Pmtu};
+use crate::transport::packet::{Packet, Remote};
+use wire::{Ext, NakCode, Operation, Position, Transport};
+
+/// A SEND or WRITE of which the last packet has not come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Inbound {
+    target: Target,
+    received_bytes: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Target {
+    Receive,
+    Range { remote: Remote, length_bytes: u32 },
+}
+
+/// Why a request is not executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    ReceiverNotReady,
+    Nak(NakCode),
+}
+
+const INVALID: Refusal = Refusal::Nak(NakCode::InvalidRequest);
+
+impl From<AccessFault> for Refusal {
+    fn from(_: AccessFault) -> Self {
+        Self::Nak(NakCode::RemoteAccess)
+    }
+}
+
+impl Responder {
+    /// Executes one packet of a SEND or WRITE that is due. Nothing has changed if it is refused for want of a receive.
+    pub(super) fn segment(
+        &mut self,
+        packet: &Packet,
+        operation: Operation,
+        position: Position,
+        port: &mut impl ResponderPort,
+    ) -> Result<(), Refusal> {
+        if !fits_position(self.config.pmtu, position, packet.payload_bytes) {
+            return Err(INVALID);
+        }
+        let message = match (self.message, position.is_first()) {
+            (None, true) => self.begin(packet, operation, position, port)?,
+            (Some(message), false) if message.is(operation) => message,
+            _ => return Err(INVALID),
+        };
+        let total = message.received_bytes + packet.payload_bytes;
+        self.place(message, packet, position, total, port)?;
+        if position.is_last() {
+            self.message = None;
+            self.finish(packet, operation, total, port)
+        } else {
+            self.message = Some(Inbound { received_bytes: total, ..message });
+            Ok(())
+        }
+    }
+
+    fn begin(
+        &mut self,
+        packet: &Packet,
+        operation: Operation,
+        position: Position,
+        port: &mut impl ResponderPort,
+    ) -> Result<Inbound, Refusal> {
+        if operation == Operation::Send {
+            self.receive(port)?;
+            return Ok(Inbound { target: Target::Receive, received_bytes: 0 });
+        }
+        let (Ext::Reth(reth) | Ext::RethImmediate(reth, _)) = packet.ext else { return Err(INVALID) };
+        let length_bytes = reth.length_bytes;
+        let single = position.is_last();
+        if length_bytes > MESSAGE_BYTES_MAX || single != (length_bytes <= self.config.pmtu.bytes()) {
+            return Err(INVALID);
+        }
+        let remote = Remote { address: reth.virtual_address, rkey: reth.rkey };
+        if length_bytes > 0 {
+            port.check(remote, length_bytes, Right::Write)?;
+        }
+        Ok(Inbound { target: Target::Range { remote, length_bytes }, received_bytes: 0 })
+    }
+
+    /// The receive of the message: the one that is held, else the next of the queue.
+    fn receive(&mut self, port: &mut impl ResponderPort) -> Result<u32, Refusal> {
+        let capacity = self.held_receive.or_else(|| port.take_receive()).ok_or(Refusal::ReceiverNotReady)?;
+        self.held_receive = Some(capacity);
+        Ok(capacity)
+    }
+
+    fn place(
+        &mut self,
+        message: Inbound,
+        packet: &Packet,
+        position: Position,
+        total: u32,
+        port: &mut impl ResponderPort,
+    ) -> Result<(), Refusal> {
+        let length_bytes = packet.payload_bytes;
+        match message.target {
+            Target::Receive => {
+                if total > self.receive(port)? {
+                    // Without connection reliability the message is dropped and the receive serves the next (class D).
+                    if self.config.transport == Transport::Rc {
+                        self.complete(packet, ReceiveStatus::LocalLength, total, false, port);
+                    }
+                    return Err(INVALID);
+                }
+                if length_bytes > 0 && port.place_receive(message.received_bytes, length_bytes).is_err() {
+                    self.complete(packet, ReceiveStatus::LocalProtection, total, false, port);
+                    return Err(Refusal::Nak(NakCode::RemoteOperational));
+                }
+            }
+            Target::Range { remote, length_bytes: announced } => {
+                if total > announced || position.is_last() != (total == announced) {
+                    return Err(INVALID);
+                }
+                if immediate(packet.ext).is_some() {
+                    self.receive(port)?;
+                }
+                if length_bytes > 0 {
+                    port.place_write(remote.offset(message.received_bytes), length_bytes)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The message is there: invalidate, complete.
+    fn finish(
+        &mut self,
+        packet: &Packet,
+        operation: Operation,
+        total: u32,
+        port: &mut impl ResponderPort,
+    ) -> Result<(), Refusal> {
+        if let Ext::Invalidate(rkey) = packet.ext {
+            if port.invalidate(rkey).is_err() {
+                self.complete(packet, ReceiveStatus::RemoteInvalidRequest, total, false, port);
+                return Err(Refusal::Nak(NakCode::RemoteAccess));
+            }
+        }
+        let by_write = operation == Operation::Write;
+        if !by_write || immediate(packet.ext).is_some() {
+            self.complete(packet, ReceiveStatus::Ok, total, by_write, port);
+        }
+        Ok(())
+    }
+
+    fn complete(
+        &mut self,
+        packet: &Packet,
+        status: ReceiveStatus,
+        length_bytes: u32,
+        by_write: bool,
+        port: &mut impl ResponderPort,
+    ) {
+        self.held_receive = None;
+        let invalidated = if let Ext::Invalidate(rkey) = packet.ext { Some(rkey) } else { None };
+        port.complete_receive(ReceiveCompletion {
+            status,
+            length_bytes,
+            by_write,
+            immediate: immediate(packet.ext),
+            invalidated,
+            solicited: packet.solicited,
+        });
+    }
+}
+
+impl Inbound {
+    const fn is(&self, operation: Operation) -> bool {
+        match self.target {
+            Target::Receive => matches!(operation, Operation::Send),
+            Target::Range { .. } => matches!(operation, Operation::Write),
+        }
+    }
+}
+
+/// First and middle packets are full, last ones not empty (IBTA volume 1, 9.7.4.1.6).
+const fn fits_position(pmtu: Pmtu, position: Position, payload_bytes: u32) -> bool {
+    match position {
+        Position::First | Position::Middle => payload_bytes == pmtu.bytes(),
+        Position::Last | Position::LastImmediate | Position::LastInvalidate => {
+            payload_bytes > 0 && payload_bytes <= pmtu.bytes()
+        }
+        Position::Only | Position::OnlyImmediate | Position::OnlyInvalidate => payload_bytes <= pmtu.bytes(),
+    }
+}
+
+const fn immediate(ext: Ext) -> Option<u32> {
+    match ext {
+        Ext::Immediate(data) | Ext::RethImmediate(_, data) => Some(data),
+        _ => None,
+    }
+}
