@@ -18,6 +18,14 @@ pub struct FaultPlan {
     pub wire: Vec<WireFault>,
 }
 
+impl FaultPlan {
+    /// Whether nothing goes wrong on purpose.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.create.is_empty() && self.wire.is_empty()
+    }
+}
+
 /// One row of `[[fault.create]]`: the `nth` creation of a `kind`, and the `times - 1` after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -57,7 +57,7 @@ pub struct Scenario {
     #[serde(default)]
     pub expect: Expect,
     /// `[[fault.create]]`, `[[fault.wire]]`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "FaultPlan::is_empty")]
     pub fault: FaultPlan,
 }
 

@@ -1,0 +1,57 @@
+//! The run folder: what is needed to repeat and explain a run.
+//!
+//! `scenario.toml` (defaults written out, this run's seed), `input` (the bytes it worked on), `summary.json`, and
+//! `captures/CABLE.pcapng`. `rnic run FOLDER/scenario.toml` repeats the run.
+
+use super::answer::CommandError;
+use scenarios::spec::{Scenario, Workload};
+use scenarios::{RunOptions, RunReport};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where a run's folder is by default.
+pub(crate) fn default_place(scenario: &Scenario) -> PathBuf {
+    Path::new("runs").join(format!("{}-{}", scenario.about.name, scenario.about.seed))
+}
+
+/// Writes the run folder, and into the report where its files are.
+pub(crate) fn write(
+    folder: &Path,
+    scenario: &Scenario,
+    options: &RunOptions,
+    report: &mut RunReport,
+) -> Result<(), CommandError> {
+    let put = |name: &str, content: &[u8]| {
+        let path = folder.join(name);
+        fs::write(&path, content).map_err(CommandError::writing(&path))
+    };
+    fs::create_dir_all(folder).map_err(CommandError::writing(folder))?;
+    forget_captures(folder, scenario);
+
+    let mut repeat = scenario.clone();
+    let Workload::Replicate(replicate) = &mut repeat.workload;
+    replicate.input = Some(PathBuf::from("input"));
+    put("scenario.toml", repeat.to_toml().as_bytes())?;
+    put("input", &options.input)?;
+
+    if !report.captures.is_empty() {
+        let captures = folder.join("captures");
+        fs::create_dir_all(&captures).map_err(CommandError::writing(&captures))?;
+    }
+    for capture in &mut report.captures {
+        let name = format!("captures/{}.pcapng", capture.link);
+        put(&name, &capture.pcapng)?;
+        capture.file = folder.join(&name).display().to_string();
+    }
+    report.run_folder = Some(folder.display().to_string());
+    let summary = serde_json::to_vec_pretty(report).expect("a report has string keys and finite numbers");
+    put("summary.json", &summary)
+}
+
+/// Removes the captures of an earlier run, so that none is taken for this one's.
+fn forget_captures(folder: &Path, scenario: &Scenario) {
+    for cable in scenario.cluster.cables() {
+        // That there is none is the usual case.
+        let _ = fs::remove_file(folder.join("captures").join(format!("{}.pcapng", cable.name())));
+    }
+}

@@ -1,0 +1,68 @@
+//! Reads the command line, runs one command, says how it ended.
+//!
+//! Reading order: [`Arguments`] here, [`answer`] (what a command gives back), [`run`], [`inspect`] (`list`, `check`,
+//! `show`), [`folder`] (what a run leaves on disk), [`progress`], [`clock`] (the only one that reads a clock).
+//!
+//! Invariants:
+//! * a command returns what is to be printed, and `main` prints it: with `--json`, standard output has the object alone;
+//! * whatever the user got wrong ends with status 2 and one message, never with a panic.
+
+mod answer;
+mod clock;
+mod folder;
+mod inspect;
+mod progress;
+mod run;
+
+pub(crate) use answer::Answer;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  everything was as the scenario expects
+  1  an expectation failed
+  2  wrong usage, scenario or input
+  3  a checker found a breach";
+
+/// A simulated RDMA cluster, from NDK call to wire and back.
+#[derive(Debug, Parser)]
+#[command(name = "rnic", version, after_help = EXIT_STATUS, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a scenario and print what happened
+    Run(run::RunArguments),
+    /// List the scenarios of a folder
+    List {
+        /// The folder
+        #[arg(default_value = "scenarios/library")]
+        folder: PathBuf,
+    },
+    /// Check a scenario and its input without running it
+    Check {
+        /// The scenario file
+        file: PathBuf,
+    },
+    /// Print a scenario with every default written out
+    Show {
+        /// The scenario file
+        file: PathBuf,
+    },
+}
+
+/// Runs the command of this process's command line.
+pub(crate) fn answer() -> Answer {
+    let result = match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::List { folder } => inspect::list(&folder),
+        Command::Check { file } => inspect::check(&file),
+        Command::Show { file } => inspect::show(&file),
+    };
+    result.unwrap_or_else(|error| Answer::refusal(&error))
+}

@@ -1,0 +1,129 @@
+//! `run`: one scenario, one summary, one run folder.
+
+use super::answer::{Answer, CommandError, colour};
+use super::{clock::Stopwatch, folder, progress};
+use clap::Args;
+use scenarios::report::{Verdict, human};
+use scenarios::spec::{SEED_MAX, Scenario, ScenarioFile};
+use scenarios::{Progress, RunOptions, RunReport};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// The scenario file
+    file: PathBuf,
+    /// The seed of every random stream, instead of the scenario's
+    #[arg(long, value_parser = clap::value_parser!(u64).range(0..=SEED_MAX))]
+    seed: Option<u64>,
+    /// The file that the workload works on, instead of the scenario's
+    #[arg(long, value_name = "PATH")]
+    input: Option<PathBuf>,
+    /// Capture a cable such as node0-switch, or all, as pcapng; may be repeated
+    #[arg(long, value_name = "CABLE")]
+    capture: Vec<String>,
+    /// The run folder [default: runs/NAME-SEED]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Print one JSON object and nothing else on standard output
+    #[arg(long, conflicts_with = "quiet")]
+    json: bool,
+    /// Print one line
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Runs the scenario and writes its run folder.
+pub(super) fn run(arguments: &RunArguments) -> Result<Answer, CommandError> {
+    let mut file = ScenarioFile::load(&arguments.file)?;
+    let input = file.read_input(arguments.input.as_deref())?;
+    let scenario = &mut file.scenario;
+    scenario.about.seed = arguments.seed.unwrap_or(scenario.about.seed);
+    let capture = chosen_cables(scenario, &arguments.capture)?;
+
+    let watched = Arc::new(Progress::default());
+    let options = RunOptions { input: input.bytes.into(), capture, progress: Some(watched.clone()) };
+    let stopwatch = Stopwatch::start();
+    let mut report = progress::watch(&watched, || scenarios::run(scenario, &options))?;
+    report.wall_s = stopwatch.elapsed().as_secs_f64();
+
+    let place = arguments.out.clone().unwrap_or_else(|| folder::default_place(scenario));
+    folder::write(&place, scenario, &options, &mut report)?;
+    Ok(present(arguments, scenario, &report))
+}
+
+/// The cables to capture.
+fn chosen_cables(scenario: &Scenario, chosen: &[String]) -> Result<Vec<String>, CommandError> {
+    let cables: Vec<String> = scenario.cluster.cables().iter().map(|cable| cable.name()).collect();
+    if chosen.iter().any(|name| name == "all") {
+        return Ok(cables);
+    }
+    if let Some(unknown) = chosen.iter().find(|name| !cables.contains(name)) {
+        let message = format!("--capture {unknown}: there is no such cable");
+        return Err(CommandError::Option { message, remedy: format!("allowed: all, {}", cables.join(", ")) });
+    }
+    // In the cables' order and each once, so that the report does not depend on how it was asked for.
+    Ok(cables.into_iter().filter(|name| chosen.contains(name)).collect())
+}
+
+/// The answer in the form that was asked for.
+fn present(arguments: &RunArguments, scenario: &Scenario, report: &RunReport) -> Answer {
+    let colour = colour(&io::stdout());
+    let out = if arguments.json {
+        serde_json::to_string(report).expect("a report has string keys and finite numbers") + "\n"
+    } else if arguments.quiet {
+        human::one_line(scenario, report, colour) + "\n"
+    } else {
+        human::summary(scenario, report, colour)
+    };
+    let verdict = report.verdict(&scenario.expect);
+    let err = match verdict {
+        Verdict::Pass => String::new(),
+        Verdict::Unexpected | Verdict::Findings => command(arguments, scenario.about.seed) + "\n",
+    };
+    Answer { out, err, status: verdict.exit_status() }
+}
+
+/// The command that repeats this run.
+fn command(arguments: &RunArguments, seed: u64) -> String {
+    let program = std::env::args_os().next().map_or_else(|| "rnic".into(), PathBuf::from);
+    let mut words = vec![quoted(&program), "run".to_owned(), quoted(&arguments.file), format!("--seed {seed}")];
+    words.extend(arguments.input.iter().map(|input| format!("--input {}", quoted(input))));
+    words.join(" ")
+}
+
+/// A path as a POSIX shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+=:@%,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_quoted_where_a_shell_needs_it() {
+        let word = |text: &str| quoted(Path::new(text));
+        assert_eq!(word("scenarios/library/a.toml"), "scenarios/library/a.toml");
+        assert_eq!(word("my file"), "'my file'");
+        assert_eq!(word("it's"), r"'it'\''s'");
+        assert_eq!(word(""), "''");
+    }
+
+    #[test]
+    fn captures_are_chosen_by_cable() {
+        let scenario = Scenario::named("a");
+        let choose = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            chosen_cables(&scenario, &names)
+        };
+        assert_eq!(choose(&[]).ok(), Some(vec![]));
+        assert_eq!(choose(&["all"]).ok().map(|all| all.len()), Some(2));
+        assert_eq!(choose(&["node1-switch", "node1-switch"]).ok(), Some(vec!["node1-switch".to_owned()]));
+        let error = choose(&["node7-switch"]).expect_err("there are two nodes").to_string();
+        assert!(error.contains("node7-switch") && error.contains("node0-switch, node1-switch"), "{error}");
+    }
+}
