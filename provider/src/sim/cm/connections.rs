@@ -250,6 +250,7 @@ impl Connections {
                 && let Some(connection) = self.table.get_mut(&id)
             {
                 connection.transaction_id = transaction_id;
+                connection.remote_id = ids.local;
             }
             return self.apply(now, id, event, detail, out);
         }

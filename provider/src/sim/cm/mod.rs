@@ -175,3 +175,6 @@ pub enum Output {
         notice: Notice,
     },
 }
+
+#[cfg(test)]
+mod tests;

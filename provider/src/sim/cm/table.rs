@@ -18,7 +18,7 @@ pub enum State {
     Established,
     /// The consumer ends it: DREQ is sent and repeated.
     DisconnectSent,
-    /// It broke, the consumer has been told: DREQ is sent and repeated.
+    /// It broke or was given up, the consumer knows: DREQ is sent and repeated.
     Breaking,
     /// The peer ended it, the consumer has been told.
     PeerDisconnected,
@@ -161,6 +161,8 @@ pub const fn step(state: State, event: Event) -> (State, &'static [Action]) {
         // The active side until it stands.
         (S::RequestSent, E::Rep) => (S::ReplyReceived, &[A::Tell(N::Replied)]),
         (S::RequestSent, E::Rej) => (S::Over, &[A::Tell(N::Failed(Status::CONNECTION_REFUSED))]),
+        // The peer accepted and gave up; both messages of that were lost.
+        (S::RequestSent, E::Dreq) => (S::Over, &[A::Drep, A::Tell(N::Failed(Status::CONNECTION_REFUSED))]),
         (S::RequestSent, E::GaveUp) => (S::Over, &[A::Rej(RejReason::TIMEOUT), A::Tell(N::Failed(Status::IO_TIMEOUT))]),
         (S::RequestSent, E::Abandon) => (S::Over, &[A::Rej(RejReason::TIMEOUT)]),
         (S::ReplyReceived, E::Complete) => (S::Established, &[A::Rtu, A::Tell(N::Done)]),
@@ -174,8 +176,12 @@ pub const fn step(state: State, event: Event) -> (State, &'static [Action]) {
         (S::ReplySent, E::Req) => (state, &[A::Repeat]),
         (S::ReplySent, E::Rtu | E::Traffic) => (S::Established, &[A::Tell(N::Established)]),
         (S::ReplySent, E::Rej) => (S::Over, &[A::Tell(N::Failed(ABORTED))]),
-        (S::ReplySent, E::Broken) => (S::Over, &[A::Rej(RejReason::NO_QP), A::Tell(N::Failed(ABORTED))]),
-        (S::ReplySent, E::GaveUp) => (S::Over, &[A::Rej(RejReason::TIMEOUT), A::Tell(N::Failed(Status::IO_TIMEOUT))]),
+        // The peer may have completed: it is to hear of the end for sure, so that a DREQ is repeated until it is answered.
+        (S::ReplySent, E::Abandon) => (S::Breaking, &[A::Rej(RejReason::CONSUMER_DEFINED), A::Dreq]),
+        (S::ReplySent, E::Broken) => (S::Breaking, &[A::Rej(RejReason::NO_QP), A::Dreq, A::Tell(N::Failed(ABORTED))]),
+        (S::ReplySent, E::GaveUp) => {
+            (S::Breaking, &[A::Rej(RejReason::TIMEOUT), A::Dreq, A::Tell(N::Failed(Status::IO_TIMEOUT))])
+        }
         // Only a peer that has completed disconnects: RTU was lost.
         (S::ReplySent, E::Dreq) => {
             (S::PeerDisconnected, &[A::Drep, A::Tell(N::Established), A::Tell(N::Disconnected { graceful: true })])
@@ -185,9 +191,7 @@ pub const fn step(state: State, event: Event) -> (State, &'static [Action]) {
         (S::RequestReceived | S::ReplyReceived, E::Reject) => {
             (S::Over, &[A::Rej(RejReason::CONSUMER_DEFINED), A::Tell(N::Done)])
         }
-        (S::RequestReceived | S::ReplyReceived | S::ReplySent, E::Abandon) => {
-            (S::Over, &[A::Rej(RejReason::CONSUMER_DEFINED)])
-        }
+        (S::RequestReceived | S::ReplyReceived, E::Abandon) => (S::Over, &[A::Rej(RejReason::CONSUMER_DEFINED)]),
         (S::RequestReceived | S::ReplyReceived, E::Rej) => (S::Over, &[A::Tell(N::Aborted)]),
         (S::ReplyReceived, E::Dreq) => (S::Over, &[A::Drep, A::Tell(N::Aborted)]),
         (S::ReplyReceived, E::Broken) => (S::Over, &[A::Rej(RejReason::NO_QP), A::Tell(N::Aborted)]),
