@@ -1,0 +1,122 @@
+//! What the device counts.
+
+/// A counter, for the manual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CounterAt {
+    /// Its name.
+    pub name: &'static str,
+    /// What it counts.
+    pub about: &'static str,
+}
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
+        /// Everything that the device counts, since power-on or reset. QUERY_COUNTERS writes them in this order.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Counters {
+            $($(#[doc = $doc])* pub $name: u64,)*
+        }
+
+        impl Counters {
+            /// The counters in order, for the manual.
+            pub const TABLE: &'static [CounterAt] =
+                &[$(CounterAt { name: stringify!($name), about: concat!($($doc),*) },)*];
+            /// Bytes of QUERY_COUNTERS' output.
+            pub const BYTES: usize = Self::TABLE.len() * size_of::<u64>();
+
+            /// The values in order.
+            #[must_use]
+            pub fn values(&self) -> Vec<u64> {
+                vec![$(self.$name,)*]
+            }
+
+            /// The counters from their values; missing ones are zero.
+            #[must_use]
+            pub fn from_values(values: &[u64]) -> Self {
+                let mut values = values.iter().copied();
+                Self { $($name: values.next().unwrap_or(0),)* }
+            }
+        }
+    };
+}
+
+counters! {
+    /// RoCE packets sent.
+    tx_packets,
+    /// Bytes of these frames.
+    tx_bytes,
+    /// RoCE packets received and taken.
+    rx_packets,
+    /// Bytes of these frames.
+    rx_bytes,
+    /// Packets sent again.
+    retransmitted_packets,
+    /// Packets dropped because their invariant CRC was wrong.
+    rx_icrc_errors,
+    /// Frames dropped because they are no RoCE packets or malformed.
+    rx_malformed,
+    /// Packets dropped because their queue pair does not exist, is in another state, or is of another kind.
+    rx_no_qp,
+    /// Packets dropped because their addresses are not those of the queue pair or port.
+    rx_wrong_address,
+    /// Packets dropped because of partition or queue key.
+    rx_key_violations,
+    /// Datagrams dropped because there was no receive or it was too short.
+    rx_no_receive,
+    /// Packets dropped because a queue in front of a queue pair was full.
+    rx_overflows,
+    /// Requests that came again.
+    duplicate_requests,
+    /// Gaps that the responder saw.
+    out_of_sequence,
+    /// Acknowledgements of a gap that the requester got.
+    packet_sequence_naks,
+    /// Acknowledge time-outs.
+    ack_timeouts,
+    /// "Receiver not ready" sent.
+    rnr_naks_sent,
+    /// "Receiver not ready" received.
+    rnr_naks_received,
+    /// "Remote access error" sent.
+    access_naks_sent,
+    /// "Invalid request" sent.
+    invalid_naks_sent,
+    /// Requests that completed with an error, flushed ones left out.
+    request_errors,
+    /// Receives that completed with an error, flushed ones left out.
+    receive_errors,
+    /// Completion queue entries written.
+    cqes,
+    /// Event queue entries written.
+    eqes,
+    /// Interrupts raised.
+    interrupts,
+    /// Events lost because their queue was full.
+    events_lost,
+    /// Completion queues that overflowed.
+    cq_overruns,
+    /// Commands run.
+    commands,
+    /// Register accesses that no register answers, and doorbells of queues that do not exist.
+    bad_mmio,
+    /// Doorbells of send queues.
+    sq_doorbells,
+    /// WQEs taken from a BlueFlame push.
+    blueflame_wqes,
+    /// DMA reads.
+    dma_reads,
+    /// Bytes that they asked for.
+    dma_read_bytes,
+    /// DMA writes.
+    dma_writes,
+    /// Bytes that they carried.
+    dma_write_bytes,
+    /// DMA accesses that the host refused.
+    dma_errors,
+    /// Congestion notifications received.
+    cnps_received,
+    /// Congestion notifications sent.
+    cnps_sent,
+    /// Pauses received from the cable's other end.
+    pauses_received,
+}
