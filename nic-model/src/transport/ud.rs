@@ -17,7 +17,7 @@ pub struct Datagram {
 
 /// Why a datagram is dropped. Nobody is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Drop {
+pub enum DropReason {
     /// Not a datagram.
     #[error("{0:?} is no datagram")]
     Opcode(Opcode),
@@ -37,19 +37,19 @@ pub enum Drop {
 /// Whether a queue pair with this queue key receives `packet`.
 ///
 /// # Errors
-/// [`Drop`] says why not.
-pub fn accept(packet: &Packet, qkey: u32, pmtu: Pmtu) -> Result<Datagram, Drop> {
+/// [`DropReason`] says why not.
+pub fn accept(packet: &Packet, qkey: u32, pmtu: Pmtu) -> Result<Datagram, DropReason> {
     let (deth, immediate) = match (packet.opcode, packet.ext) {
         (Opcode::UD_SEND_ONLY, Ext::Deth(deth)) => (deth, None),
         (Opcode::UD_SEND_ONLY_IMMEDIATE, Ext::DethImmediate(deth, data)) => (deth, Some(data)),
-        (opcode, _) => return Err(Drop::Opcode(opcode)),
+        (opcode, _) => return Err(DropReason::Opcode(opcode)),
     };
     let (length_bytes, limit_bytes) = (packet.payload_bytes, pmtu.bytes());
     if deth.qkey != qkey {
-        return Err(Drop::QueueKey(deth.qkey));
+        return Err(DropReason::QueueKey(deth.qkey));
     }
     if length_bytes > limit_bytes {
-        return Err(Drop::Length { length_bytes, limit_bytes });
+        return Err(DropReason::Length { length_bytes, limit_bytes });
     }
     Ok(Datagram { source_qp: deth.source_qp, immediate, length_bytes })
 }
@@ -72,10 +72,10 @@ mod tests {
         };
         let expected = Datagram { source_qp: Qpn::new(9), immediate: Some(5), length_bytes: 256 };
         assert_eq!(accept(&packet, 7, Pmtu::B256), Ok(expected));
-        assert_eq!(accept(&packet, 8, Pmtu::B256), Err(Drop::QueueKey(7)));
+        assert_eq!(accept(&packet, 8, Pmtu::B256), Err(DropReason::QueueKey(7)));
         let long = Packet { payload_bytes: 257, ..packet };
-        assert_eq!(accept(&long, 7, Pmtu::B256), Err(Drop::Length { length_bytes: 257, limit_bytes: 256 }));
+        assert_eq!(accept(&long, 7, Pmtu::B256), Err(DropReason::Length { length_bytes: 257, limit_bytes: 256 }));
         let other = Packet { ext: Ext::None, ..packet };
-        assert_eq!(accept(&other, 7, Pmtu::B256), Err(Drop::Opcode(packet.opcode)));
+        assert_eq!(accept(&other, 7, Pmtu::B256), Err(DropReason::Opcode(packet.opcode)));
     }
 }

@@ -59,10 +59,10 @@ impl Requester {
 
     /// The packet `psn` of an unreliable transport has left the NIC: its bytes are no longer needed.
     pub fn on_transmitted(&mut self, now: Time, psn: Psn, events: &mut Vec<Event>) {
-        if self.config.transport != Transport::Rc {
-            if let Some(seq) = self.outstanding(psn) {
-                self.advance(now, seq.plus(1), events);
-            }
+        if self.config.transport != Transport::Rc
+            && let Some(seq) = self.outstanding(psn)
+        {
+            self.advance(now, seq.plus(1), events);
         }
     }
 

@@ -139,11 +139,11 @@ impl Responder {
         total: u32,
         port: &mut impl ResponderPort,
     ) -> Result<(), Refusal> {
-        if let Ext::Invalidate(rkey) = packet.ext {
-            if port.invalidate(rkey).is_err() {
-                self.complete(packet, ReceiveStatus::RemoteInvalidRequest, total, false, port);
-                return Err(Refusal::Nak(NakCode::RemoteAccess));
-            }
+        if let Ext::Invalidate(rkey) = packet.ext
+            && port.invalidate(rkey).is_err()
+        {
+            self.complete(packet, ReceiveStatus::RemoteInvalidRequest, total, false, port);
+            return Err(Refusal::Nak(NakCode::RemoteAccess));
         }
         let by_write = operation == Operation::Write;
         if !by_write || immediate(packet.ext).is_some() {
