@@ -71,6 +71,7 @@ impl Checker {
             self.fail("scenario.name", format!("\"{name}\" cannot be a scenario's name"), remedy);
         }
         self.range("scenario.seed", scenario.about.seed, 0..=super::SEED_MAX);
+        self.range("scenario.time_limit_ms", scenario.about.time_limit_ms, 1..=86_400_000);
     }
 
     fn cluster(&mut self, scenario: &Scenario) {

@@ -73,10 +73,17 @@ pub struct About {
     /// The seed of every random stream.
     #[serde(default = "default_seed")]
     pub seed: u64,
+    /// Simulated time after which a run that has not come to its end is stopped.
+    #[serde(default = "default_time_limit_ms")]
+    pub time_limit_ms: u64,
 }
 
 const fn default_seed() -> u64 {
     1
+}
+
+const fn default_time_limit_ms() -> u64 {
+    10_000
 }
 
 impl Scenario {
@@ -84,7 +91,12 @@ impl Scenario {
     #[must_use]
     pub fn named(name: &str) -> Self {
         Self {
-            about: About { name: name.to_owned(), description: String::new(), seed: default_seed() },
+            about: About {
+                name: name.to_owned(),
+                description: String::new(),
+                seed: default_seed(),
+                time_limit_ms: default_time_limit_ms(),
+            },
             cluster: Cluster::default(),
             nic: Nic::default(),
             provider: Provider::default(),

@@ -18,6 +18,7 @@ const MISTAKES: &[(&str, usize, usize, &str, &str)] = &[
     ("nam = 2", 3, 1, "unknown key `nam`", "did you mean `name`?"),
     ("seed = 9999999999999999999", 3, 8, "`seed` is 9999999999999999999", "allowed: 0 to 9223372036854775807"),
     ("seed = 99999999999999999999", 3, 8, "integer `99999999999999999999`", "a whole number from 0 to"),
+    ("time_limit_ms = 0", 3, 17, "`time_limit_ms` is 0", "allowed: 1 to 86400000"),
     ("name = \"b\"", 3, 1, "a second time", "remove one"),
     ("[clustre]\nnodes = 2", 3, 2, "unknown key `clustre`", "did you mean `cluster`?"),
     ("[cluster]\nnodes = \"2\"", 4, 9, "string \"2\"", "a whole number from 0 to 65535, without quotes"),
