@@ -1,0 +1,87 @@
+//! What a switch counts, by port and priority.
+
+use std::ops::{AddAssign, Index, IndexMut};
+
+/// Why a switch dropped a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DropReason {
+    /// It is for nobody that the switch knows a way to, or not IP.
+    NoRoute,
+    /// A lossy queue has reached its share of the buffer.
+    BufferFull,
+    /// A lossless sender went on for longer than its headroom lasts.
+    HeadroomFull,
+}
+
+impl DropReason {
+    /// All reasons, in their order.
+    pub const ALL: [Self; 3] = [Self::NoRoute, Self::BufferFull, Self::HeadroomFull];
+}
+
+/// Dropped frames by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drops([u64; DropReason::ALL.len()]);
+
+impl Drops {
+    /// Frames dropped for any reason.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
+impl Index<DropReason> for Drops {
+    type Output = u64;
+    fn index(&self, reason: DropReason) -> &u64 {
+        &self.0[reason as usize]
+    }
+}
+
+impl IndexMut<DropReason> for Drops {
+    fn index_mut(&mut self, reason: DropReason) -> &mut u64 {
+        &mut self.0[reason as usize]
+    }
+}
+
+/// Counters of one port and priority. Bytes are those of the frame, from the Ethernet header on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PriorityCounters {
+    /// Frames that came in.
+    pub rx_frames: u64,
+    /// Their bytes.
+    pub rx_bytes: u64,
+    /// Frames that went out.
+    pub tx_frames: u64,
+    /// Their bytes.
+    pub tx_bytes: u64,
+    /// Frames that came in here and were dropped.
+    pub drops: Drops,
+    /// Frames marked on their way out.
+    pub ecn_marks: u64,
+    /// Times the peer was paused, repeats included.
+    pub pauses_sent: u64,
+    /// Times the peer was let go.
+    pub resumes_sent: u64,
+    /// Pauses, and ends of pauses, that the peer asked for.
+    pub pauses_received: u64,
+    /// The longest that the egress queue has been.
+    pub queue_bytes_max: u64,
+}
+
+impl AddAssign for PriorityCounters {
+    /// Sums up, and takes the greater maximum.
+    fn add_assign(&mut self, other: Self) {
+        self.rx_frames += other.rx_frames;
+        self.rx_bytes += other.rx_bytes;
+        self.tx_frames += other.tx_frames;
+        self.tx_bytes += other.tx_bytes;
+        for reason in DropReason::ALL {
+            self.drops[reason] += other.drops[reason];
+        }
+        self.ecn_marks += other.ecn_marks;
+        self.pauses_sent += other.pauses_sent;
+        self.resumes_sent += other.resumes_sent;
+        self.pauses_received += other.pauses_received;
+        self.queue_bytes_max = self.queue_bytes_max.max(other.queue_bytes_max);
+    }
+}

@@ -1,0 +1,194 @@
+//! A port of a switch: its line, the queues before it, and what its peer asked for.
+
+use crate::PRIORITIES;
+use crate::link::Link;
+use crate::pause::{Pause, Silence, quanta_to_dur};
+use crate::switch::config::{PortConfig, SwitchConfig};
+use crate::switch::counters::PriorityCounters;
+use crate::switch::ecn::EcnCurve;
+use crate::switch::schedule::Scheduler;
+use crate::switch::{Outbox, Output};
+use des::{Dur, Time};
+use std::collections::VecDeque;
+use wire::{Frame, Mac};
+
+/// A frame in the switch, and to whom its memory is accounted.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) frame: Box<Frame>,
+    pub(crate) bytes: u64,
+    pub(crate) in_port: u16,
+    pub(crate) priority: u8,
+}
+
+/// The frames of one priority that wait for the line.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Queue {
+    frames: VecDeque<Held>,
+    pub(crate) bytes: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Port {
+    number: u16,
+    pub(crate) link: Link,
+    pub(crate) queues: [Queue; PRIORITIES],
+    /// Priorities with frames in their queue, one bit each.
+    pub(crate) backlog: u8,
+    pub(crate) silence: Silence,
+    scheduler: Scheduler,
+    pub(crate) ecn: Option<EcnCurve>,
+    pub(crate) counters: [PriorityCounters; PRIORITIES],
+    mac: Mac,
+    /// Length of the pauses that this port sends.
+    pause_length: Dur,
+    forwarding_latency: Dur,
+    /// How far ahead of the line frames leave their queues.
+    lead: Dur,
+    /// The wake-up that serves the queues.
+    service_at: Option<Time>,
+    /// The wake-up that repeats pauses.
+    repeat_at: Option<Time>,
+}
+
+impl Port {
+    pub(crate) fn new(number: u16, config: &SwitchConfig, port: &PortConfig) -> Self {
+        let rate = port.cable.rate;
+        Self {
+            number,
+            link: Link::new(port.link, port.cable),
+            queues: Default::default(),
+            backlog: 0,
+            silence: Silence::default(),
+            scheduler: Scheduler::new(config.scheduling),
+            ecn: config.ecn.map(|curve| curve.scaled_to(rate)),
+            counters: Default::default(),
+            mac: port.mac,
+            pause_length: quanta_to_dur(config.buffer.pause_quanta, rate),
+            forwarding_latency: config.forwarding_latency,
+            lead: rate.time_for(config.port_fifo_bytes.into()),
+            service_at: None,
+            repeat_at: None,
+        }
+    }
+
+    /// Whether the line takes another frame at `now`.
+    pub(crate) fn line_ready(&self, now: Time) -> bool {
+        self.link.busy_until() <= now + self.lead
+    }
+
+    /// Whether a frame of `priority` need not wait at all: neither for the line, nor for a queue that may speak, nor for the
+    /// peer.
+    pub(crate) fn is_free(&self, now: Time, priority: u8) -> bool {
+        let silent = self.silence.mask(now);
+        self.line_ready(now)
+            && (self.backlog | 1 << priority) & !silent == 1 << priority
+            && self.queue_is_empty(priority)
+    }
+
+    const fn queue_is_empty(&self, priority: u8) -> bool {
+        self.backlog >> priority & 1 == 0
+    }
+
+    /// Puts a frame on the line that arrived whole at `now` and may have begun to leave at `first_bit`.
+    pub(crate) fn transmit(&mut self, first_bit: Time, now: Time, held: Held, out: &mut Outbox) {
+        let counters = &mut self.counters[usize::from(held.priority)];
+        counters.tx_frames += 1;
+        counters.tx_bytes += held.bytes;
+        let (port, latency) = (self.number, self.forwarding_latency);
+        self.link.send_between(first_bit, now, held.frame, |delivery| {
+            out.push(Output::Frame { port, at: delivery.at + latency, frame: delivery.frame });
+        });
+    }
+
+    pub(crate) fn enqueue(&mut self, held: Held) {
+        let priority = usize::from(held.priority);
+        let queue = &mut self.queues[priority];
+        queue.bytes += held.bytes;
+        queue.frames.push_back(held);
+        self.backlog |= 1 << priority;
+        let longest = &mut self.counters[priority].queue_bytes_max;
+        *longest = (*longest).max(queue.bytes);
+    }
+
+    /// Takes the frame whose turn it is among the priorities that may speak; `None` if none may.
+    pub(crate) fn dequeue(&mut self, now: Time) -> Option<Held> {
+        let ready = self.backlog & !self.silence.mask(now);
+        if ready == 0 {
+            return None;
+        }
+        let queues = &self.queues;
+        let priority = self.scheduler.next(ready, |priority| queues[priority].head_bytes());
+        let queue = &mut self.queues[priority];
+        let held = queue.frames.pop_front().expect("the backlog names queues with frames");
+        queue.bytes -= held.bytes;
+        if queue.frames.is_empty() {
+            self.backlog &= !(1 << priority);
+            self.scheduler.emptied(priority);
+        }
+        Some(held)
+    }
+
+    pub(crate) fn queued_frames(&self) -> usize {
+        self.queues.iter().map(|queue| queue.frames.len()).sum()
+    }
+
+    /// Asks for a wake-up when the queues can next be served, if something waits.
+    pub(crate) fn ask_for_service(&mut self, now: Time, out: &mut Outbox) {
+        let at = match self.backlog {
+            0 => return,
+            backlog if backlog & !self.silence.mask(now) == 0 => {
+                self.silence.ends(now, backlog).expect("a silent priority speaks again")
+            }
+            _ => self.link.busy_until(),
+        };
+        let at = at.max(now);
+        if self.service_at.is_none_or(|asked| at < asked) {
+            self.service_at = Some(at);
+            out.push(Output::Wake { port: self.number, at });
+        }
+    }
+
+    /// Notes that a wake-up has come; whether pauses are to be repeated.
+    pub(crate) fn woken(&mut self, now: Time) -> bool {
+        self.service_at = self.service_at.filter(|&at| at > now);
+        let repeat = self.repeat_at.is_some_and(|at| at <= now);
+        self.repeat_at = self.repeat_at.filter(|_| !repeat);
+        repeat
+    }
+
+    /// Asks the peer to be silent in `priorities`, and for a wake-up to ask again.
+    pub(crate) fn pause_peer(&mut self, now: Time, priorities: u8, out: &mut Outbox) {
+        self.each(priorities, |counters| counters.pauses_sent += 1);
+        self.send_pause(now, Pause { priorities, length: self.pause_length }, out);
+        if self.repeat_at.is_none() {
+            let at = now + self.pause_length / 2;
+            self.repeat_at = Some(at);
+            out.push(Output::Wake { port: self.number, at });
+        }
+    }
+
+    /// Lets the peer go on in `priorities`.
+    pub(crate) fn resume_peer(&mut self, now: Time, priorities: u8, out: &mut Outbox) {
+        self.each(priorities, |counters| counters.resumes_sent += 1);
+        self.send_pause(now, Pause { priorities, length: Dur::ZERO }, out);
+    }
+
+    fn send_pause(&mut self, now: Time, pause: Pause, out: &mut Outbox) {
+        if let Some(at) = self.link.send_pause(now, pause, self.mac) {
+            out.push(Output::Pause { port: self.number, at, pause });
+        }
+    }
+
+    /// Counts in all of `priorities`.
+    pub(crate) fn each(&mut self, priorities: u8, mut count: impl FnMut(&mut PriorityCounters)) {
+        let counters = self.counters.iter_mut().enumerate();
+        counters.filter(|(priority, _)| priorities >> priority & 1 != 0).for_each(|(_, counters)| count(counters));
+    }
+}
+
+impl Queue {
+    fn head_bytes(&self) -> u64 {
+        self.frames.front().map_or(0, |held| held.bytes)
+    }
+}
