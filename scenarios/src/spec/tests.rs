@@ -151,6 +151,24 @@ fn everything_written_out_is_read_back() {
     assert_eq!(Scenario::parse("written.toml", &written), Ok(scenario), "{written}");
 }
 
+/// The example of the library's README shows every key, and defaults where a key has one.
+#[test]
+fn the_documented_file_is_complete() {
+    let readme = include_str!("../../library/README.md");
+    let example = readme.split("```").nth(1).and_then(|block| block.strip_prefix("toml")).expect("a block of TOML");
+    let scenario = Scenario::parse("README.md", example).unwrap_or_else(|error| panic!("{error}"));
+    let keys = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        lines.map(|line| line.split(['=', '#']).next().unwrap_or("").trim().to_owned()).collect()
+    };
+    assert_eq!(keys(example), keys(&scenario.to_toml()));
+    let defaults = Scenario::parse("x.toml", "[scenario]\nname = \"a\"\n").expect("the shortest scenario");
+    assert_eq!(
+        (scenario.cluster, scenario.nic, scenario.provider),
+        (defaults.cluster, defaults.nic, defaults.provider)
+    );
+}
+
 proptest! {
     #[test]
     fn no_text_panics(text in "\\PC{0,200}") {
