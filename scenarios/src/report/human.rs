@@ -88,18 +88,19 @@ fn toned_count(number: u64, tone: Tone) -> Cell {
     Cell::toned(count(number), if number == 0 { Tone::Dim } else { tone })
 }
 
-fn object_cells(counts: ObjectCounts) -> [Cell; 4] {
+fn object_cells(counts: ObjectCounts) -> [Cell; 5] {
     let closed = if counts.open() > 0 { Tone::Bad } else { Tone::Plain };
     [
         toned_count(counts.inline, Tone::Plain),
         toned_count(counts.pending, Tone::Plain),
+        toned_count(counts.offered, Tone::Plain),
         toned_count(counts.failed, Tone::Notable),
         toned_count(counts.closed, closed),
     ]
 }
 
 fn objects_by_node(report: &RunReport) -> Table {
-    let headings = ["node", "consumer", ">inline", ">pending", ">failed", ">closed", ">retries"];
+    let headings = ["node", "consumer", ">inline", ">pending", ">offered", ">failed", ">closed", ">retries"];
     let mut table = Table::new("Objects by node", &headings);
     for node in &report.nodes {
         let mut row = vec![node.name.as_str().into(), node.style.name().into()];
@@ -116,7 +117,7 @@ fn objects_by_kind(report: &RunReport) -> Table {
         let sum = kinds.entry(kind).or_default();
         *sum = sum.plus(counts);
     }
-    let mut table = Table::new("Objects by kind", &["kind", ">inline", ">pending", ">failed", ">closed"]);
+    let mut table = Table::new("Objects by kind", &["kind", ">inline", ">pending", ">offered", ">failed", ">closed"]);
     for (kind, counts) in kinds {
         let mut row = vec![kind.into()];
         row.extend(object_cells(counts));

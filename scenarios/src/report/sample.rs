@@ -58,7 +58,10 @@ fn node(index: u16) -> NodeReport {
     let style = if index.is_multiple_of(2) { ConsumerStyle::Async } else { ConsumerStyle::Callbacks };
     let mut latencies = LatencyRecorder::new();
     (0..1_000).for_each(|us| latencies.record(Dur::from_us(us % 97 + 12)));
-    let counts = |inline, pending, failed| ObjectCounts { inline, pending, failed, closed: inline + pending };
+    let counts = |inline, pending, failed| {
+        let created = ObjectCounts { inline, pending, failed, ..ObjectCounts::default() };
+        ObjectCounts { closed: created.created(), ..created }
+    };
     NodeReport {
         style,
         objects: BTreeMap::from([

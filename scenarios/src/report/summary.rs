@@ -133,6 +133,8 @@ pub struct ObjectCounts {
     pub inline: u64,
     /// Successful by a completion callback.
     pub pending: u64,
+    /// Made by the provider for a connect event, not by a create function.
+    pub offered: u64,
     /// Failed, inline or by a completion callback.
     pub failed: u64,
     /// Closed, the close complete.
@@ -146,6 +148,7 @@ impl ObjectCounts {
         Self {
             inline: self.inline + other.inline,
             pending: self.pending + other.pending,
+            offered: self.offered + other.offered,
             failed: self.failed + other.failed,
             closed: self.closed + other.closed,
         }
@@ -154,7 +157,7 @@ impl ObjectCounts {
     /// Objects that came to be.
     #[must_use]
     pub const fn created(self) -> u64 {
-        self.inline + self.pending
+        self.inline + self.pending + self.offered
     }
 
     /// Objects never closed.

@@ -83,7 +83,7 @@ const fn default_seed() -> u64 {
 }
 
 const fn default_time_limit_ms() -> u64 {
-    10_000
+    60_000
 }
 
 impl Scenario {
