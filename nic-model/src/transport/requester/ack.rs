@@ -88,7 +88,8 @@ impl Requester {
     pub fn on_timeout(&mut self, now: Time, events: &mut Vec<Event>) {
         if !self.halted && self.retry.expired(now) {
             self.counters.timeouts += 1;
-            self.send_again(events);
+            let spent = self.retry.spend_timeout(self.oldest);
+            self.send_again(spent, events);
         }
     }
 
@@ -173,32 +174,25 @@ impl Requester {
             return;
         }
         self.counters.rnr_naks += 1;
-        match self.retry.spend_rnr(now, self.oldest, timer_code) {
-            Ok(()) => self.rewind(),
-            Err(status) => self.fail_oldest(status, events),
-        }
+        let spent = self.retry.spend_rnr(now, self.oldest, timer_code);
+        self.send_again(spent, events);
     }
 
     /// Sends again from the oldest unacknowledged packet, unless that was done for the same loss: then only the timer helps.
     fn recover(&mut self, events: &mut Vec<Event>) {
         if !self.retry.knows_loss_of(self.oldest) {
-            self.send_again(events);
+            let spent = self.retry.spend(self.oldest);
+            self.send_again(spent, events);
         }
     }
 
-    fn send_again(&mut self, events: &mut Vec<Event>) {
-        match self.retry.spend(self.oldest) {
-            Ok(()) => self.rewind(),
-            Err(status) => self.fail_oldest(status, events),
-        }
-    }
-
-    fn rewind(&mut self) {
-        match self.config.recovery {
-            Recovery::GoBackN => {
+    fn send_again(&mut self, spent: Result<(), Status>, events: &mut Vec<Event>) {
+        match (spent, self.config.recovery) {
+            (Ok(()), Recovery::GoBackN) => {
                 self.cursor = self.oldest;
                 self.send_index = 0;
             }
+            (Err(status), _) => self.fail_oldest(status, events),
         }
     }
 }

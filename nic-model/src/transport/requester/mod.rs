@@ -11,7 +11,7 @@ mod retry;
 #[cfg(test)]
 mod tests;
 
-pub use request::{Event, Recovery, RequesterConfig, SendRequest, Status, Step, Suffix, Work};
+pub use request::{Event, Recovery, RequesterConfig, SendRequest, Status, Step, Suffix, TimeoutPolicy, Work};
 
 use super::packet::Packet;
 use super::sequence::{OUTSTANDING_MAX, Seq};

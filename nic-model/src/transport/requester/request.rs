@@ -158,12 +158,25 @@ pub struct RequesterConfig {
     pub ack_every_packets: u32,
     /// Transport timer, 4.096 us x 2^code; 0 means never (IBTA volume 1, 9.7.6.1.3).
     pub timeout_code: u8,
+    /// How the timer follows that code.
+    pub timeout_policy: TimeoutPolicy,
     /// Timeouts and sequence errors in a row that are answered by sending again.
     pub retry_count: u8,
     /// Receiver-not-ready answers in a row that are answered by sending again; 7 means without end.
     pub rnr_retry: u8,
     /// What is sent again.
     pub recovery: Recovery,
+}
+
+/// How the transport timer follows its code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimeoutPolicy {
+    /// As specified: the time of the code, every time.
+    #[default]
+    Nominal,
+    /// As ConnectX-6 does by default (adaptive retransmission, floor on): first growing steps that cost no retry, then
+    /// twice the time of the code, which counts as 16 at least.
+    Adaptive,
 }
 
 /// What is sent again after a loss.

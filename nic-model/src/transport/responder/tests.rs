@@ -95,10 +95,13 @@ fn the_whole_opcode_sequence_table() {
     assert_eq!(accepted, expected.concat());
 }
 
+/// Position and payload of each packet of a message.
+type Packets<'a> = &'a [(Position, u32)];
+
 #[test]
 fn lengths_that_do_not_fit_are_refused() {
     use Position::{First, Last, Middle, Only};
-    let cases: [(&[(Position, u32)], u32, &str); 7] = [
+    let cases: [(Packets<'_>, u32, &str); 7] = [
         (&[(First, 255)], 600, "a first packet is full"),
         (&[(First, 256)], 256, "a message of one packet has no first"),
         (&[(Only, 256)], 257, "the only packet has all bytes"),
@@ -243,6 +246,43 @@ fn a_late_failure_replaces_the_answers_from_there_on() {
 }
 
 #[test]
+fn each_gap_is_reported_once() {
+    let (mut responder, mut port) = responder(Transport::Rc);
+    let mut say = |index| {
+        let verdict = give(&mut responder, &mut port, &packet(index, Operation::Write, Position::Only, reth(8), 8));
+        (verdict, replies(&mut responder).len())
+    };
+    assert_eq!([say(1), say(2)], [(Verdict::OutOfSequence, 1), (Verdict::OutOfSequence, 0)]);
+    assert_eq!(say(0), (Verdict::Accepted, 1));
+    assert_eq!([say(2), say(3)], [(Verdict::OutOfSequence, 1), (Verdict::OutOfSequence, 0)]);
+}
+
+#[test]
+fn a_repeated_read_never_reaches_beyond_what_was_read() {
+    let (mut responder, mut port) = responder(Transport::Rc);
+    let read = |index, length| packet(index, Operation::ReadRequest, Position::Only, reth(length), 0);
+    assert_eq!(give(&mut responder, &mut port, &read(0, 512)), Verdict::Accepted);
+    replies(&mut responder);
+    assert_eq!(give(&mut responder, &mut port, &read(1, 257)), Verdict::Dropped);
+    assert_eq!(give(&mut responder, &mut port, &read(1, 256)), Verdict::Duplicate);
+    assert_eq!(replies(&mut responder).len(), 1);
+}
+
+#[test]
+fn an_unreliable_message_gives_way_to_the_next() {
+    let (mut responder, mut port) = responder(Transport::Uc);
+    let send = |index, position, payload| Packet {
+        opcode: Opcode::new(Transport::Uc, Operation::Send, position).expect("UC has SEND"),
+        ..packet(index, Operation::Send, position, Ext::None, payload)
+    };
+    assert_eq!(give(&mut responder, &mut port, &send(0, Position::First, 256)), Verdict::Accepted);
+    assert_eq!(give(&mut responder, &mut port, &send(1, Position::Only, 8)), Verdict::Accepted);
+    assert_eq!(give(&mut responder, &mut port, &send(2, Position::Last, 8)), Verdict::Dropped);
+    assert_eq!((port.received.len(), port.receives.len()), (1, 3), "one receive served both");
+    assert_eq!(replies(&mut responder), []);
+}
+
+#[test]
 fn credits_are_announced_rounded_down() {
     let (mut responder, mut port) = responder(Transport::Rc);
     give(&mut responder, &mut port, &packet(0, Operation::Write, Position::Only, reth(8), 8));
@@ -263,7 +303,7 @@ proptest! {
         let (mut responder, mut port) = responder(transport);
         for (index, code, payload_bytes, length, address, known) in requests {
             let base = if unreliable { 0x20 } else { 0 };
-            let opcode = Opcode(if known { base | code % 0x18 } else { code });
+            let opcode = Opcode(if known { base | (code % 0x18) } else { code });
             let mut ext = opcode.decode().map_or(Ext::None, |(_, operation, position)| ext(operation, position, length));
             if let Ext::Reth(reth) = &mut ext {
                 reth.virtual_address = if known { address % MEMORY_BYTES as u64 } else { address };

@@ -29,6 +29,7 @@ pub(crate) const fn requester_config(transport: Transport) -> RequesterConfig {
         window_packets: 64,
         ack_every_packets: 16,
         timeout_code: 4,
+        timeout_policy: crate::transport::requester::TimeoutPolicy::Nominal,
         retry_count: 7,
         rnr_retry: 7,
         recovery: crate::transport::requester::Recovery::GoBackN,

@@ -1,9 +1,10 @@
 //! The requester alone, fed by hand.
 
+mod retry;
+
 use super::*;
 use crate::transport::AtomicOperation;
 use crate::transport::tests::pair::{at, request, requester_config};
-use des::Dur;
 use proptest::prelude::*;
 use wire::{Aeth, Ext, NakCode, Opcode, Position, Reth};
 
@@ -42,9 +43,22 @@ fn drain(requester: &mut Requester) -> Vec<i32> {
     sent
 }
 
+/// Which of all packets that leave now ask for an acknowledgement.
+fn ack_requests(requester: &mut Requester) -> Vec<bool> {
+    let asked = std::iter::from_fn(|| match requester.next_step(Time::ZERO)? {
+        Step::Packet { packet, .. } => Some(packet.ack_request),
+        Step::Local { .. } => None,
+    });
+    asked.collect()
+}
+
 fn ack(requester: &mut Requester, index: u32, aeth: Aeth) -> Vec<Event> {
+    ack_at(requester, Time::ZERO, index, aeth)
+}
+
+fn ack_at(requester: &mut Requester, now: Time, index: u32, aeth: Aeth) -> Vec<Event> {
     let mut events = Vec::new();
-    requester.on_acknowledge(Time::ZERO, Psn::new(START + index), aeth, &mut events);
+    requester.on_acknowledge(now, Psn::new(START + index), aeth, &mut events);
     events
 }
 
@@ -64,13 +78,11 @@ const UNLIMITED: Aeth = Aeth::ack(Aeth::UNLIMITED_CREDITS, 0);
 fn the_window_holds_packets_back_and_its_last_one_asks() {
     let mut requester = requester(|config| config.window_packets = 3);
     push(&mut requester, 1, WRITE, 256 * 5);
-    let mut asked = Vec::new();
-    while let Some(Step::Packet { packet, .. }) = requester.next_step(Time::ZERO) {
-        asked.push(packet.ack_request);
-    }
-    assert_eq!(asked, [false, false, true]);
+    assert_eq!(ack_requests(&mut requester), [false, false, true]);
     assert_eq!(ack(&mut requester, 1, UNLIMITED), []);
     assert_eq!(drain(&mut requester), [3, 4]);
+    assert_eq!(ack(&mut requester, 2, Aeth::nak(NakCode::PsnSequence, 0)), []);
+    assert_eq!(ack_requests(&mut requester), [false, false, true], "also when sent again");
     assert_eq!(ack(&mut requester, 4, UNLIMITED), [completed(1, Status::Ok)]);
 }
 
@@ -78,11 +90,7 @@ fn the_window_holds_packets_back_and_its_last_one_asks() {
 fn every_so_many_packets_ask() {
     let mut requester = requester(|config| config.ack_every_packets = 2);
     push(&mut requester, 1, WRITE, 256 * 5);
-    let asked = std::iter::from_fn(|| match requester.next_step(Time::ZERO)? {
-        Step::Packet { packet, .. } => Some(packet.ack_request),
-        Step::Local { .. } => None,
-    });
-    assert_eq!(asked.collect::<Vec<_>>(), [false, true, false, true, true]);
+    assert_eq!(ack_requests(&mut requester), [false, true, false, true, true]);
 }
 
 #[test]
@@ -202,35 +210,11 @@ fn credits_limit_what_consumes_receives() {
     assert_eq!(drain(&mut requester), [1, 2]);
     assert_eq!(ack(&mut requester, 2, Aeth::ack(0, 3)).len(), 2);
     assert_eq!(drain(&mut requester), [3, 4], "WRITE needs no credit");
-}
-
-#[test]
-fn old_and_ghost_answers_are_ignored() {
-    let mut requester = requester(|_| {});
-    push(&mut requester, 1, WRITE, 256 * 2);
-    drain(&mut requester);
-    ack(&mut requester, 0, UNLIMITED);
-    let before = requester.deadline();
-    for aeth in
-        [UNLIMITED, Aeth::nak(NakCode::PsnSequence, 0), Aeth::nak(NakCode::RemoteAccess, 0), Aeth::rnr_nak(1, 0)]
-    {
-        for index in [0, 2, 1000, 1 << 23] {
-            assert_eq!(ack(&mut requester, index, aeth), [], "{aeth:?} for packet {index}");
-        }
-    }
-    assert_eq!((drain(&mut requester), requester.deadline()), (vec![], before));
-}
-
-#[test]
-fn the_same_loss_reported_twice_is_repaired_once() {
-    let mut requester = requester(|_| {});
-    push(&mut requester, 1, WRITE, 256 * 3);
-    drain(&mut requester);
-    ack(&mut requester, 1, Aeth::nak(NakCode::PsnSequence, 0));
-    assert_eq!(drain(&mut requester), [1, 2]);
-    ack(&mut requester, 1, Aeth::nak(NakCode::PsnSequence, 0));
+    push(&mut requester, 6, SEND, 8);
+    push(&mut requester, 7, SEND, 8);
     assert_eq!(drain(&mut requester), []);
-    assert_eq!(requester.deadline(), Some(Time::ZERO + Dur::from_ns(4_096 * 16)));
+    assert_eq!(ack(&mut requester, 2, Aeth::ack(2, 3)), [], "repeated, it brings credits");
+    assert_eq!(drain(&mut requester), [5]);
 }
 
 #[test]
