@@ -11,5 +11,6 @@
 
 pub mod backend;
 pub mod consumer;
+pub mod engine;
 pub mod ndk;
 pub mod sim;
