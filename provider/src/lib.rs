@@ -10,6 +10,7 @@
 //! * nothing here knows a fabric, and of the NIC model only its registers.
 
 pub mod backend;
+pub mod check;
 pub mod consumer;
 pub mod engine;
 pub mod ndk;

@@ -1,0 +1,87 @@
+//! Connectors and listeners.
+
+use super::super::fact::ConnectArgs;
+use super::{Detail, Model};
+use crate::ndk::{Completion, DisconnectEvent};
+use std::net::SocketAddr;
+
+/// Where a connector is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Idle,
+    /// Connect pends.
+    Connecting,
+    /// Connect succeeded; CompleteConnect is to come.
+    Connected,
+    /// CompleteConnect pends.
+    Completing,
+    /// A connect event brought it.
+    Offered,
+    /// Accept pends.
+    Accepting,
+    Established,
+    Rejected,
+    /// An attempt failed.
+    Failed,
+    /// Disconnect was called.
+    Disconnecting,
+    Disconnected,
+}
+
+impl Phase {
+    /// Whether the connection was there and has ended, or is ending, by the local consumer's wish.
+    pub(crate) const fn is_over(self) -> bool {
+        matches!(self, Self::Disconnecting | Self::Disconnected)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Connector {
+    /// Whether a connect event brought it.
+    pub(crate) offered: bool,
+    pub(crate) phase: Phase,
+    /// The phase to return to if the pending request fails to begin.
+    pub(crate) before: Phase,
+    pub(crate) connect: Option<ConnectArgs>,
+    pub(crate) event: Option<DisconnectEvent>,
+    pub(crate) events_seen: u32,
+    /// Whether Accept or CompleteConnect has reported success.
+    pub(crate) established: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listener {
+    pub(crate) event: Completion,
+    pub(crate) address: Option<SocketAddr>,
+    pub(crate) paused: bool,
+}
+
+impl Model {
+    pub(crate) fn connector(&self, id: u64) -> Option<&Connector> {
+        match &self.entry(id)?.detail {
+            Detail::Connector(connector) => Some(connector),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn connector_mut(&mut self, id: u64) -> Option<&mut Connector> {
+        match &mut self.entry_mut(id)?.detail {
+            Detail::Connector(connector) => Some(connector),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn listener(&self, id: u64) -> Option<&Listener> {
+        match &self.entry(id)?.detail {
+            Detail::Listener(listener) => Some(listener),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn listener_mut(&mut self, id: u64) -> Option<&mut Listener> {
+        match &mut self.entry_mut(id)?.detail {
+            Detail::Listener(listener) => Some(listener),
+            _ => None,
+        }
+    }
+}
