@@ -1,6 +1,6 @@
 //! Reads the command line, runs one command, says how it ended.
 //!
-//! Reading order: [`Arguments`] here, [`answer`] (what a command gives back), [`run`], [`inspect`] (`list`, `check`,
+//! Reading order: [`Arguments`] here, [`Answer`] (what a command gives back), [`run`], [`inspect`] (`list`, `check`,
 //! `show`), [`folder`] (what a run leaves on disk), [`progress`], [`clock`] (the only one that reads a clock).
 //!
 //! Invariants:
