@@ -1,3 +1,9 @@
-//! The command line.
+//! `rnic`: simulated RDMA clusters on the command line.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::answer().print()
+}
