@@ -283,6 +283,48 @@ fn an_unreliable_message_gives_way_to_the_next() {
 }
 
 #[test]
+fn an_atomic_on_a_crooked_address_is_refused() {
+    let (mut responder, mut port) = responder(Transport::Rc);
+    let header = AtomicEth { virtual_address: 12, rkey: RKEY, swap_or_add: 1, compare: 0 };
+    let atomic = packet(0, Operation::FetchAdd, Position::Only, Ext::Atomic(header), 0);
+    assert_eq!(give(&mut responder, &mut port, &atomic), INVALID);
+}
+
+#[test]
+fn an_empty_message_needs_no_key() {
+    let (mut responder, mut port) = responder(Transport::Rc);
+    let empty = Ext::Reth(Reth { virtual_address: u64::MAX, rkey: !RKEY, length_bytes: 0 });
+    for (index, operation) in [(0, Operation::Write), (1, Operation::ReadRequest)] {
+        let packet = packet(index, operation, Position::Only, empty, 0);
+        assert_eq!(give(&mut responder, &mut port, &packet), Verdict::Accepted);
+    }
+    assert_eq!(replies(&mut responder).len(), 2);
+}
+
+#[test]
+fn unasked_acknowledgements_come_every_so_many_packets() {
+    let config = ResponderConfig { unasked_ack_packets: 2, ..responder_config(Transport::Rc) };
+    let (mut responder, mut port) = (Responder::new(config), TestPort::new());
+    let acknowledged = (0..6).filter(|&index| {
+        let position = if index == 0 { Position::First } else { Position::Middle };
+        give(&mut responder, &mut port, &packet(index, Operation::Write, position, reth(8192), 256));
+        !replies(&mut responder).is_empty()
+    });
+    assert_eq!(acknowledged.collect::<Vec<_>>(), [1, 3, 5]);
+}
+
+#[test]
+fn waiting_refusals_do_not_pile_up() {
+    let (mut responder, mut port) = responder(Transport::Rc);
+    port.receives.clear();
+    for _ in 0..3 {
+        let send = packet(0, Operation::Send, Position::Only, Ext::None, 8);
+        assert_eq!(give(&mut responder, &mut port, &send), Verdict::ReceiverNotReady);
+    }
+    assert_eq!(replies(&mut responder).len(), 1);
+}
+
+#[test]
 fn credits_are_announced_rounded_down() {
     let (mut responder, mut port) = responder(Transport::Rc);
     give(&mut responder, &mut port, &packet(0, Operation::Write, Position::Only, reth(8), 8));

@@ -191,7 +191,7 @@ fn a_message_cut_by_a_local_failure_sends_no_more() {
     let mut events = Vec::new();
     requester.fail(2, Status::LocalProtection, &mut events);
     assert_eq!((events, drain(&mut requester)), (vec![], vec![]));
-    let events = ack(&mut requester, 0, UNLIMITED);
+    let events = ack(&mut requester, 1, UNLIMITED);
     assert_eq!(events, [completed(1, Status::Ok), completed(2, Status::LocalProtection)]);
     assert_eq!(requester.deadline(), None);
 }
@@ -249,6 +249,10 @@ fn draining_finishes_what_was_begun() {
     assert!(requester.is_drained());
     requester.set_draining(false);
     assert_eq!(drain(&mut requester), [3]);
+    ack(&mut requester, 3, UNLIMITED);
+    push(&mut requester, 3, Work::Local, 0);
+    assert_eq!(requester.next_step(Time::ZERO), Some(Step::Local { id: 3 }));
+    assert!(!requester.is_drained(), "local work is being done");
 }
 
 #[test]

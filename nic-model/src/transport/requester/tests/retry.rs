@@ -152,3 +152,17 @@ fn adaptive_timeouts_are_those_measured() {
     let ms: Vec<u64> = expire_all(&mut requester).iter().map(|at| at.as_ps() / 1_000_000_000).collect();
     assert_eq!(ms, [12, 20, 37, 71, 138, 239, 440, 977, 1514, 2051, 2587, 3124, 3661]);
 }
+
+#[test]
+fn adaptive_steps_begin_anew_after_progress() {
+    let mut requester = requester(|config| config.timeout_policy = TimeoutPolicy::Adaptive);
+    push(&mut requester, 1, WRITE, 256 * 2);
+    drain(&mut requester);
+    let first = requester.deadline().expect("something is unacknowledged");
+    requester.on_timeout(first, &mut Vec::new());
+    assert!(requester.next_step(first).is_some());
+    let second = requester.deadline().expect("something is unacknowledged");
+    assert!(second.since(first) < first.since(Time::ZERO));
+    ack_at(&mut requester, second, 0, UNLIMITED);
+    assert_eq!(requester.deadline(), Some(second + first.since(Time::ZERO)));
+}
