@@ -48,6 +48,8 @@ pub struct HostMemory {
     free: BTreeMap<u64, ()>,
     posted: VecDeque<PostedWrite>,
     next_virtual: u64,
+    /// Consumers' buffers by their virtual address: the processor's page table.
+    buffers: BTreeMap<u64, Mdl>,
     /// Pages are handed out with gaps and in scrambled order, so that code that forgets translation fails.
     scatter: u64,
 }
@@ -87,11 +89,14 @@ impl HostMemory {
         self.scatter = self.scatter.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let rotation = (self.scatter >> 33) as usize % pages.len();
         pages.rotate_left(rotation);
-        Mdl { virtual_address, length_bytes, pages }
+        let mdl = Mdl { virtual_address, length_bytes, pages };
+        self.buffers.insert(virtual_address, mdl.clone());
+        mdl
     }
 
     /// Frees a buffer. Later accesses to its pages fail.
     pub fn free(&mut self, mdl: &Mdl) {
+        self.buffers.remove(&mdl.virtual_address);
         for address in &mdl.pages {
             self.release(address / PAGE_SIZE);
         }
@@ -166,6 +171,16 @@ impl HostMemory {
     pub fn read_u32_be(&self, address: u64) -> Option<u32> {
         let mut word = [0; 4];
         self.read(address, &mut word).ok().map(|()| u32::from_be_bytes(word))
+    }
+
+    /// Copies consumer memory at a virtual address into `into`, as a processor would that runs the consumer.
+    ///
+    /// # Errors
+    /// [`MemoryError::NotMemory`] if the range does not lie in one allocated buffer.
+    pub fn read_virtual(&self, address: u64, into: &mut [u8]) -> Result<(), MemoryError> {
+        let refused = MemoryError::NotMemory { address, length: into.len() };
+        let (start, mdl) = self.buffers.range(..=address).next_back().ok_or(refused)?;
+        self.read_buffer(mdl, address - start, into).map_err(|_| refused)
     }
 
     /// Copies `offset..` of a buffer into `into`.
@@ -244,6 +259,10 @@ mod tests {
             memory.read_buffer(&mdl, 0, &mut back).expect("the buffer is memory");
             prop_assert_eq!(&back, &data);
             prop_assert!(memory.read_buffer(&mdl, 1, &mut back).is_err(), "one byte past the end is refused");
+            back.fill(0);
+            memory.read_virtual(mdl.virtual_address, &mut back).expect("the buffer is mapped");
+            prop_assert_eq!(&back, &data);
+            prop_assert!(memory.read_virtual(mdl.virtual_address + length, &mut [0]).is_err());
         }
     }
 
