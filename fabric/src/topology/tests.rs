@@ -57,7 +57,8 @@ fn steps(topology: &Topology, routes: &[RouteTable], from: Endpoint, to: Endpoin
 
 #[test]
 fn every_pair_of_every_builder_is_as_far_apart_as_it_should_be() {
-    let table: [(&str, Result<Topology, TopologyError>, &[(u32, u32)]); 8] = [
+    type Row = (&'static str, Result<Topology, TopologyError>, &'static [(u32, u32)]);
+    let table: [Row; 8] = [
         ("star", Topology::star(5, CABLING), &[(1, 5 * 4)]),
         ("leaf-spine", Topology::leaf_spine(4, 2, 3, CABLING), &[(1, 12 * 2), (3, 12 * 9)]),
         ("one leaf", Topology::leaf_spine(1, 1, 3, CABLING), &[(1, 6)]),
