@@ -13,5 +13,6 @@ pub mod backend;
 pub mod check;
 pub mod consumer;
 pub mod engine;
+pub mod fault;
 pub mod ndk;
 pub mod sim;
