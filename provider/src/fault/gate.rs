@@ -181,8 +181,9 @@ impl<P: NdkProvider> FaultLayer<P> {
                 self.gate.blocked.insert(call, known);
             }
             Answer::Returned(returned) => {
+                let token = UpcallToken(self.own_number());
                 self.ready.push_back(Upcall {
-                    token: UpcallToken(self.own_number()),
+                    token,
                     object: adapter,
                     callback: SWALLOWED,
                     context: 0,
