@@ -1,5 +1,5 @@
-//! Who has which address. The ports of all hosts are numbered densely, and their addresses follow from the number, so a switch
-//! finds the number of a destination by subtraction and its route by indexing.
+//! Who has which address. The ports of all hosts are numbered densely, and their addresses follow from the number, so a
+//! switch finds the number of a destination by subtraction and its route by indexing.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,7 +11,8 @@ pub struct Endpoint(pub u32);
 
 /// The block 10.0.0.0/8 of private addresses (RFC 1918).
 const IPV4_NETWORK: u32 = 10 << 24;
-/// A unique local block (RFC 4193) of this project's choice, fd72:646d:6100::/48; the interface number is the low 32 bits.
+/// A unique local block (RFC 4193) of this project's choice, fd72:646d:6100::/48; the interface number is the low 32
+/// bits.
 const IPV6_NETWORK: u128 = 0xfd72_646d_6100 << 80;
 const HOST_MASK: u32 = (1 << 24) - 1;
 
@@ -69,7 +70,8 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// The address of a port of a switch, 06:00:00:00:00:00 and up: switch number, then port number. Only pause frames carry it.
+/// The address of a port of a switch, 06:00:00:00:00:00 and up: switch number, then port number. Only pause frames
+/// carry it.
 #[must_use]
 pub const fn switch_mac(switch: u32, port: u16) -> Mac {
     let [_, a, b, c] = switch.to_be_bytes();

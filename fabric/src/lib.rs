@@ -1,11 +1,12 @@
 //! Everything between NICs: cables, switches, topologies, and what goes wrong on the wire.
 //!
-//! Reading order: [`link`] (one direction of a cable, in arithmetic), [`rule`] (faults on a link, as data), [`capture`] (a
-//! tap), [`stats`] (utilisation), [`pause`] (priority flow control), [`switch`] (shared buffer, queues, marks, routes),
-//! [`address`] (who has which address), [`topology`] (graphs, their routes, and the parts they are made of).
+//! Reading order: [`link`] (one direction of a cable, in arithmetic), [`rule`] (faults on a link, as data), [`capture`]
+//! (a tap), [`stats`] (utilisation), [`pause`] (priority flow control), [`switch`] (shared buffer, queues, marks,
+//! routes), [`address`] (who has which address), [`topology`] (graphs, their routes, and the parts they are made of).
 //!
 //! Invariants:
-//! * everything is a value that is told the time and answers with what happens when: no event queue, no clock, no thread;
+//! * everything is a value that is told the time and answers with what happens when: no event queue, no clock, no
+//!   thread;
 //! * a frame changes hands as a box and is never copied, except for a duplicate or a capture;
 //! * a frame that meets an idle line costs one event per hop, one that queues costs at most one more;
 //! * every frame that goes in comes out, waits in a queue, or is counted as dropped with a reason;

@@ -1,7 +1,7 @@
 //! One direction of a cable, owned by the node that sends on it.
 //!
-//! There is no event per bit or per byte: the link remembers when its line is free again and computes when a frame that is
-//! sent now has arrived whole. Faults and captures hang on the link and cost one branch while there are none.
+//! There is no event per bit or per byte: the link remembers when its line is free again and computes when a frame that
+//! is sent now has arrived whole. Faults and captures hang on the link and cost one branch while there are none.
 
 use crate::capture::{Captured, Tap};
 use crate::pause::Pause;
@@ -9,8 +9,8 @@ use crate::rule::{Fate, Loss, Rule, RuleChain};
 use des::{Dur, Rate, Time};
 use wire::{Frame, Mac};
 
-/// Names one direction of a cable. Numbered by [`Topology`](crate::Topology): twice the cable's number, plus one for the
-/// direction from its end `b`.
+/// Names one direction of a cable. Numbered by [`Topology`](crate::Topology): twice the cable's number, plus one for
+/// the direction from its end `b`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
 
@@ -52,6 +52,8 @@ pub struct LinkCounters {
 pub struct Link {
     id: LinkId,
     config: LinkConfig,
+    /// From the decision to send a frame to its first bit on a free line; pause frames do not go that way.
+    pipeline: Dur,
     busy_until: Time,
     /// Time of bits on the line, booked up to `busy_until`.
     busy: Dur,
@@ -65,7 +67,14 @@ impl Link {
     #[must_use]
     pub const fn new(id: LinkId, config: LinkConfig) -> Self {
         let counters = LinkCounters { frames: 0, bytes: 0, pauses: 0, lost_by_rule: 0, lost_link_down: 0 };
-        Self { id, config, busy_until: Time::ZERO, busy: Dur::ZERO, counters, rules: RuleChain::new(), tap: None }
+        let (pipeline, busy_until, busy) = (Dur::ZERO, Time::ZERO, Dur::ZERO);
+        Self { id, config, pipeline, busy_until, busy, counters, rules: RuleChain::new(), tap: None }
+    }
+
+    /// The link behind a pipeline of this length. It shifts all frames alike, so the line is booked as if it was not
+    /// there.
+    pub(crate) fn behind(self, pipeline: Dur) -> Self {
+        Self { pipeline, ..self }
     }
 
     /// The link's name.
@@ -92,7 +101,7 @@ impl Link {
         self.counters
     }
 
-    /// For how long until `now` the line has carried bits.
+    /// For how long until `now` the line has carried bits, as it was booked.
     #[must_use]
     pub fn busy_time(&self, now: Time) -> Dur {
         self.busy.saturating_sub(self.busy_until.since(now))
@@ -119,16 +128,16 @@ impl Link {
         self.tap.as_mut().map(Tap::take).unwrap_or_default()
     }
 
-    /// Sends `frame` as soon as the line is free, not before `now`; what reaches the other end goes to `out` (nothing if it is
-    /// lost, two if it is duplicated). Returns when the line is free again.
+    /// Sends `frame` as soon as the line is free, not before `now`; what reaches the other end goes to `out` (nothing
+    /// if it is lost, two if it is duplicated). Returns when the line is free again.
     ///
     /// `now` may lie in the future, as a sender knows when its next frame is ready, but never before an earlier call's.
     pub fn send(&mut self, now: Time, frame: Box<Frame>, out: &mut Vec<Delivery>) -> Time {
         self.send_between(now, now, frame, |delivery| out.push(delivery))
     }
 
-    /// Sends `frame` with its first bit not before `first_bit` and its last not before `last_bit`: a cut-through switch begins
-    /// before it has everything.
+    /// Sends `frame` with its first bit not before `first_bit` and its last not before `last_bit`: a cut-through switch
+    /// begins before it has everything.
     pub(crate) fn send_between(
         &mut self,
         first_bit: Time,
@@ -137,11 +146,11 @@ impl Link {
         mut deliver: impl FnMut(Delivery),
     ) -> Time {
         let start = first_bit.max(self.busy_until);
-        let at = self.occupy(start, last_bit, frame.cable_len()) + self.config.latency;
+        let at = self.occupy(start, last_bit, frame.cable_len()) + self.pipeline + self.config.latency;
         if self.rules.is_empty() && self.tap.is_none() {
             deliver(Delivery { at, frame });
         } else {
-            self.send_watched(start, at, frame, deliver);
+            self.send_watched(start + self.pipeline, at, frame, deliver);
         }
         self.busy_until
     }
@@ -167,9 +176,10 @@ impl Link {
             return self.count_loss(fate);
         };
         if duplicated {
-            let copy_at = self.occupy(self.busy_until, Time::ZERO, frame.cable_len()) + self.config.latency;
+            let before = self.busy_until;
+            let distance = self.occupy(before, before, frame.cable_len()).since(before);
             deliver(Delivery { at: at + delay, frame: frame.clone() });
-            deliver(Delivery { at: copy_at + delay, frame });
+            deliver(Delivery { at: at + delay + distance, frame });
         } else {
             deliver(Delivery { at: at + delay, frame });
         }
@@ -183,8 +193,9 @@ impl Link {
         }
     }
 
-    /// Sends a pause frame from the port with address `source` ahead of everything that waits, behind what is on the line.
-    /// Returns when it reaches the other end, `None` if it is lost. The frame itself is made only for rules and taps.
+    /// Sends a pause frame from the port with address `source` ahead of everything that waits, behind what is on the
+    /// line. Returns when it reaches the other end, `None` if it is lost. The frame itself is made only for rules and
+    /// taps.
     pub fn send_pause(&mut self, now: Time, pause: Pause, source: Mac) -> Option<Time> {
         const PAUSE_CABLE_LEN: usize = wire::FRAME_LEN_MIN + wire::CABLE_OVERHEAD_BYTES;
         let start = now.max(self.busy_until);

@@ -1,7 +1,8 @@
 //! Faults on a link as data: which frames, how many of them, when, and what becomes of them.
 //!
-//! A [`RuleSpec`] is a row of a fault plan. The rules of a link stand in a chain; a frame passes along it, each rule sees it
-//! as the earlier ones left it, and a rule that drops it ends its way. A frame is judged as its first bit leaves.
+//! A [`RuleSpec`] is a row of a fault plan. The rules of a link stand in a chain; a frame passes along it, each rule
+//! sees it as the earlier ones left it, and a rule that drops it ends its way. A frame is judged as its first bit
+//! leaves.
 
 mod corrupt;
 mod matcher;
@@ -24,8 +25,8 @@ pub enum Verdict {
     },
     /// Drops it.
     Drop(Loss),
-    /// Flips one bit. The frame travels on as encoded bytes, as if it was damaged inside a device, where the check sequence of
-    /// Ethernet does not help.
+    /// Flips one bit. The frame travels on as encoded bytes, as if it was damaged inside a device, where the check
+    /// sequence of Ethernet does not help.
     Corrupt {
         /// Which bit from the start of the Ethernet header, modulo the bits there are; `None` draws one.
         bit: Option<u32>,

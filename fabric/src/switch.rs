@@ -1,11 +1,11 @@
 //! A switch with output queues and a shared buffer.
 //!
-//! Reading order: [`config`], `buffer` (memory accounts and flow control thresholds), [`ecn`], `schedule`, `port` (a line and
-//! its queues), [`route`], [`counters`]; here is how they play together.
+//! Reading order: [`config`], `buffer` (memory accounts and flow control thresholds), [`ecn`], `schedule`, `port` (a
+//! line and its queues), [`route`], [`counters`]; here is how they play together.
 //!
-//! A frame that finds its line free is sent at once and costs no event of the switch's own; one that has to wait is taken up by
-//! a wake-up when the line is free. The switch looks at addresses, priority and congestion bits and writes only the latter:
-//! hop limits and MAC addresses stay as they are.
+//! A frame that finds its line free is sent at once and costs no event of the switch's own; one that has to wait is
+//! taken up by a wake-up when the line is free. The switch looks at addresses, priority and congestion bits and writes
+//! only the latter: hop limits and MAC addresses stay as they are.
 
 mod buffer;
 pub mod config;

@@ -1,7 +1,7 @@
 //! Which node is connected to which: a graph as a plain value.
 //!
-//! Reading order: here the graph and its rules, then [`error`], the builders (`tree`, `mesh`), [`hpcc`] (a file format),
-//! `routes` (shortest ways), `parts` (switches and links ready to run), [`svg`] (a picture).
+//! Reading order: here the graph and its rules, then [`error`], the builders (`tree`, `mesh`), [`hpcc`] (a file
+//! format), `routes` (shortest ways), `parts` (switches and links ready to run), [`svg`] (a picture).
 
 pub mod error;
 pub mod hpcc;

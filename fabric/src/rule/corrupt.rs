@@ -6,8 +6,8 @@ use wire::{Body, Frame};
 /// Longer frames than any cable carries (elided payload may pretend) have no encoding to damage.
 const ENCODED_LEN_MAX: usize = 64_000;
 
-/// Flips bit `bit` of the encoded frame, counted from the Ethernet header and modulo its length; bit 0 is the highest of the
-/// first byte. The frame becomes bytes.
+/// Flips bit `bit` of the encoded frame, counted from the Ethernet header and modulo its length; bit 0 is the highest
+/// of the first byte. The frame becomes bytes.
 pub(super) fn flip_bit(frame: &mut Frame, bit: u64) {
     let length_bits = frame.wire_len() as u64 * 8;
     if length_bits == 0 || frame.wire_len() > ENCODED_LEN_MAX {

@@ -1,8 +1,8 @@
 //! The packet buffer: who holds how many bytes of which part of the memory.
 //!
-//! Frames are accounted to the port and priority they came in by. An account fills its reserved part, then draws on the shared
-//! part up to a dynamic threshold, then (lossless priorities) on its headroom; it is emptied the other way round. Lossless
-//! priorities are limited by their ingress account, lossy ones by their egress queue.
+//! Frames are accounted to the port and priority they came in by. An account fills its reserved part, then draws on the
+//! shared part up to a dynamic threshold, then (lossless priorities) on its headroom; it is emptied the other way
+//! round. Lossless priorities are limited by their ingress account, lossy ones by their egress queue.
 
 use crate::PRIORITIES;
 use crate::switch::config::{BufferConfig, ConfigError};

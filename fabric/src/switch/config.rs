@@ -11,11 +11,11 @@ use wire::{Frame, Mac};
 pub struct SwitchConfig {
     /// When a frame may go on.
     pub forwarding: Forwarding,
-    /// From the decision to send a frame to its first bit on an idle line. It delays every frame alike, so it changes no queue;
-    /// a pause that arrives meanwhile comes too late for the frame.
+    /// From the decision to send a frame to its first bit on an idle line. It delays every frame alike, so it changes
+    /// no queue; a pause that arrives meanwhile comes too late for the frame.
     pub forwarding_latency: Dur,
-    /// Bytes that the port logic takes out of the queues ahead of the line. 0 decides at the last moment; a little (real ports
-    /// have a few KiB) lets one wake-up send several frames, which are then beyond the reach of a pause.
+    /// Bytes that the port logic takes out of the queues ahead of the line. 0 decides at the last moment; a little
+    /// (real ports have a few KiB) lets one wake-up send several frames, which are then beyond the reach of a pause.
     pub port_fifo_bytes: u32,
     /// The packet buffer.
     pub buffer: BufferConfig,
@@ -50,8 +50,8 @@ pub struct BufferConfig {
     pub reserved_bytes: u64,
     /// Kept for each port and lossless priority: what still arrives after a pause was sent.
     pub headroom_bytes: u64,
-    /// Part of the free shared memory that the frames of one ingress port and lossless priority may take before their sender is
-    /// paused.
+    /// Part of the free shared memory that the frames of one ingress port and lossless priority may take before their
+    /// sender is paused.
     pub ingress_alpha: Alpha,
     /// Part of the free shared memory that one egress queue of a lossy priority may take before frames are dropped.
     pub egress_alpha: Alpha,
@@ -63,8 +63,8 @@ pub struct BufferConfig {
     pub pause_quanta: u16,
 }
 
-/// A power of two as a factor, from 1/128 to 8 as in switch chips: the dynamic threshold's share of free memory (Choudhury and
-/// Hahne, "Dynamic queue length thresholds", 1998).
+/// A power of two as a factor, from 1/128 to 8 as in switch chips: the dynamic threshold's share of free memory
+/// (Choudhury and Hahne, "Dynamic queue length thresholds", 1998).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alpha(i8);
 
@@ -90,8 +90,8 @@ impl Alpha {
 pub enum Scheduling {
     /// The highest priority that has something.
     Strict,
-    /// Priorities of the mask first, highest first; the others share the rest by deficit weighted round robin (Shreedhar and
-    /// Varghese, 1995).
+    /// Priorities of the mask first, highest first; the others share the rest by deficit weighted round robin
+    /// (Shreedhar and Varghese, 1995).
     Dwrr {
         /// Priorities that go before all others, one bit each.
         strict: u8,
@@ -129,7 +129,8 @@ pub struct Classifier {
 }
 
 impl Default for Classifier {
-    /// The upper three bits, the class selector (RFC 2474): 26, usual for RoCE, is priority 3; 48, usual for CNPs, is 6.
+    /// The upper three bits, the class selector (RFC 2474): 26, usual for RoCE, is priority 3; 48, usual for CNPs, is
+    /// 6.
     fn default() -> Self {
         Self { of_dscp: std::array::from_fn(|dscp| dscp as u8 >> 3), other: 0 }
     }
@@ -156,8 +157,8 @@ pub struct PortConfig {
 }
 
 impl Default for SwitchConfig {
-    /// A lossless switch for RoCE: store and forward, 32 MB of memory, PFC in priority 3, marks, strict priorities, ECMP. Memory,
-    /// headroom (for 400 Gb/s and 1 us) and marks as in the HPCC paper's simulations; latency assumed.
+    /// A lossless switch for RoCE: store and forward, 32 MB of memory, PFC in priority 3, marks, strict priorities,
+    /// ECMP. Memory, headroom (for 400 Gb/s and 1 us) and marks as in the HPCC paper's simulations; latency assumed.
     fn default() -> Self {
         Self {
             forwarding: Forwarding::StoreAndForward,

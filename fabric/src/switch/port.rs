@@ -1,7 +1,7 @@
 //! A port of a switch: its line, the queues before it, and what its peer asked for.
 
 use crate::PRIORITIES;
-use crate::link::Link;
+use crate::link::{Delivery, Link};
 use crate::pause::{Pause, Silence, quanta_to_dur};
 use crate::switch::config::{PortConfig, SwitchConfig};
 use crate::switch::counters::PriorityCounters;
@@ -42,7 +42,6 @@ pub(crate) struct Port {
     mac: Mac,
     /// Length of the pauses that this port sends.
     pause_length: Dur,
-    forwarding_latency: Dur,
     /// How far ahead of the line frames leave their queues.
     lead: Dur,
     /// The wake-up that serves the queues.
@@ -56,7 +55,7 @@ impl Port {
         let rate = port.cable.rate;
         Self {
             number,
-            link: Link::new(port.link, port.cable),
+            link: Link::new(port.link, port.cable).behind(config.forwarding_latency),
             queues: Default::default(),
             backlog: 0,
             silence: Silence::default(),
@@ -65,7 +64,6 @@ impl Port {
             counters: Default::default(),
             mac: port.mac,
             pause_length: quanta_to_dur(config.buffer.pause_quanta, rate),
-            forwarding_latency: config.forwarding_latency,
             lead: rate.time_for(config.port_fifo_bytes.into()),
             service_at: None,
             repeat_at: None,
@@ -77,8 +75,8 @@ impl Port {
         self.link.busy_until() <= now + self.lead
     }
 
-    /// Whether a frame of `priority` need not wait at all: neither for the line, nor for a queue that may speak, nor for the
-    /// peer.
+    /// Whether a frame of `priority` need not wait at all: neither for the line, nor for a queue that may speak, nor
+    /// for the peer.
     pub(crate) fn is_free(&self, now: Time, priority: u8) -> bool {
         let silent = self.silence.mask(now);
         self.line_ready(now)
@@ -95,9 +93,9 @@ impl Port {
         let counters = &mut self.counters[usize::from(held.priority)];
         counters.tx_frames += 1;
         counters.tx_bytes += held.bytes;
-        let (port, latency) = (self.number, self.forwarding_latency);
-        self.link.send_between(first_bit, now, held.frame, |delivery| {
-            out.push(Output::Frame { port, at: delivery.at + latency, frame: delivery.frame });
+        let port = self.number;
+        self.link.send_between(first_bit, now, held.frame, |Delivery { at, frame }| {
+            out.push(Output::Frame { port, at, frame });
         });
     }
 

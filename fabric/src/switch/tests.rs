@@ -169,3 +169,21 @@ fn totals_add_up_and_keep_the_maximum() {
     assert_eq!(switch.queue_bytes(1, 3), 3 * 976);
     assert_eq!(switch.port_count(), 3);
 }
+
+#[test]
+fn parts_can_be_kept_and_moved() {
+    fn check<T: Clone + std::fmt::Debug + Send + Sync + 'static>() {}
+    check::<Switch>();
+    check::<Output>();
+    check::<Link>();
+    check::<crate::Topology>();
+}
+
+#[test]
+fn a_capture_shows_when_a_frame_leaves() {
+    let mut switch = default_switch();
+    switch.link_mut(1).start_capture(9);
+    outputs(|out| switch.on_frame(at(5, 0), 0, frame(26), out));
+    let captured = switch.link_mut(1).take_captured();
+    assert_eq!(captured.iter().map(|seen| seen.at).collect::<Vec<_>>(), [at(5, 0) + FORWARDING]);
+}

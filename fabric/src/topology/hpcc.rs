@@ -1,8 +1,8 @@
 //! Topology files of the HPCC simulator (alibaba-edu/High-Precision-Congestion-Control, `simulation/mix`).
 //!
-//! Numbers and words apart by white space: how many nodes, switches and links there are; the numbers of the switches among the
-//! nodes; then for each link both nodes, rate, delay, and the probability of losing a packet, as in
-//! `0 320 100Gbps 1000ns 0.000000`. Hosts are numbered anew in the order of their numbers in the file, and so are switches.
+//! Numbers and words apart by white space: how many nodes, switches and links there are; the numbers of the switches
+//! among the nodes; then for each link both nodes, rate, delay, and the probability of losing a packet, as in `0 320
+//! 100Gbps 1000ns 0.000000`. Hosts are numbered anew in the order of their numbers in the file, and so are switches.
 
 use crate::address::Endpoint;
 use crate::link::LinkConfig;

@@ -4,10 +4,10 @@ use crate::topology::tree::{check, check_size, product};
 use crate::topology::{Cabling, NodeId, Topology, TopologyError, Wiring};
 
 impl Topology {
-    /// A dragonfly (Kim et al., ISCA 2008) of the greatest size: groups of `routers` switches, each with `hosts` hosts and
-    /// `globals` cables to other groups. The switches of a group are all connected, and so are all pairs of the
-    /// `routers * globals + 1` groups, by one cable each. Routes are the shortest: at most a cable in the first group, one
-    /// between groups, and one in the last.
+    /// A dragonfly (Kim et al., ISCA 2008) of the greatest size: groups of `routers` switches, each with `hosts` hosts
+    /// and `globals` cables to other groups. The switches of a group are all connected, and so are all pairs of the
+    /// `routers * globals + 1` groups, by one cable each. Routes are the shortest: at most a cable in the first group,
+    /// one between groups, and one in the last.
     ///
     /// # Errors
     /// If a parameter is zero, or the result too large.

@@ -23,8 +23,8 @@ pub(super) fn check(topology: &Topology) -> Result<(), TopologyError> {
     Ok(())
 }
 
-/// The islands that each host has a port in. Switches that are connected form one, a cable between two hosts another: hosts do
-/// not forward.
+/// The islands that each host has a port in. Switches that are connected form one, a cable between two hosts another:
+/// hosts do not forward.
 fn islands(topology: &Topology) -> Vec<BTreeSet<usize>> {
     let switches = flood(topology);
     let islands_of = |ports: &Vec<super::CableEnd>| {

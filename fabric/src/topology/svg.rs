@@ -1,7 +1,7 @@
 //! A picture of a topology, as SVG.
 //!
-//! Where switches of one height are never connected, the picture has a row for each height and hosts below; else the switches
-//! stand on a ring with their hosts outside. Whole numbers throughout.
+//! Where switches of one height are never connected, the picture has a row for each height and hosts below; else the
+//! switches stand on a ring with their hosts outside. Whole numbers throughout.
 
 mod layout;
 
@@ -45,10 +45,8 @@ impl Drawing<'_> {
     fn write(&self, svg: &mut String) -> fmt::Result {
         let kinds = self.cable_kinds();
         let (width, height) = (self.layout.width + 2 * MARGIN, self.layout.height + 2 * MARGIN + HEADER);
-        writeln!(
-            svg,
-            r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" font-family="Helvetica, Arial, sans-serif">"#
-        )?;
+        let size = format!(r#"viewBox="0 0 {width} {height}" width="{width}" height="{height}""#);
+        writeln!(svg, r#"<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="Helvetica, Arial, sans-serif">"#)?;
         writeln!(svg, r#"<rect width="100%" height="100%" fill="white"/>"#)?;
         self.write_header(svg, &kinds)?;
         writeln!(svg, r#"<g transform="translate({MARGIN},{})">"#, MARGIN + HEADER)?;

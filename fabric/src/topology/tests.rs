@@ -17,8 +17,8 @@ fn cable(a: PortRef, b: PortRef) -> Cable {
     Cable { a, b, line: CABLING.host, loss: Ratio::ZERO }
 }
 
-/// How many pairs of endpoints have how many switches between them; 0 counts those that no way connects. Every choice at
-/// every switch is tried, and all must lead to the end in the same number of steps.
+/// How many pairs of endpoints have how many switches between them; 0 counts those that no way connects. Every choice
+/// at every switch is tried, and all must lead to the end in the same number of steps.
 fn switches_between(topology: &Topology) -> BTreeMap<u32, u32> {
     let routes = topology.routes();
     let endpoints = || (0..topology.endpoint_count()).map(Endpoint);

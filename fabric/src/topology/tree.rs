@@ -84,9 +84,9 @@ impl Topology {
         wiring.finish()
     }
 
-    /// Three layers of switches with `k` ports (Al-Fares et al., SIGCOMM 2008): `k` pods of `k/2` edge and `k/2` aggregation
-    /// switches, `(k/2)²` cores, `k³/4` hosts. Aggregation switch i of each pod goes to cores `i * k/2` to `i * k/2 + k/2 - 1`.
-    /// Edges are numbered first, then aggregations, then cores.
+    /// Three layers of switches with `k` ports (Al-Fares et al., SIGCOMM 2008): `k` pods of `k/2` edge and `k/2`
+    /// aggregation switches, `(k/2)²` cores, `k³/4` hosts. Aggregation switch i of each pod goes to cores `i * k/2` to
+    /// `i * k/2 + k/2 - 1`. Edges are numbered first, then aggregations, then cores.
     ///
     /// # Errors
     /// If `k` is odd, below 2, or too large.
@@ -116,9 +116,9 @@ impl Topology {
         wiring.finish()
     }
 
-    /// Hosts with one port a rail, in units of `hosts_per_unit`: port r of every host of a unit goes to the unit's leaf r, every
-    /// leaf to every spine. Traffic between ports of one rail and unit takes one switch. Leaves are numbered first, by unit,
-    /// then rail. Without spines (and with one unit) the rails are apart.
+    /// Hosts with one port a rail, in units of `hosts_per_unit`: port r of every host of a unit goes to the unit's leaf
+    /// r, every leaf to every spine. Traffic between ports of one rail and unit takes one switch. Leaves are numbered
+    /// first, by unit, then rail. Without spines (and with one unit) the rails are apart.
     ///
     /// # Errors
     /// If a parameter is zero, there are several units without spines, or a switch would have too many ports.

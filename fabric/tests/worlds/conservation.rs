@@ -154,7 +154,12 @@ proptest! {
     }
 
     #[test]
-    fn faults_are_counted_too(topology in topologies(), config in configs(), bursts in bursts(), permille in 0..300_u32) {
+    fn faults_are_counted_too(
+        topology in topologies(),
+        config in configs(),
+        bursts in bursts(),
+        permille in 0..300_u32,
+    ) {
         let mut world = World::new(topology, &config, 1).expect("the settings fit");
         let pick = Pick::Chance(Ratio::new(permille, 1_000).expect("a probability"));
         let specs = [Verdict::Drop(Loss::Rule), Verdict::Duplicate, Verdict::Deliver { delay: Dur::from_us(3) }]

@@ -105,8 +105,8 @@ fn a_port_fifo_saves_wakes_and_loses_no_time() {
     assert!(fifo.1 < 100 + 30, "{} events with the FIFO, {} without", fifo.1, plain.1);
 }
 
-/// Sends `count` frames of each of two priorities from two hosts to a third, and gives the share of priority 3 in permille
-/// while both wait.
+/// Sends `count` frames of each of two priorities from two hosts to a third, and gives the share of priority 3 in
+/// permille while both wait.
 fn share_of_priority_3(scheduling: Scheduling, payload_bytes: [u32; 2]) -> u64 {
     let buffer = BufferConfig { lossless: 0, ..BufferConfig::default() };
     let mut world = star(3, &SwitchConfig { scheduling, buffer, ..config() });

@@ -1,7 +1,7 @@
 //! A composition root for tests: hosts that only send and receive, around the switches of a topology.
 //!
-//! Every output is held against the crate's promises on its way into the queue: nothing happens in the past, and nodes reach
-//! each other no sooner than the look-ahead.
+//! Every output is held against the crate's promises on its way into the queue: nothing happens in the past, and nodes
+//! reach each other no sooner than the look-ahead.
 
 use des::{EventQueue, Key, Phase, Sequencer, SourceId, Time};
 use fabric::address::Endpoint;
@@ -37,7 +37,8 @@ pub(crate) fn packet(from: Endpoint, to: Endpoint, flow: u16, dscp: u8, payload_
     Box::new(packet.into())
 }
 
-/// The port of a host: sends its frames in order, a pause of any priority stops it as far as its next frame is concerned.
+/// The port of a host: sends its frames in order, a pause of any priority stops it as far as its next frame is
+/// concerned.
 #[derive(Clone, Debug)]
 pub(crate) struct HostPort {
     pub(crate) link: Link,

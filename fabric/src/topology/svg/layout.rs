@@ -56,8 +56,8 @@ impl Layout {
         self.heights[switch as usize]
     }
 
-    /// What the line between two nodes bends towards: its middle, or on a ring a point further in, so that cables of neighbours
-    /// do not hide each other.
+    /// What the line between two nodes bends towards: its middle, or on a ring a point further in, so that cables of
+    /// neighbours do not hide each other.
     pub(super) fn between(&self, a: NodeId, b: NodeId) -> Point {
         let (from, to) = (self.at(a), self.at(b));
         let middle = Point { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
