@@ -11,8 +11,9 @@ use bytes::Bytes;
 use des::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
-use wire::Qpn;
+use wire::cm::ip::CONSUMER_PRIVATE_LEN;
 use wire::cm::{CommId, CommIds, IpHeader, Mad, Message, PrivateData, RejReason, Rep, Req, ServiceType, Stage, ip};
+use wire::{Psn, Qpn};
 
 /// The connections of one device.
 #[derive(Clone, Debug)]
@@ -38,6 +39,15 @@ pub(super) struct Detail<'a> {
     pub(super) private_data: &'a [u8],
     /// Of an MRA.
     pub(super) service_timeout: u8,
+}
+
+/// What came with a REQ.
+#[derive(Clone, Copy, Debug)]
+struct Arrival {
+    from: IpAddr,
+    transaction_id: u64,
+    header: IpHeader,
+    private_data: PrivateData<CONSUMER_PRIVATE_LEN>,
 }
 
 /// An outgoing connection.
@@ -128,6 +138,12 @@ impl Connections {
         Some(RemoteEnd { limits, ..connection.remote_end(self.settings.path_mtu_bytes)? })
     }
 
+    /// First sequence number that the own QP sends, once it is known which QP that is.
+    #[must_use]
+    pub fn starting_psn(&self, id: ConnectionId) -> Option<Psn> {
+        self.table.get(&id)?.end.map(|end| end.starting_psn)
+    }
+
     /// What both sides agreed on.
     #[must_use]
     pub fn established(&self, id: ConnectionId) -> Option<Established> {
@@ -163,7 +179,7 @@ impl Connections {
         let mut out = Vec::new();
         let plain = Detail::default();
         match input {
-            Input::Datagram { from, to, mad } => self.datagram(now, from, to, *mad, &mut out),
+            Input::Datagram { from, mad } => self.datagram(now, from, *mad, &mut out),
             Input::Accept { connection, end, limits, private_data } => {
                 let ready = self.prepare_reply(connection, end, limits, &private_data);
                 self.apply_if(ready, now, connection, Event::Accept, plain, &mut out);
@@ -226,11 +242,11 @@ impl Connections {
         Ok(())
     }
 
-    fn datagram(&mut self, now: Time, from: IpAddr, to: IpAddr, mad: Mad, out: &mut Vec<Output>) {
+    fn datagram(&mut self, now: Time, from: IpAddr, mad: Mad, out: &mut Vec<Output>) {
         let transaction_id = mad.transaction_id;
         let mut detail = Detail::default();
         let (ids, event) = match mad.message {
-            Message::Req(req) => return self.request(now, from, to, transaction_id, req, out),
+            Message::Req(req) => return self.request(now, from, transaction_id, req, out),
             Message::Rep(rep) => {
                 let ids = rep.comm_ids;
                 self.reply(ids, from, rep);
@@ -259,7 +275,17 @@ impl Connections {
             Event::Dreq => message::farewell(transaction_id, ids),
             _ => return,
         };
-        out.push(Output::Send { from: to, to: from, mad: Box::new(mad) });
+        self.answer_stranger(from, None, mad, out);
+    }
+
+    /// Answers who has no connection, from the address that was meant, if that is known and an own one.
+    fn answer_stranger(&self, to: IpAddr, meant: Option<IpAddr>, mad: Mad, out: &mut Vec<Output>) {
+        let own = &self.settings.addresses;
+        let meant = meant.filter(|address| own.contains(address));
+        let from = meant.or_else(|| own.iter().copied().find(|address| address.is_ipv4() == to.is_ipv4()));
+        if let Some(from) = from {
+            out.push(Output::Send { from, to, mad: Box::new(mad) });
+        }
     }
 
     /// The connection that a message other than REQ is about.
@@ -293,40 +319,39 @@ impl Connections {
     }
 
     /// A REQ: a repeat, or somebody new.
-    fn request(&mut self, now: Time, from: IpAddr, to: IpAddr, transaction_id: u64, req: Req, out: &mut Vec<Output>) {
+    fn request(&mut self, now: Time, from: IpAddr, transaction_id: u64, req: Req, out: &mut Vec<Output>) {
         if let Some(&id) = self.calls.get(&(from, req.local_comm_id)) {
             return self.apply(now, id, Event::Req, Detail::default(), out);
         }
         let caller = req.local_comm_id;
-        if let Err(reason) = self.new_request(now, from, to, transaction_id, req, out) {
-            let mad = Box::new(message::refusal(transaction_id, caller, Stage::REQ, reason));
-            out.push(Output::Send { from: to, to: from, mad });
+        let call = IpHeader::split(&req.private_data);
+        let meant = call.as_ref().ok().map(|(header, _)| header.destination);
+        let begun = match call {
+            Ok((header, private_data)) => {
+                self.new_request(now, &Arrival { from, transaction_id, header, private_data }, req, out)
+            }
+            Err(_) => Err(RejReason::UNSUPPORTED),
+        };
+        if let Err(reason) = begun {
+            self.answer_stranger(from, meant, message::refusal(transaction_id, caller, Stage::REQ, reason), out);
         }
     }
 
-    fn new_request(
-        &mut self,
-        now: Time,
-        from: IpAddr,
-        to: IpAddr,
-        transaction_id: u64,
-        req: Req,
-        out: &mut Vec<Output>,
-    ) -> Result<(), RejReason> {
+    fn new_request(&mut self, now: Time, arrival: &Arrival, req: Req, out: &mut Vec<Output>) -> Result<(), RejReason> {
+        let &Arrival { from, transaction_id, header, private_data } = arrival;
         if let Some(&stale) = self.ends.get(&(from, req.qpn)) {
             // The peer has forgotten a connection that it begins anew on the same QP.
             self.apply(now, stale, Event::Broken, Detail::default(), out);
             return Err(RejReason::STALE_CONNECTION);
         }
+        if header.source != from || !self.settings.addresses.contains(&header.destination) {
+            return Err(RejReason::INVALID_GID);
+        }
         let port = ip::tcp_port(req.service_id).ok_or(RejReason::INVALID_SERVICE_ID)?;
-        let local = SocketAddr::new(to, port);
+        let local = SocketAddr::new(header.destination, port);
         let listener = self.ports.listener_at(local).ok_or(RejReason::INVALID_SERVICE_ID)?;
         if req.service_type != ServiceType::RELIABLE {
             return Err(RejReason::INVALID_TRANSPORT_TYPE);
-        }
-        let (header, consumer) = IpHeader::split(&req.private_data).map_err(|_| RejReason::UNSUPPORTED)?;
-        if (header.source, header.destination) != (from, to) {
-            return Err(RejReason::INVALID_GID);
         }
         let role = Role::Passive { listener };
         let waiting = (listener, ConnectionId(0))..=(listener, ConnectionId(u32::MAX));
@@ -357,7 +382,7 @@ impl Connections {
         };
         self.table.insert(id, connection);
         self.waiting.insert((listener, id));
-        let private_data = Bytes::copy_from_slice(consumer.as_bytes());
+        let private_data = Bytes::copy_from_slice(private_data.as_bytes());
         out.push(Output::Request { listener, connection: id, local, peer, limits, private_data });
         Ok(())
     }

@@ -101,8 +101,6 @@ pub enum Input {
     Datagram {
         /// Who sent it.
         from: IpAddr,
-        /// Own address.
-        to: IpAddr,
         /// What it says.
         mad: Box<Mad>,
     },

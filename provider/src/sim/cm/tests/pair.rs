@@ -70,6 +70,14 @@ impl Node {
     }
 }
 
+/// A datagram on its way to a side.
+#[derive(Debug)]
+struct Flying {
+    side: Side,
+    from: IpAddr,
+    mad: Box<Mad>,
+}
+
 #[derive(Debug)]
 pub(super) struct Pair {
     pub(super) a: Node,
@@ -78,7 +86,7 @@ pub(super) struct Pair {
     fates: Vec<Fate>,
     sent: usize,
     sequence: u64,
-    wire: BTreeMap<(Time, u64), (Side, IpAddr, IpAddr, Box<Mad>)>,
+    wire: BTreeMap<(Time, u64), Flying>,
 }
 
 const LATENCY: Dur = Dur::from_us(10);
@@ -155,14 +163,14 @@ impl Pair {
     fn take(&mut self, side: Side, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::Send { from, to, mad } => self.send(side.other(), from, to, mad),
+                Output::Send { from, mad, .. } => self.send(side.other(), from, mad),
                 Output::Request { connection, .. } => self.node(side).seen.push(Seen::Request(connection)),
                 Output::Tell { connection, notice } => self.node(side).seen.push(Seen::Told(connection, notice)),
             }
         }
     }
 
-    fn send(&mut self, side: Side, from: IpAddr, to: IpAddr, mad: Box<Mad>) {
+    fn send(&mut self, side: Side, from: IpAddr, mad: Box<Mad>) {
         // Through the bytes, so that what is not encoded is lost here too.
         let mad = Box::new(Mad::parse(&mad.encode()).expect("what is encoded can be parsed"));
         let fate = self.fates.get(self.sent).copied().unwrap_or(Fate::Deliver);
@@ -175,7 +183,7 @@ impl Pair {
         };
         for &times in delays {
             self.sequence += 1;
-            self.wire.insert((self.now + LATENCY * times, self.sequence), (side, from, to, mad.clone()));
+            self.wire.insert((self.now + LATENCY * times, self.sequence), Flying { side, from, mad: mad.clone() });
         }
     }
 
@@ -191,8 +199,8 @@ impl Pair {
         while let Some(at) = self.next().filter(|&at| at <= until) {
             self.now = self.now.max(at);
             let due = self.wire.first_key_value().map(|(&key, _)| key).filter(|&(time, _)| time <= at);
-            if let Some((side, from, to, mad)) = due.and_then(|key| self.wire.remove(&key)) {
-                self.input(side, Input::Datagram { from, to, mad });
+            if let Some(Flying { side, from, mad }) = due.and_then(|key| self.wire.remove(&key)) {
+                self.input(side, Input::Datagram { from, mad });
             } else {
                 self.input(Side::A, Input::Wake);
                 self.input(Side::B, Input::Wake);

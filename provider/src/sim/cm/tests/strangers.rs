@@ -11,6 +11,9 @@ use wire::cm::{CommId, CommIds, Drep, Dreq, IpHeader, Mad, Message, Path, Privat
 use wire::cm::{PathMtu, ServiceType, ip};
 use wire::{Psn, Qpn};
 
+/// Makes a request wrong.
+type Spoil = fn(&mut Req);
+
 fn own() -> IpAddr {
     "10.0.0.2".parse().expect("an address")
 }
@@ -54,7 +57,7 @@ fn request(comm_id: u32, qpn: u32) -> Req {
 
 fn say(connections: &mut Connections, message: Message) -> Vec<Output> {
     let mad = Box::new(Mad { transaction_id: 5, message });
-    connections.handle(Time::ZERO, Input::Datagram { from: stranger(), to: own(), mad })
+    connections.handle(Time::ZERO, Input::Datagram { from: stranger(), mad })
 }
 
 fn reason(outputs: &[Output]) -> Option<RejReason> {
@@ -69,7 +72,7 @@ fn reason(outputs: &[Output]) -> Option<RejReason> {
 
 #[test]
 fn every_refusal_of_a_request_has_its_reason() {
-    let break_it: [(fn(&mut Req), RejReason); 5] = [
+    let break_it: [(Spoil, RejReason); 5] = [
         (|req| req.service_id = ip::tcp_service_id(446), RejReason::INVALID_SERVICE_ID),
         (|req| req.service_id = 445, RejReason::INVALID_SERVICE_ID),
         (|req| req.service_type = ServiceType::UNRELIABLE, RejReason::INVALID_TRANSPORT_TYPE),
@@ -142,7 +145,7 @@ fn a_third_party_cannot_speak_for_the_peer() {
     let comm_ids = CommIds { local: CommId(100), remote: CommId(id.0) };
     let mad =
         Box::new(Mad { transaction_id: 0, message: Message::Rtu(Rtu { comm_ids, private_data: PrivateData::EMPTY }) });
-    pair.input(Side::B, Input::Datagram { from: stranger(), to: own(), mad });
+    pair.input(Side::B, Input::Datagram { from: stranger(), mad });
     assert_eq!(pair.b.seen, [Seen::Request(id)]);
 }
 
