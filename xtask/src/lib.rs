@@ -1,12 +1,14 @@
 //! House checks: rules of this workspace that neither the compiler nor clippy knows.
 //!
-//! Reading order: [`arrows`] (who may use whom), [`tidy`] (lengths, banned words), [`files`] (what they read).
+//! Reading order: [`arrows`] (who may use whom), [`tidy`] (lengths, banned words), [`files`] (what they read);
+//! [`lab`] (a machine with soft RoCE, for the tests of real devices).
 //!
 //! Run as tests (`cargo test -p xtask`), or by name (`cargo xtask arrows`, `cargo xtask tidy`). A check returns its
 //! complaints, one line each; none is good.
 
 pub mod arrows;
 pub mod files;
+pub mod lab;
 pub mod tidy;
 
 use std::path::{Path, PathBuf};
