@@ -3,8 +3,8 @@
 //! The active side goes to RTR and RTS when the peer's REP is there, the passive side before it sends its own, so that what
 //! the other side sends after its part of the handshake is always received.
 
+use super::attributes::{self, Way};
 use super::cm::{self, LocalEnd, Notice, Output, RemoteEnd, table::State};
-use super::device::PORT;
 use super::gsi::Outgoing;
 use super::operation::{Next, Task};
 use super::{SimBackend, gsi};
@@ -13,9 +13,7 @@ use crate::ndk::Status;
 use bytes::Bytes;
 use des::Time;
 use host::HostBus;
-use nic_model::regs::block::Gid;
-use nic_model::regs::cmd::qp::mtu_code;
-use nic_model::regs::cmd::{Command as DeviceCommand, QpAttributes, QpMask, QpState, Reply, Rights};
+use nic_model::regs::cmd::{Command as DeviceCommand, QpAttributes, QpState, Reply};
 use std::net::{IpAddr, SocketAddr};
 use wire::{Mac, Psn, Qpn};
 
@@ -45,45 +43,6 @@ pub(super) struct Acceptance {
     limits: ConnectionLimits,
     private_data: Bytes,
 }
-
-/// Attributes that change nothing.
-pub(super) const BLANK: QpAttributes = QpAttributes {
-    state: QpState::RESET,
-    mask: QpMask::empty(),
-    access: Rights::empty(),
-    pkey: 0,
-    port: PORT,
-    qkey: 0,
-    dest_qpn: Qpn::new(0),
-    rq_psn: 0,
-    sq_psn: 0,
-    dest_gid: Gid([0; 16]),
-    dest_mac: [0; 6],
-    source_index: 0,
-    dscp: 0,
-    hop_limit: 0,
-    path_mtu: 0,
-    max_inbound_reads: 0,
-    max_outbound_reads: 0,
-    min_rnr_timer: 0,
-    ack_timeout: 0,
-    retry_count: 0,
-    rnr_retry_count: 0,
-    flow_label: 0,
-};
-
-const TO_RECEIVE: QpMask = QpMask::PATH
-    .union(QpMask::PATH_MTU)
-    .union(QpMask::DEST_QPN)
-    .union(QpMask::RQ_PSN)
-    .union(QpMask::MAX_INBOUND_READS)
-    .union(QpMask::MIN_RNR_TIMER);
-
-const TO_SEND: QpMask = QpMask::SQ_PSN
-    .union(QpMask::ACK_TIMEOUT)
-    .union(QpMask::RETRY_COUNT)
-    .union(QpMask::RNR_RETRY_COUNT)
-    .union(QpMask::MAX_OUTBOUND_READS);
 
 impl SimBackend {
     pub(super) fn begin_connection(&mut self, host: &mut dyn HostBus, id: CommandId, command: Command<'_>) -> Next {
@@ -150,7 +109,7 @@ impl SimBackend {
         }
         let end = self.local_end(qp)?;
         let remote = self.connections.remote_end_if_accepted(connection, limits).ok_or(Status::CONNECTION_INVALID)?;
-        let attributes = self.to_receive(qp, &remote)?;
+        let attributes = self.receiving(qp, &remote)?;
         let acceptance = Acceptance { connection, qp, end, remote, limits, private_data };
         Ok(Next::Run(DeviceCommand::ModifyQp(qp.0, attributes), Task::AcceptToReceive(Box::new(acceptance))))
     }
@@ -195,7 +154,7 @@ impl SimBackend {
                 let Some((qp, remote)) = self.active_end(connection) else { return self.give_up(host, connection) };
                 self.set_state(qp, QpState::RTR);
                 let psn = self.connections.starting_psn(connection).unwrap_or_default();
-                let attributes = self.to_send(&remote, psn);
+                let attributes = attributes::to_send(psn, &remote);
                 Next::Run(DeviceCommand::ModifyQp(qp.0, attributes), Task::ConnectToSend(connection))
             }
             (Task::ConnectToSend(connection), Ok(_)) => {
@@ -217,7 +176,7 @@ impl SimBackend {
             }
             (Task::AcceptToReceive(acceptance), Ok(_)) => {
                 self.set_state(acceptance.qp, QpState::RTR);
-                let attributes = self.to_send(&acceptance.remote, acceptance.end.starting_psn);
+                let attributes = attributes::to_send(acceptance.end.starting_psn, &acceptance.remote);
                 Next::Run(DeviceCommand::ModifyQp(acceptance.qp.0, attributes), Task::AcceptToSend(acceptance))
             }
             (Task::AcceptToSend(acceptance), Ok(_)) => {
@@ -314,7 +273,7 @@ impl SimBackend {
         match (notice, pending) {
             (Notice::Replied, Some((id, Purpose::Connect))) => {
                 let attributes = self.active_end(connection).ok_or(Status::CONNECTION_INVALID);
-                let attributes = attributes.and_then(|(qp, remote)| Ok((qp, self.to_receive(qp, &remote)?)));
+                let attributes = attributes.and_then(|(qp, remote)| Ok((qp, self.receiving(qp, &remote)?)));
                 let next = match attributes {
                     Ok((qp, attributes)) => {
                         Next::Run(DeviceCommand::ModifyQp(qp.0, attributes), Task::ConnectToReceive(connection))
@@ -334,7 +293,7 @@ impl SimBackend {
             (Notice::Done | Notice::Failed(_), Some((id, Purpose::Disconnect))) => {
                 self.settle(connection);
                 let result = if let Notice::Failed(status) = notice { Err(status) } else { Ok(CommandOutput::Done) };
-                let next = qp.map_or(Next::End(result.clone()), |qp| self.to_error(qp, result));
+                let next = qp.map_or(Next::End(result.clone()), |qp| self.flush(qp, result));
                 self.go_on(host, id, next);
             }
             (Notice::Failed(status), Some((id, purpose))) => {
@@ -427,46 +386,17 @@ impl SimBackend {
         self.config.neighbours.get(&address).copied().or_else(own)
     }
 
-    fn to_receive(&self, qp: QpId, remote: &RemoteEnd) -> Result<QpAttributes, Status> {
-        let mac = self.mac_of(remote.address.ip()).ok_or(Status::HOST_UNREACHABLE)?;
+    /// Attributes for RTR.
+    fn receiving(&self, qp: QpId, remote: &RemoteEnd) -> Result<QpAttributes, Status> {
         let source = self.capabilities.addresses.iter().position(|&own| own == remote.local.ip());
-        Ok(QpAttributes {
-            state: QpState::RTR,
-            mask: TO_RECEIVE,
-            dest_mac: mac.0,
-            dest_gid: Gid::from(remote.address.ip()),
+        let way = Way {
+            mac: self.mac_of(remote.address.ip()).ok_or(Status::HOST_UNREACHABLE)?,
             source_index: source.ok_or(Status::INVALID_ADDRESS)? as u8,
             dscp: self.config.dscp,
-            flow_label: flow_label(Qpn::new(qp.0), remote.qpn),
-            path_mtu: mtu_code(remote.path_mtu_bytes).ok_or(Status::INVALID_PARAMETER)?,
-            dest_qpn: remote.qpn,
-            rq_psn: remote.starting_psn.value(),
-            max_inbound_reads: remote.limits.inbound_reads as u8,
             min_rnr_timer: self.config.min_rnr_timer,
-            ..BLANK
-        })
+        };
+        Ok(attributes::to_receive(Qpn::new(qp.0), remote, way))
     }
-
-    fn to_send(&self, remote: &RemoteEnd, starting_psn: Psn) -> QpAttributes {
-        QpAttributes {
-            state: QpState::RTS,
-            mask: TO_SEND,
-            sq_psn: starting_psn.value(),
-            ack_timeout: remote.ack_timeout,
-            retry_count: remote.retry_count,
-            rnr_retry_count: remote.rnr_retry_count,
-            max_outbound_reads: remote.limits.outbound_reads as u8,
-            ..BLANK
-        }
-    }
-}
-
-/// Flow label of a connection: both numbers enter, so that the connections of a pair of hosts spread over paths
-/// (`rdma_calc_flow_label` of Linux).
-fn flow_label(local: Qpn, remote: Qpn) -> u32 {
-    let product = u64::from(local.value()) * u64::from(remote.value());
-    let folded = product ^ product >> 20 ^ product >> 40;
-    (folded & 0xf_ffff) as u32
 }
 
 /// Odd, so that all sequence numbers come before one repeats (2^32 divided by the golden ratio).

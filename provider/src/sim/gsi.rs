@@ -1,22 +1,23 @@
 //! Queue pair 1: datagrams of connection management.
 
+use super::attributes;
 use super::command::CommandQueue;
 use super::cq::CompletionQueue;
-use super::device::{BringUpError, Config, PORT, run};
+use super::device::{BringUpError, Config, run};
 use super::object::{QpSpec, QueuePair};
 use super::ring::{DmaBuffer, Ring, load, store};
 use crate::backend::{CqId, PdId};
 use host::HostBus;
 use nic_model::regs::bar;
 use nic_model::regs::block::Gid;
-use nic_model::regs::cmd::{Command, CqContext, QpAttributes, QpMask, QpState, QpType};
+use nic_model::regs::cmd::{Command, CqContext, QpContext, QpType};
 use nic_model::regs::cqe::Cqe;
 use nic_model::regs::doorbell::SqDoorbell;
 use nic_model::regs::wqe::{AddressVector, Body, Control, Data, DataList, Opcode, SendWqe, WqeFlags};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use wire::cm::{GSI_QKEY, MAD_LEN, Mad};
-use wire::{Bth, Mac, Qpn};
+use wire::{Mac, Qpn};
 
 /// Datagrams that may wait for the driver.
 const RECEIVES: u32 = 128;
@@ -107,7 +108,7 @@ impl Gsi {
         host: &mut dyn HostBus,
         commands: &mut CommandQueue,
         config: &Config,
-        context: nic_model::regs::cmd::QpContext,
+        context: QpContext,
         eqn: u32,
     ) -> Result<(), BringUpError> {
         self.pd = run(commands, host, "ALLOC_PD", &Command::AllocPd)?.result;
@@ -119,20 +120,9 @@ impl Gsi {
             consumer: 0,
         };
         self.cqn = run(commands, host, "CREATE_CQ", &Command::CreateCq(cq_context))?.result;
-        let context =
-            nic_model::regs::cmd::QpContext { pd: self.pd, send_cqn: self.cqn, receive_cqn: self.cqn, ..context };
+        let context = QpContext { pd: self.pd, send_cqn: self.cqn, receive_cqn: self.cqn, ..context };
         self.qpn = run(commands, host, "CREATE_QP", &Command::CreateQp(context))?.result;
-        let to_init = QpAttributes {
-            state: QpState::INIT,
-            mask: QpMask::PKEY | QpMask::PORT | QpMask::QKEY,
-            pkey: Bth::DEFAULT_PKEY,
-            port: PORT,
-            qkey: GSI_QKEY,
-            ..QpAttributes::default()
-        };
-        let to_receive = QpAttributes { state: QpState::RTR, ..QpAttributes::default() };
-        let to_send = QpAttributes { state: QpState::RTS, mask: QpMask::SQ_PSN, ..QpAttributes::default() };
-        for attributes in [to_init, to_receive, to_send] {
+        for attributes in attributes::datagrams() {
             run(commands, host, "MODIFY_QP", &Command::ModifyQp(self.qpn, attributes))?;
         }
         self.qp.uar_page = u64::from(self.qpn) % config.uar_pages.max(1);

@@ -1,8 +1,8 @@
 //! The driver of the simulated NIC: a [`Backend`] that knows the registers of the device and nothing else of it.
 //!
 //! Reading order: [`device`] (bring-up), `command` (the command queue), `ring`, `cq`, `event` (rings in host memory), `memory`
-//! (keys), `object` (queue pairs), then the provider's way down: `operation` (its commands as commands of the device),
-//! `post` (its requests as WQEs), `completion` (CQEs as its completions), `interrupt` (events); and [`cm`] (connection
+//! (keys), `object` (queue pairs), `attributes` (their transitions), then the provider's way down: `begin` and `operation` (its
+//! commands as commands of the device), `post` (its requests as WQEs), `completion` (CQEs as its completions), `interrupt` (events); and [`cm`] (connection
 //! management as a value) with `connect` (what it means for queue pairs) and `gsi` (its datagrams).
 //!
 //! Invariants:
@@ -11,6 +11,8 @@
 //!   after that every command fails and every destruction succeeds;
 //! * memory is freed when the device has confirmed that it has let go of it, or has failed.
 
+mod attributes;
+mod begin;
 pub mod cm;
 mod command;
 mod completion;

@@ -31,8 +31,8 @@ pub struct RemoteEnd {
     pub qpn: Qpn,
     /// First sequence number that it sends.
     pub starting_psn: Psn,
-    /// Largest payload of a packet, in bytes.
-    pub path_mtu_bytes: u32,
+    /// Largest payload of a packet.
+    pub path_mtu: PathMtu,
     /// What both sides can do.
     pub limits: ConnectionLimits,
     /// Code of the time until a retransmission.
@@ -83,8 +83,8 @@ impl Connection {
         }
     }
 
-    /// What the QP must know, once the peer has said it. `path_mtu_bytes`: the most this side can do.
-    pub(super) fn remote_end(&self, path_mtu_bytes: u32) -> Option<RemoteEnd> {
+    /// What the QP must know, once the peer has said it.
+    pub(super) fn remote_end(&self) -> Option<RemoteEnd> {
         let (qpn, starting_psn, rnr_retry_count) = match self.role {
             Role::Active => {
                 let rep = self.rep.as_ref()?;
@@ -97,7 +97,7 @@ impl Connection {
             local: self.local,
             qpn,
             starting_psn,
-            path_mtu_bytes: self.req.path_mtu.bytes().map_or(path_mtu_bytes, |bytes| bytes.min(path_mtu_bytes)),
+            path_mtu: self.req.path_mtu,
             limits: self.limits,
             ack_timeout: self.req.primary.ack_timeout,
             retry_count: self.req.retry_count,

@@ -127,7 +127,7 @@ impl Connections {
     /// What the QP of a connection must know of its peer, once the peer has said it.
     #[must_use]
     pub fn remote_end(&self, id: ConnectionId) -> Option<RemoteEnd> {
-        self.table.get(&id)?.remote_end(self.settings.path_mtu_bytes)
+        self.table.get(&id)?.remote_end()
     }
 
     /// What the QP of a passive connection must know if it is accepted with `limits`.
@@ -135,7 +135,7 @@ impl Connections {
     pub fn remote_end_if_accepted(&self, id: ConnectionId, limits: ConnectionLimits) -> Option<RemoteEnd> {
         let connection = self.table.get(&id)?;
         let limits = capped(capped(limits, self.most()), connection.limits);
-        Some(RemoteEnd { limits, ..connection.remote_end(self.settings.path_mtu_bytes)? })
+        Some(RemoteEnd { limits, ..connection.remote_end()? })
     }
 
     /// First sequence number that the own QP sends, once it is known which QP that is.

@@ -11,7 +11,9 @@ fn wqe(index: u16, body: Body) -> SendWqe {
 }
 
 fn data(count: u32) -> Vec<Data> {
-    (0..count).map(|index| Data { length_bytes: index, key: (index + 2) << 8, address: u64::from(index) << 20 }).collect()
+    (0..count)
+        .map(|index| Data { length_bytes: index, key: (index + 2) << 8, address: u64::from(index) << 20 })
+        .collect()
 }
 
 /// Reads the WQE at a free-running index, as the device would: block by block, around the end of the ring.

@@ -40,7 +40,7 @@ fn both_sides_agree_on_what_they_have() {
     let (to_b, to_a) = (a.remote_end(active).expect("known"), b.remote_end(passive).expect("known"));
     assert_eq!((to_b.qpn, to_b.starting_psn), (end(34).qpn, end(34).starting_psn));
     assert_eq!((to_a.qpn, to_a.starting_psn), (end(17).qpn, end(17).starting_psn));
-    assert_eq!((to_a.path_mtu_bytes, to_b.path_mtu_bytes), (4096, 4096));
+    assert_eq!((to_a.path_mtu.bytes(), to_b.path_mtu.bytes()), (Some(4096), Some(4096)));
 }
 
 #[test]

@@ -1,0 +1,155 @@
+//! What the provider's commands begin with at the device.
+
+use super::SimBackend;
+use super::attributes;
+use super::cq::{self, CompletionQueue};
+use super::memory;
+use super::object::{QpSpec, QueuePair, SharedQueue};
+use super::operation::{Next, Task};
+use crate::backend::{Command, CommandId, CommandOutput, CommandResult, CqId, PdId, QpId, Resource};
+use crate::ndk::Status;
+use host::HostBus;
+use nic_model::regs::cmd::{Command as DeviceCommand, CqContext, QpState, QpType};
+
+impl SimBackend {
+    pub(super) fn begin(&mut self, host: &mut dyn HostBus, id: CommandId, command: Command<'_>) -> Next {
+        match command {
+            Command::CreatePd => Next::Run(DeviceCommand::AllocPd, Task::CreatePd),
+            Command::CreateCq { depth, vector } => self.create_cq(host, depth, vector).into(),
+            Command::ResizeCq { cq, depth } => self.resize_cq(host, cq, depth).into(),
+            Command::ModerateCq { cq, interval_us, count } => {
+                let cut = |value: u32| u16::try_from(value).unwrap_or(u16::MAX);
+                let (interval_us, count) = (cut(interval_us), cut(count));
+                Next::Run(DeviceCommand::ModerateCq { cqn: cq.0, interval_us, count }, Task::Plain)
+            }
+            Command::CreateSrq { pd, depth, max_sge } => self.create_srq(host, pd, depth, max_sge).into(),
+            Command::SetSrqLimit { srq, limit } => {
+                Next::Run(DeviceCommand::SetSrqLimit { srqn: srq.0, limit }, Task::Plain)
+            }
+            Command::CreateQp {
+                pd,
+                send_cq,
+                receive_cq,
+                srq,
+                send_depth,
+                receive_depth,
+                max_send_sge,
+                max_receive_sge,
+                max_inline_bytes,
+            } => {
+                let qp_type = QpType::RC;
+                let spec = QpSpec {
+                    qp_type,
+                    pd,
+                    send_cq,
+                    receive_cq,
+                    srq,
+                    send_depth,
+                    receive_depth,
+                    max_send_sge,
+                    max_receive_sge,
+                    max_inline_bytes,
+                };
+                self.create_qp(host, &spec).into()
+            }
+            Command::FlushQp(qp) => self.flush(qp, Ok(CommandOutput::Done)),
+            Command::RegisterMr { pd, mdl, length_bytes, rights } => {
+                memory::register(pd, mdl, length_bytes, rights, &self.limits)
+                    .map(|command| Next::Run(command, Task::Register))
+                    .into()
+            }
+            Command::CreateFastRegisterMr { pd, max_pages } => {
+                Next::Run(memory::fast_register(pd, max_pages), Task::CreateFastRegister { max_pages })
+            }
+            Command::CreateMw { pd } => Next::Run(memory::window(pd), Task::CreateWindow),
+            Command::Destroy(resource) => self.destroy(host, resource),
+            Command::Listen { .. }
+            | Command::PauseListener { .. }
+            | Command::Connect { .. }
+            | Command::CompleteConnect(_)
+            | Command::Accept { .. }
+            | Command::Reject { .. }
+            | Command::Disconnect(_) => self.begin_connection(host, id, command),
+        }
+    }
+
+    fn create_cq(&mut self, host: &mut dyn HostBus, depth: u32, vector: u16) -> Result<Next, Status> {
+        if depth == 0 || depth > self.capabilities.max_cq_depth {
+            return Err(Status::INVALID_PARAMETER);
+        }
+        let cq = CompletionQueue::allocate(host.memory(), depth);
+        let context = CqContext {
+            ring_address: cq.ring_address(),
+            record_address: cq.record_address(),
+            log_entries: cq.log_entries(),
+            eqn: self.event_queues[usize::from(vector) % self.event_queues.len()].eqn,
+            consumer: 0,
+        };
+        Ok(Next::Run(DeviceCommand::CreateCq(context), Task::CreateCq(cq)))
+    }
+
+    fn resize_cq(&mut self, host: &mut dyn HostBus, cq: CqId, depth: u32) -> Result<Next, Status> {
+        if depth == 0 || depth > self.capabilities.max_cq_depth {
+            return Err(Status::INVALID_PARAMETER);
+        }
+        let consumer = self.cqs.get(&cq).ok_or(Status::INVALID_PARAMETER)?.consumer();
+        let (ring, log_entries) = cq::allocate_unused(host.memory(), depth);
+        let context = CqContext { ring_address: ring.address, log_entries, consumer, ..CqContext::default() };
+        Ok(Next::Run(DeviceCommand::ResizeCq(cq.0, context), Task::ResizeCq { cq, ring, log_entries }))
+    }
+
+    fn create_srq(&mut self, host: &mut dyn HostBus, pd: PdId, depth: u32, max_sge: u32) -> Result<Next, Status> {
+        let device = &self.capabilities;
+        if depth == 0 || depth > device.max_srq_depth || max_sge > device.max_receive_sge {
+            return Err(Status::INVALID_PARAMETER);
+        }
+        let (srq, context) = SharedQueue::allocate(host.memory(), pd, depth, max_sge);
+        Ok(Next::Run(DeviceCommand::CreateSrq(context), Task::CreateSrq(srq)))
+    }
+
+    fn create_qp(&mut self, host: &mut dyn HostBus, spec: &QpSpec) -> Result<Next, Status> {
+        let device = &self.capabilities;
+        let fits = spec.send_depth <= device.max_send_depth
+            && spec.receive_depth <= device.max_receive_depth
+            && spec.max_send_sge <= device.max_send_sge
+            && spec.max_receive_sge <= device.max_receive_sge
+            && spec.max_inline_bytes <= device.max_inline_bytes;
+        if !fits {
+            return Err(Status::INVALID_PARAMETER);
+        }
+        let (qp, context) = QueuePair::allocate(host.memory(), spec);
+        Ok(Next::Run(DeviceCommand::CreateQp(context), Task::CreateQp(Box::new(qp))))
+    }
+
+    /// Moves a queue pair to the error state, then ends with `result`.
+    pub(super) fn flush(&mut self, id: QpId, result: CommandResult) -> Next {
+        match self.qps.get_mut(&id) {
+            // Flushed already, or gone.
+            Some(qp) if qp.state == QpState::ERROR => Next::End(result),
+            None => Next::End(result),
+            Some(qp) => {
+                qp.state = QpState::ERROR;
+                Next::Run(DeviceCommand::ModifyQp(id.0, attributes::to_error()), Task::Ended(result))
+            }
+        }
+    }
+
+    fn destroy(&mut self, host: &mut dyn HostBus, resource: Resource) -> Next {
+        let command = match resource {
+            Resource::Pd(pd) => DeviceCommand::DeallocPd(pd.0),
+            Resource::Cq(cq) => DeviceCommand::DestroyCq(cq.0),
+            Resource::Srq(srq) => DeviceCommand::DestroySrq(srq.0),
+            Resource::Qp(qp) => DeviceCommand::DestroyQp(qp.0),
+            Resource::Mr(mr) => match self.regions.get(&mr) {
+                Some(region) => DeviceCommand::DestroyMkey(region.key),
+                None => return Next::End(Err(Status::INVALID_PARAMETER)),
+            },
+            Resource::Mw(mw) => match self.windows.get(&mw) {
+                Some(window) => DeviceCommand::DestroyMkey(window.key),
+                None => return Next::End(Err(Status::INVALID_PARAMETER)),
+            },
+            Resource::Listener(_) | Resource::Connection(_) => return self.end_endpoint(host, resource),
+        };
+        Next::Run(command, Task::Destroy(resource))
+    }
+}
