@@ -37,6 +37,11 @@ mod results;
 mod srq;
 mod upcalls;
 
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 pub use config::{Config, Delivery, Style};
 pub use policy::{CloseConnected, Policy, PostAfterEnd, SrqStart};
 

@@ -98,21 +98,21 @@ pub(super) struct Objects {
 }
 
 macro_rules! accessors {
-    ($($variant:ident($body:ty): $get:ident $(, $get_mut:ident)?;)*) => {
+    ($($variant:ident($body:ty): $($get:ident)? $(, $get_mut:ident)?;)*) => {
         /// Access to objects that are known to be there and of that kind; anything else is a mistake of this crate.
         impl Objects {
             $(
-                pub(super) fn $get(&self, id: ObjectId) -> &$body {
+                $(pub(super) fn $get(&self, id: ObjectId) -> &$body {
                     match self.entries.get(&id).map(|entry| &entry.body) {
                         Some(Body::$variant(body)) => body,
-                        other => panic!("object {id} was taken for a {}: {other:?}", stringify!($get)),
+                        other => panic!("object {id} was taken for a {}: {other:?}", stringify!($variant)),
                     }
-                }
+                })?
 
                 $(pub(super) fn $get_mut(&mut self, id: ObjectId) -> &mut $body {
                     match self.entries.get_mut(&id).map(|entry| &mut entry.body) {
                         Some(Body::$variant(body)) => body,
-                        other => panic!("object {id} was taken for a {}: {other:?}", stringify!($get)),
+                        other => panic!("object {id} was taken for a {}: {other:?}", stringify!($variant)),
                     }
                 })?
             )*
@@ -121,7 +121,7 @@ macro_rules! accessors {
 }
 
 accessors! {
-    Adapter(Adapter): adapter, adapter_mut;
+    Adapter(Adapter): , adapter_mut;
     Pd(PdId): pd;
     Cq(Cq): cq, cq_mut;
     Mr(Mr): mr, mr_mut;
