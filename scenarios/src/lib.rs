@@ -1,11 +1,20 @@
 //! Composition root: clusters of simulated nodes, their consumers, faults, checkers and reports.
 //!
-//! Reading order: [`spec`] (the scenario file), [`options`] (what is not part of it), [`report`] (what a run found out).
+//! Reading order: [`spec`] (the scenario file), [`options`] (what is not part of it), [`cluster`] (a cluster as a value, for
+//! tests in Rust), `node` and `world` (what runs), `consumers` (programs over NDK), [`report`] (what a run found out),
+//! [`run`] (all of it together).
 
+pub mod cluster;
+mod consumers;
+mod node;
 pub mod options;
 pub mod report;
+mod runner;
 pub mod spec;
+mod world;
 
+pub use cluster::{Cluster, ClusterError, ClusterError as RunError};
 pub use options::{Milestone, Progress, RunOptions};
 pub use report::RunReport;
+pub use runner::run;
 pub use spec::Scenario;

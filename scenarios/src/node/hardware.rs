@@ -1,6 +1,6 @@
 //! The NIC and the memory of a node, and the bus between them.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use des::{Dur, Phase, Time};
 use host::{HostBus, HostMemory};
 use nic_model::Nic;
@@ -112,15 +112,25 @@ impl Hardware {
         self.rearm();
     }
 
-    /// The NIC's own moment: it is woken if that moment is now, and armed again.
-    pub(crate) fn wake(&mut self, now: Time) {
-        if self.wake == Some(now) {
-            self.wake = None;
-            self.tell(now, Input::Wake);
+    /// Whether the NIC still wants to be woken now; if not, it is armed for when it does.
+    pub(crate) fn wake_is_due(&mut self, now: Time) -> bool {
+        if self.wake != Some(now) {
+            return false;
         }
+        self.wake = None;
+        let due = self.nic.next_wakeup().is_some_and(|at| at <= now);
+        if !due {
+            self.rearm();
+        }
+        due
     }
 
-    /// The first posted write reaches the NIC, unless a read has pushed it there before.
+    /// Whether a posted write is still on its way; a register read may have pushed it to the NIC before.
+    pub(crate) fn mmio_is_due(&self, now: Time) -> bool {
+        self.posted.front().is_some_and(|write| write.at <= now)
+    }
+
+    /// Posted writes reach the NIC.
     pub(crate) fn mmio_arrived(&mut self, now: Time) {
         while self.posted.front().is_some_and(|write| write.at <= now) {
             if let Some(write) = self.posted.pop_front() {
@@ -240,16 +250,13 @@ impl HostBus for Hardware {
                     Output::DmaRead { tag, segments, kind: DmaKind::Control } => {
                         self.answer_now(now, tag, segments, DmaKind::Control);
                     }
-                    // What the command writes is visible to the driver when its read returns.
-                    Output::DmaWrite { segments, data } => {
-                        self.post_write(now, &segments, data);
-                        self.settle(now);
-                    }
                     other => self.take(now, now + delay, other),
                 }
             }
         }
         self.rearm();
+        // Ordering on the bus: the read's completion pushes every write of the NIC before it.
+        self.settle(Time::MAX);
         // A read that nobody answers ends in the root complex with all ones.
         let (stall, value) = answer.unwrap_or((Dur::ZERO, u64::MAX));
         self.spent += stall;
@@ -259,10 +266,4 @@ impl HostBus for Hardware {
     fn spend(&mut self, length: Dur) {
         self.spent += length;
     }
-}
-
-/// A zeroed payload of a length, for tests and elided data.
-#[cfg(test)]
-pub(crate) fn zeros(length: usize) -> Payload {
-    Payload::Bytes(Bytes::from(vec![0; length]))
 }

@@ -208,6 +208,14 @@ pub struct FaultRow {
     pub hit: Option<String>,
 }
 
+impl FaultRow {
+    /// A row that has not struck.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self { text, ..Self::default() }
+    }
+}
+
 /// A line of `[expect]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Expectation {

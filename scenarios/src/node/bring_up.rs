@@ -1,0 +1,66 @@
+//! A node from a scenario: its NIC, the driver that starts it, the provider's layers over it.
+
+use super::stack::{self, NodePlan};
+use super::{BusConfig, Core, Hardware, HostTiming, Node};
+use crate::cluster::ClusterError;
+use crate::spec::{Cluster, NicProfile, NicTime, Scenario};
+use des::{Dur, Time};
+use fabric::address::Endpoint;
+use nic_model::Nic;
+use nic_model::config::{Config as NicConfig, PortConfig};
+use provider::sim::{self, SimBackend};
+use std::net::IpAddr;
+
+/// What a node is made from.
+pub(crate) struct Setup<'a> {
+    pub host: u32,
+    pub own: Endpoint,
+    /// Everybody's endpoint, the own one included.
+    pub neighbours: &'a [Endpoint],
+    pub scenario: &'a Scenario,
+}
+
+/// A store on its way from a processor to the NIC; assumed.
+const MMIO_WRITE: Dur = Dur::from_ns(250);
+/// A provider call, a callback, a wake-up of a thread: the order of what Windows kernel code takes; assumed.
+const CALL: Dur = Dur::from_ns(100);
+const CALLBACK: Dur = Dur::from_ns(200);
+const TASK_SWITCH: Dur = Dur::from_ns(1_500);
+
+/// Builds a node and starts its device: what happens before time zero.
+pub(crate) fn bring_up(setup: &Setup<'_>) -> Result<Node, ClusterError> {
+    let scenario = setup.scenario;
+    let zero = scenario.nic.time == NicTime::Zero;
+    let scale = |length| if zero { Dur::ZERO } else { length };
+    let bus = BusConfig { mmio_write: scale(MMIO_WRITE), elide_payload: false };
+    let mut hardware = Hardware::new(Nic::new(nic_config(setup, zero)), bus);
+    hardware.begin(Time::ZERO);
+    let backend = SimBackend::new(&mut hardware, driver_config(setup))
+        .map_err(|error| ClusterError::Device { node: setup.host as usize, what: error.to_string() })?;
+    let plan = NodePlan::new(&scenario.fault.create, setup.host as u16);
+    let label = format!("fault.{}", Cluster::node_name(setup.host as u16));
+    let provider = stack::healthy(backend, &scenario.provider, &plan, scenario.about.seed, &label);
+    let timing = HostTiming { call: scale(CALL), callback: scale(CALLBACK), task_switch: scale(TASK_SWITCH) };
+    let mut core = Core::new(hardware, Box::new(provider), timing, scenario.cluster.processors);
+    core.started();
+    Ok(Node::new(core))
+}
+
+fn nic_config(setup: &Setup<'_>, zero: bool) -> NicConfig {
+    let NicProfile::Generic100g = setup.scenario.nic.profile;
+    let generic = NicConfig::generic(setup.host);
+    let ports = vec![PortConfig { mac: setup.own.mac(), guid: generic.ports[0].guid }];
+    let config = NicConfig { ports, ..generic };
+    if zero { config.in_zero_time() } else { config }
+}
+
+fn driver_config(setup: &Setup<'_>) -> sim::Config {
+    let neighbours = setup.neighbours.iter().flat_map(|endpoint| {
+        [(IpAddr::V4(endpoint.ipv4()), endpoint.mac()), (IpAddr::V6(endpoint.ipv6()), endpoint.mac())]
+    });
+    sim::Config {
+        addresses: vec![IpAddr::V4(setup.own.ipv4()), IpAddr::V6(setup.own.ipv6())],
+        neighbours: neighbours.collect(),
+        ..sim::Config::default()
+    }
+}

@@ -1,0 +1,216 @@
+//! What the report counts at a node: objects, requests, results, latencies. It watches calls, and touches nothing.
+
+use crate::report::LatencyRecorder;
+use des::Time;
+use provider::ndk::{
+    Answer, Call, CallKind, Callback, NdkResult, Object, ObjectKind, Out, Return, Status, Upcall, UpcallBody,
+};
+use std::collections::{BTreeMap, VecDeque};
+
+/// How the creations of one kind of object ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Creations {
+    /// SUCCESS from the call.
+    pub inline: u64,
+    /// PENDING, then success.
+    pub pending: u64,
+    /// Made by the provider for a connect event.
+    pub offered: u64,
+    /// Another status from the call.
+    pub failed_inline: u64,
+    /// PENDING, then another status.
+    pub failed_pending: u64,
+    /// Closed again.
+    pub closed: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Creating {
+    kind: ObjectKind,
+    qp_context: u64,
+}
+
+/// What an initiator request does, as the report names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Operation {
+    Send,
+    Write,
+    Read,
+}
+
+impl Operation {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Write => "write",
+            Self::Read => "read",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Posted {
+    at: Time,
+    operation: Operation,
+    context: u64,
+}
+
+/// Counts of one node.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Meter {
+    pub objects: BTreeMap<ObjectKind, Creations>,
+    /// Results by status.
+    pub results: BTreeMap<Status, u64>,
+    /// Sends, writes and reads that succeeded.
+    pub messages: u64,
+    /// From post to result taken.
+    pub latency: BTreeMap<Operation, LatencyRecorder>,
+    pub first_post: Option<Time>,
+    pub last_result: Option<Time>,
+    creating: BTreeMap<(Option<Callback>, u64), Creating>,
+    closing: BTreeMap<(Option<Callback>, u64), ObjectKind>,
+    contexts: BTreeMap<u64, u64>,
+    posted: BTreeMap<u64, VecDeque<Posted>>,
+}
+
+/// What a call asked for, kept while it runs.
+enum Note {
+    Create(Creating, (Option<Callback>, u64)),
+    Close(Object, (Option<Callback>, u64)),
+    Post { qp: Object, operation: Operation, context: u64 },
+    Nothing,
+}
+
+impl Note {
+    fn of(call: &Call<'_>) -> Self {
+        let key = call.completion().map_or((None, 0), |completion| (completion.callback, completion.context));
+        match call {
+            Call::CreateQp { qp_context, .. } | Call::CreateQpWithSrq { qp_context, .. } => {
+                Self::Create(Creating { kind: ObjectKind::Qp, qp_context: *qp_context }, key)
+            }
+            Call::Close { object, .. } => Self::Close(*object, key),
+            &Call::Send { qp, context, .. } | &Call::SendAndInvalidate { qp, context, .. } => {
+                Self::Post { qp, operation: Operation::Send, context }
+            }
+            &Call::Read { qp, context, .. } => Self::Post { qp, operation: Operation::Read, context },
+            &Call::Write { qp, context, .. } => Self::Post { qp, operation: Operation::Write, context },
+            other => match other.kind() {
+                CallKind::OpenAdapter => Self::Create(Creating { kind: ObjectKind::Adapter, qp_context: 0 }, key),
+                CallKind::CloseAdapter => other.object().map_or(Self::Nothing, |object| Self::Close(object, key)),
+                kind => {
+                    kind.creates().map_or(Self::Nothing, |kind| Self::Create(Creating { kind, qp_context: 0 }, key))
+                }
+            },
+        }
+    }
+}
+
+impl Meter {
+    /// Lets a call through and counts it.
+    pub(crate) fn watch(&mut self, now: Time, call: Call<'_>, run: impl FnOnce(Call<'_>) -> Answer) -> Answer {
+        match call {
+            Call::GetCqResults { cq, results } => {
+                let answer = run(Call::GetCqResults { cq, results: &mut *results });
+                let taken = taken(&answer, results.len());
+                results[..taken].iter().for_each(|result| self.result(now, result));
+                answer
+            }
+            Call::GetCqResultsEx { cq, results } => {
+                let answer = run(Call::GetCqResultsEx { cq, results: &mut *results });
+                let taken = taken(&answer, results.len());
+                results[..taken].iter().for_each(|result| self.result(now, &result.base));
+                answer
+            }
+            other => {
+                let note = Note::of(&other);
+                let answer = run(other);
+                self.returned(now, &note, &answer);
+                answer
+            }
+        }
+    }
+
+    /// Counts what an upcall brings.
+    pub(crate) fn upcall(&mut self, upcall: &Upcall) {
+        let key = (Some(upcall.callback), upcall.context);
+        match &upcall.body {
+            UpcallBody::CreateCompletion { status, object } => {
+                let Some(creating) = self.creating.remove(&key) else { return };
+                let counts = self.objects.entry(creating.kind).or_default();
+                match object {
+                    Some(object) if *status == Status::SUCCESS => {
+                        counts.pending += 1;
+                        self.contexts.insert(object.id, creating.qp_context);
+                    }
+                    _ => counts.failed_pending += 1,
+                }
+            }
+            UpcallBody::CloseCompletion => {
+                if let Some(kind) = self.closing.remove(&key) {
+                    self.objects.entry(kind).or_default().closed += 1;
+                }
+            }
+            UpcallBody::ConnectEvent { connector } => {
+                self.objects.entry(connector.kind).or_default().offered += 1;
+            }
+            UpcallBody::CallReturns { returned, .. } if returned.status == Status::SUCCESS => {
+                // Only closing an adapter blocks.
+                self.objects.entry(ObjectKind::Adapter).or_default().closed += 1;
+            }
+            UpcallBody::RequestCompletion { .. }
+            | UpcallBody::CqNotification { .. }
+            | UpcallBody::SrqNotification { .. }
+            | UpcallBody::DisconnectEvent { .. }
+            | UpcallBody::CallReturns { .. } => {}
+        }
+    }
+
+    fn returned(&mut self, now: Time, note: &Note, answer: &Answer) {
+        let Answer::Returned(Return { status, out }) = answer else { return };
+        match *note {
+            Note::Create(creating, key) => {
+                let counts = self.objects.entry(creating.kind).or_default();
+                match (*status, out) {
+                    (Status::SUCCESS, Out::Object(object)) => {
+                        counts.inline += 1;
+                        self.contexts.insert(object.id, creating.qp_context);
+                    }
+                    (Status::PENDING, _) => drop(self.creating.insert(key, creating)),
+                    _ => counts.failed_inline += 1,
+                }
+            }
+            Note::Close(object, key) => match *status {
+                Status::SUCCESS => self.objects.entry(object.kind).or_default().closed += 1,
+                Status::PENDING => drop(self.closing.insert(key, object.kind)),
+                _ => {}
+            },
+            Note::Post { qp, operation, context } if *status == Status::SUCCESS => {
+                let qp_context = self.contexts.get(&qp.id).copied().unwrap_or_default();
+                self.posted.entry(qp_context).or_default().push_back(Posted { at: now, operation, context });
+                self.first_post.get_or_insert(now);
+            }
+            Note::Post { .. } | Note::Nothing => {}
+        }
+    }
+
+    /// A result belongs to the first initiator request with its context; requests before that one succeeded in silence.
+    /// If there is none it is a receive's.
+    fn result(&mut self, now: Time, result: &NdkResult) {
+        *self.results.entry(result.status).or_default() += 1;
+        self.last_result = Some(now);
+        let posted = self.posted.entry(result.qp_context).or_default();
+        if let Some(index) = posted.iter().position(|request| request.context == result.request_context) {
+            let request = posted[index];
+            posted.drain(..=index);
+            self.messages += index as u64 + u64::from(result.status == Status::SUCCESS);
+            self.latency.entry(request.operation).or_default().record(now.since(request.at));
+        }
+    }
+}
+
+fn taken(answer: &Answer, room: usize) -> usize {
+    match answer {
+        Answer::Returned(Return { out: Out::Count(count), .. }) => (*count as usize).min(room),
+        Answer::Returned(_) | Answer::Blocks(_) => 0,
+    }
+}

@@ -1,0 +1,114 @@
+//! The provider of a node with its layers: the checker on top, creation faults below it, then the engine and the driver.
+
+use crate::report::FaultRow;
+use crate::spec::{CreateEffect, CreateFault, Creation, Provider};
+use des::{Dur, Time};
+use host::HostBus;
+use provider::check::{Checked, Finding, Settings};
+use provider::engine::{Config, Engine, Style};
+use provider::fault::{Effect, FaultLayer, Outcome, Row, RowReport, Selector};
+use provider::ndk::{CallKind, NdkProvider, Status};
+use provider::sim::SimBackend;
+
+/// Time that a creation pends where a row says no more than that it does: the order of a firmware command.
+const PEND: Dur = Dur::from_us(10);
+
+/// What a node needs of its provider, whatever its layers are.
+pub(crate) trait Stack: NdkProvider<Host = dyn HostBus> + Send {
+    /// All that the checker found, judged at the end of the run; `quiescent`: nothing more can happen.
+    fn finish(&mut self, host: &mut (dyn HostBus + 'static), now: Time, quiescent: bool) -> Vec<Finding>;
+
+    /// What became of the rows of the fault layer, in their order.
+    fn fault_reports(&self) -> Vec<RowReport>;
+}
+
+/// The layers of a healthy node.
+pub(crate) type Healthy = Checked<FaultLayer<Engine<SimBackend>>>;
+
+impl Stack for Healthy {
+    fn finish(&mut self, host: &mut (dyn HostBus + 'static), now: Time, quiescent: bool) -> Vec<Finding> {
+        if quiescent { self.finish_quiescent(host, now).to_vec() } else { Checked::finish(self, now).to_vec() }
+    }
+
+    fn fault_reports(&self) -> Vec<RowReport> {
+        self.inner().reports()
+    }
+}
+
+/// Puts the layers over a driver.
+pub(super) fn healthy(backend: SimBackend, provider: &Provider, plan: &NodePlan, seed: u64, label: &str) -> Healthy {
+    let engine = Engine::new(backend, config(provider));
+    let faulty = FaultLayer::new(engine, plan.rows.clone(), seed, label);
+    Checked::new(faulty, Settings::default())
+}
+
+/// The engine's configuration that a scenario asks for.
+fn config(provider: &Provider) -> Config {
+    let mut config = Config { versions: vec![provider.version], ..Config::default() };
+    for &call in CallKind::ALL {
+        if let Some(kind) = call.creates() {
+            let style = match provider.creation(kind) {
+                Creation::Inline => Style::Inline,
+                Creation::Pending => Style::Pending,
+                Creation::InsideCall => Style::InsideCall,
+            };
+            config.styles.insert(call, style);
+        }
+    }
+    config
+}
+
+/// The rows of a scenario's plan that concern one node, as the fault layer takes them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NodePlan {
+    rows: Vec<Row>,
+    /// For each row of the layer, the row of the scenario that it comes from.
+    origins: Vec<usize>,
+}
+
+impl NodePlan {
+    /// What of `faults` concerns `node`.
+    pub(crate) fn new(faults: &[CreateFault], node: u16) -> Self {
+        let mut plan = Self::default();
+        for (index, fault) in faults.iter().enumerate() {
+            if fault.node.is_some_and(|only| only != node) {
+                continue;
+            }
+            for nth in 0..u64::from(fault.times) {
+                plan.rows.push(row(fault, u64::from(fault.nth) + nth));
+                plan.origins.push(index);
+            }
+        }
+        plan
+    }
+
+    /// Adds what became of the rows to the scenario's rows.
+    pub(crate) fn add_to(&self, reports: &[RowReport], node: &str, rows: &mut [FaultRow]) {
+        for (report, &origin) in reports.iter().zip(&self.origins) {
+            let row = &mut rows[origin];
+            row.fired += report.fired;
+            if let Some(hit) = report.hits.first()
+                && row.first_ps.is_none_or(|first| hit.time.as_ps() < first)
+            {
+                row.first_ps = Some(hit.time.as_ps());
+                row.hit = Some(format!("{node}: {} (call {})", hit.kind.name(), hit.call));
+            }
+        }
+    }
+}
+
+fn row(fault: &CreateFault, nth: u64) -> Row {
+    let calls: Vec<CallKind> =
+        CallKind::ALL.iter().copied().filter(|call| call.creates() == Some(fault.kind)).collect();
+    let status = fault.status.unwrap_or(Status::INSUFFICIENT_RESOURCES);
+    let delay = fault.delay_us.map_or(PEND, Dur::from_us);
+    let effect = match fault.effect {
+        CreateEffect::Fail => Effect::Fail(status),
+        CreateEffect::Pend => Effect::Pend { after: delay, outcome: Outcome::Succeed },
+        CreateEffect::PendFail => Effect::Pend { after: delay, outcome: Outcome::Fail(status) },
+        CreateEffect::InsideCall => Effect::InsideCall(Outcome::Succeed),
+        CreateEffect::Late => Effect::Late(delay),
+        CreateEffect::Never => Effect::Never,
+    };
+    Row::new(Selector::calls(&calls).nth(nth), effect)
+}

@@ -1,0 +1,143 @@
+//! A scenario becomes a world.
+
+use super::{NodeSlot, Place, SwitchSlot, World};
+use crate::cluster::ClusterError;
+use crate::node::{self, Setup};
+use crate::spec::{Cluster, Scenario, Topology as Shape, WireEffect, WireFault};
+use des::{Dur, EventQueue, Rate, Rng, Sequencer, SourceId, Time, TraceHash};
+use fabric::address::Endpoint;
+use fabric::rule::Loss;
+use fabric::topology::{CableEnd, Cabling};
+use fabric::{Link, Matcher, NodeId, Pick, PortRef, Rule, RuleSpec, SwitchConfig, Topology, Verdict};
+use std::net::IpAddr;
+
+/// Frames that a capture keeps of one link.
+const CAPTURE_FRAMES: usize = 1 << 20;
+
+fn topology(cluster: &Cluster) -> Result<Topology, ClusterError> {
+    let rate = Rate::from_gbps(u64::from(cluster.rate_gbps));
+    let cabling = Cabling::uniform(rate, Dur::from_ns(cluster.link_latency_ns));
+    match cluster.topology {
+        Shape::Star => Topology::star(u32::from(cluster.nodes), cabling),
+        Shape::BackToBack => Topology::back_to_back(cabling),
+    }
+    .map_err(|error| ClusterError::Topology(error.to_string()))
+}
+
+impl World {
+    /// The world of a scenario, nothing started.
+    pub(crate) fn build(scenario: &Scenario) -> Result<Self, ClusterError> {
+        let (topology, seed) = (topology(&scenario.cluster)?, scenario.about.seed);
+        let hosts = topology.host_count();
+        let place = |end: &CableEnd| Place { entity: entity(end.peer.node, &topology), port: end.peer.port };
+        let places = |node| topology.ports(node).iter().map(place).collect::<Vec<_>>();
+        let neighbours: Vec<Endpoint> = (0..hosts).map(|host| topology.endpoint(host, 0)).collect();
+        let mut nodes = Vec::with_capacity(hosts as usize);
+        for host in 0..hosts {
+            let own = neighbours[host as usize];
+            let setup = Setup { host, own, neighbours: &neighbours, scenario };
+            nodes.push(NodeSlot {
+                node: node::bring_up(&setup)?,
+                address: IpAddr::V4(own.ipv4()),
+                links: topology.build_uplinks(host, seed),
+                peers: places(NodeId::Host(host)),
+                sequencer: Sequencer::new(SourceId(host)),
+            });
+        }
+        let built = topology
+            .build_switches(&SwitchConfig::default(), seed)
+            .map_err(|error| ClusterError::Topology(error.to_string()))?;
+        let switches = (0..).zip(built).map(|(number, switch)| SwitchSlot {
+            switch,
+            peers: places(NodeId::Switch(number)),
+            sequencer: Sequencer::new(SourceId(hosts + number)),
+            hash: TraceHash::new(),
+        });
+        let switches = switches.collect();
+        let mut world = Self {
+            nodes,
+            switches,
+            links: links(&scenario.cluster, &topology),
+            queue: EventQueue::new(),
+            limit: Time::ZERO + Dur::from_ms(scenario.about.time_limit_ms),
+            events: 0,
+            last: Time::ZERO,
+            timed_out: false,
+            deliveries: Vec::new(),
+            outbox: Vec::new(),
+        };
+        world.add_wire_faults(&scenario.fault.wire, seed)?;
+        Ok(world)
+    }
+
+    fn add_wire_faults(&mut self, faults: &[WireFault], seed: u64) -> Result<(), ClusterError> {
+        for (index, fault) in faults.iter().enumerate() {
+            let rng = Rng::stream(seed, &format!("fault.wire.{index}"));
+            let rule = Rule::new(rule(fault), rng);
+            let link = self
+                .link_named(&fault.link)
+                .ok_or_else(|| ClusterError::Fault(format!("there is no link {}", fault.link)))?;
+            link.add_rule(rule);
+        }
+        Ok(())
+    }
+
+    /// Captures both directions of the cables with these names.
+    pub(crate) fn capture(&mut self, scenario: &Scenario, cables: &[String]) {
+        for cable in scenario.cluster.cables().iter().filter(|cable| cables.contains(&cable.name())) {
+            for name in cable.links() {
+                if let Some(link) = self.link_named(&name) {
+                    link.start_capture(CAPTURE_FRAMES);
+                }
+            }
+        }
+    }
+
+    pub(super) fn link_named(&mut self, name: &str) -> Option<&mut Link> {
+        let place = self.links.iter().find(|(known, _)| known == name)?.1;
+        Some(self.link_at(place))
+    }
+
+    /// The sending end at a place.
+    pub(super) fn link_at(&mut self, place: Place) -> &mut Link {
+        let entity = place.entity as usize;
+        match entity.checked_sub(self.nodes.len()) {
+            None => &mut self.nodes[entity].links[usize::from(place.port)],
+            Some(switch) => self.switches[switch].switch.link_mut(place.port),
+        }
+    }
+}
+
+/// Links by name, nodes' sending ends first. The cables of cluster and topology stand in the same order.
+fn links(cluster: &Cluster, topology: &Topology) -> Vec<(String, Place)> {
+    let place = |end: PortRef| Place { entity: entity(end.node, topology), port: end.port };
+    let ends = cluster.cables().into_iter().zip(topology.cables()).map(|(cable, line)| {
+        let [there, back] = cable.links();
+        ((there, place(line.a)), (back, place(line.b)))
+    });
+    let (up, down): (Vec<_>, Vec<_>) = ends.unzip();
+    up.into_iter().chain(down).collect()
+}
+
+/// Hosts first, then switches.
+fn entity(node: NodeId, topology: &Topology) -> u32 {
+    match node {
+        NodeId::Host(host) => host,
+        NodeId::Switch(switch) => topology.host_count() + switch,
+    }
+}
+
+fn rule(fault: &WireFault) -> RuleSpec {
+    let pick = match (fault.nth, fault.probability) {
+        (Some(nth), _) => Pick::Nth(nth),
+        (None, Some(probability)) => Pick::Chance(probability),
+        (None, None) => Pick::Every,
+    };
+    let verdict = match fault.effect {
+        WireEffect::Drop => Verdict::Drop(Loss::Rule),
+        WireEffect::Corrupt => Verdict::Corrupt { bit: None },
+        WireEffect::Duplicate => Verdict::Duplicate,
+        WireEffect::Delay => Verdict::Deliver { delay: Dur::from_ns(fault.delay_ns.unwrap_or_default()) },
+    };
+    RuleSpec::always(Matcher::Any, pick, verdict)
+}
