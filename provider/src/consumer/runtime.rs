@@ -139,6 +139,12 @@ impl Runtime {
         }
     }
 
+    /// When the next sleeping task is to be woken.
+    #[must_use]
+    pub fn next_timer(&self) -> Option<Time> {
+        lock(&self.state).timers.first_key_value().map(|(&(at, _), _)| at)
+    }
+
     /// Runs the consumer's callback of an upcall. Call with no lock held; tasks that it wakes are ready afterwards.
     pub fn deliver(&self, upcall: &Upcall) {
         if let UpcallBody::CallReturns { call, .. } = upcall.body {
