@@ -150,7 +150,7 @@ impl World {
     }
 
     pub(crate) fn pass(&mut self, time: Dur) {
-        self.site.now = self.site.now + time;
+        self.site.now += time;
     }
 
     /// Ends the run: nothing more will happen.
