@@ -58,6 +58,11 @@ impl SimBackend {
                     .map(|command| Next::Run(command, Task::Register))
                     .into()
             }
+            Command::CreateFastRegisterMr { max_pages, .. }
+                if max_pages == 0 || max_pages > self.capabilities.max_fast_register_pages =>
+            {
+                Next::End(Err(Status::INVALID_PARAMETER))
+            }
             Command::CreateFastRegisterMr { pd, max_pages } => {
                 Next::Run(memory::fast_register(pd, max_pages), Task::CreateFastRegister { max_pages })
             }

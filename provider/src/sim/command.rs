@@ -114,10 +114,9 @@ impl CommandQueue {
         tokens
     }
 
-    /// Takes the slots away from the device.
-    pub(super) fn remove(mut self, host: &mut dyn HostBus) {
+    /// Frees the slots; the device has been reset.
+    pub(super) fn free(mut self, host: &mut dyn HostBus) {
         self.abandon(host);
-        host.mmio_write(bar::COMMAND_BASE, &0_u64.to_le_bytes());
         self.memory.free(host.memory());
     }
 

@@ -290,6 +290,10 @@ impl SimBackend {
                 let established = self.connections.established(connection).ok_or(Status::CONNECTION_INVALID);
                 self.go_on(host, id, Next::End(established.map(CommandOutput::Connected)));
             }
+            (Notice::Failed(Status::CONNECTION_INVALID), Some((id, Purpose::Disconnect))) => {
+                self.settle(connection);
+                self.go_on(host, id, Next::End(Err(Status::CONNECTION_INVALID)));
+            }
             (Notice::Done | Notice::Failed(_), Some((id, Purpose::Disconnect))) => {
                 self.settle(connection);
                 let result = if let Notice::Failed(status) = notice { Err(status) } else { Ok(CommandOutput::Done) };

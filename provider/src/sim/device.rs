@@ -12,6 +12,7 @@ use host::{HostBus, PAGE_SIZE};
 use nic_model::regs::bar::{self, Features, Limits};
 use nic_model::regs::block::Gid;
 use nic_model::regs::cmd::{Command, EqClasses, EqContext, Reply, SourceAddress};
+use nic_model::regs::wqe::{UNIT_BYTES, UNITS_MAX};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use wire::Mac;
@@ -166,7 +167,7 @@ impl Device {
             ca_guid: host.mmio_read(bar::NODE_GUID),
             own_mac: Mac([mac[2], mac[3], mac[4], mac[5], mac[6], mac[7]]),
             commands: {
-                host.mmio_write(bar::RESET, &1_u64.to_le_bytes());
+                reset(host);
                 CommandQueue::install(host, config.command_timeout)
             },
             event_queues: Vec::new(),
@@ -212,14 +213,24 @@ impl Device {
         Gsi::create(host, &mut self.commands, config, key, eqn)
     }
 
-    /// Resets the device and frees the driver's memory.
+    /// Undoes a bring-up.
     pub(super) fn take_down(self, host: &mut dyn HostBus) {
-        host.mmio_write(bar::RESET, &1_u64.to_le_bytes());
-        // A read pushes the write to the device: it lets go of all memory.
-        host.mmio_read(bar::SIGNATURE);
-        self.event_queues.into_iter().for_each(|queue| queue.free(host.memory()));
-        self.commands.remove(host);
+        shut_down(host, self.commands, self.event_queues);
     }
+}
+
+/// Resets the device and frees its command and event queues.
+pub(super) fn shut_down(host: &mut dyn HostBus, commands: CommandQueue, event_queues: Vec<EventQueue>) {
+    reset(host);
+    // A read pushes the write to the device: it lets go of all memory.
+    host.mmio_read(bar::SIGNATURE);
+    event_queues.into_iter().for_each(|queue| queue.free(host.memory()));
+    commands.free(host);
+}
+
+/// Everything in the device is as after power-on.
+pub(super) fn reset(host: &mut dyn HostBus) {
+    host.mmio_write(bar::RESET, &1_u64.to_le_bytes());
 }
 
 /// Refuses limits with which the driver cannot work: a register that nobody answers reads as all ones.
@@ -247,13 +258,24 @@ fn check(limits: &Limits) -> Result<(), BringUpError> {
     }
 }
 
+/// Units of data in the longest send WQE: control segment and remote address take one each.
+const SEND_DATA_UNITS_MAX: u32 = UNITS_MAX as u32 - 2;
+/// Bytes of the word in front of inline data.
+const INLINE_HEADER: u32 = 4;
+/// Entries of a receive in the longest WQE of a receive queue, 512 bytes with the segment that ends it.
+const RECEIVE_SGE_MAX: u32 = 31;
+/// No ring is longer than 2^22 entries, whatever the device claims.
+const LOG_DEPTH_MAX: u32 = 22;
+
 fn capabilities(limits: &Limits, features: Features) -> Capabilities {
     let cut = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
-    let (max_send_sge, max_inline_bytes) = (cut(limits.max_send_sge), cut(limits.max_inline_bytes));
+    // A device that claims more than its own WQEs can hold is not believed.
+    let max_send_sge = cut(limits.max_send_sge).min(SEND_DATA_UNITS_MAX);
+    let max_inline_bytes = cut(limits.max_inline_bytes).min(SEND_DATA_UNITS_MAX * UNIT_BYTES as u32 - INLINE_HEADER);
     let fast_register = features.contains(Features::FAST_REGISTER);
     let longest = u64::from(send_wqe_blocks(max_send_sge, max_inline_bytes));
     // A ring is a power of two.
-    let whole = |count: u64| if count == 0 { 0 } else { 1 << count.ilog2().min(31) };
+    let whole = |count: u64| if count == 0 { 0 } else { 1 << count.ilog2().min(LOG_DEPTH_MAX) };
     // The first page may be used in part.
     let listed = memory::max_pages(limits).saturating_sub(1).saturating_mul(PAGE_SIZE);
     Capabilities {
@@ -262,8 +284,8 @@ fn capabilities(limits: &Limits, features: Features) -> Capabilities {
         max_registration_bytes: limits.max_region_bytes.min(listed),
         max_fast_register_pages: if fast_register { cut(limits.max_fast_register_pages) } else { 0 },
         max_send_sge,
-        max_receive_sge: cut(limits.max_receive_sge),
-        max_read_sge: cut(limits.max_read_sge.min(limits.max_send_sge)),
+        max_receive_sge: cut(limits.max_receive_sge).min(RECEIVE_SGE_MAX),
+        max_read_sge: cut(limits.max_read_sge).min(max_send_sge),
         max_message_bytes: cut(limits.max_message_bytes),
         max_inline_bytes,
         max_inbound_reads: cut(limits.max_inbound_reads),

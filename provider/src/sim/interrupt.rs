@@ -1,7 +1,7 @@
 //! Events of the device, and its failure.
 
 use super::SimBackend;
-use super::cm;
+use super::{cm, device};
 use crate::backend::{CqId, Event, QpId, SrqId};
 use des::Time;
 use host::HostBus;
@@ -97,6 +97,8 @@ impl SimBackend {
         }
         self.failed = true;
         self.events.push_back(Event::DeviceError);
+        // It is to let go of host memory before that is freed.
+        device::reset(host);
         for token in self.commands.abandon(host) {
             self.answered(host, token, Err(CommandError::new(CommandStatus::INTERNAL_ERROR, 0)));
         }

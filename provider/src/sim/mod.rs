@@ -128,16 +128,7 @@ impl SimBackend {
     /// Resets the device and frees all memory of the driver, objects that were not destroyed included.
     pub fn remove(mut self, host: &mut dyn HostBus) {
         self.device_failed(host);
-        let device = Device {
-            limits: self.limits,
-            features: Features::empty(),
-            capabilities: self.capabilities.clone(),
-            ca_guid: 0,
-            own_mac: self.own_mac,
-            commands: self.commands,
-            event_queues: self.event_queues,
-        };
-        device.take_down(host);
+        device::shut_down(host, self.commands, self.event_queues);
         let memory = host.memory();
         self.qps.into_values().for_each(|qp| qp.free(memory));
         self.srqs.into_values().for_each(|srq| srq.free(memory));
@@ -187,6 +178,10 @@ impl Backend for SimBackend {
 
     fn post_srq_receive(&mut self, host: &mut Self::Host, srq: SrqId, id: u64, sgl: &[Sge]) -> Result<(), Status> {
         self.srq_receive(host, srq, id, sgl)
+    }
+
+    fn read_local(&mut self, host: &mut Self::Host, address: u64, into: &mut [u8]) -> Result<(), Status> {
+        host.memory().read_virtual(address, into).map_err(|_| Status::ACCESS_VIOLATION)
     }
 
     fn poll(&mut self, host: &mut Self::Host, cq: CqId) -> Option<WorkCompletion> {
