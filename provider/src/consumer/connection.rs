@@ -28,12 +28,7 @@ pub struct ConnectionData {
 const READ_LIMIT: u32 = 16;
 
 fn params<'a>(qp: &Qp, private_data: &'a [u8]) -> ConnectParams<'a> {
-    ConnectParams {
-        qp: qp.object(),
-        inbound_read_limit: READ_LIMIT,
-        outbound_read_limit: READ_LIMIT,
-        private_data,
-    }
+    ConnectParams { qp: qp.object(), inbound_read_limit: READ_LIMIT, outbound_read_limit: READ_LIMIT, private_data }
 }
 
 impl Connector {

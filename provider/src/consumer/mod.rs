@@ -18,6 +18,8 @@ pub mod port;
 pub mod qp;
 pub mod runtime;
 pub mod session;
+#[cfg(test)]
+mod tests;
 
 pub use adapter::{Adapter, Pd, QpParams};
 pub use connection::{Connector, Listener, SharedEndpoint};

@@ -118,12 +118,10 @@ impl Session {
     pub(super) async fn returned(&self, answer: Answer) -> Return {
         match answer {
             Answer::Returned(returned) => returned,
-            Answer::Blocks(blocked) => {
-                match self.take(WaitId::Return(blocked)).await {
-                    UpcallBody::CallReturns { returned, .. } => returned,
-                    other => Return::status(unexpected::<()>(&other).err().unwrap_or(Status::UNSUCCESSFUL)),
-                }
-            }
+            Answer::Blocks(blocked) => match self.take(WaitId::Return(blocked)).await {
+                UpcallBody::CallReturns { returned, .. } => returned,
+                other => Return::status(unexpected::<()>(&other).err().unwrap_or(Status::UNSUCCESSFUL)),
+            },
         }
     }
 
@@ -138,7 +136,7 @@ impl Session {
         match self.call(call(resolve(wait))) {
             Answer::Returned(Return { status: Status::PENDING, .. }) => {
                 Ok(Outcome::Later(self.take(WaitId::Context(wait)).await))
-            },
+            }
             answer => {
                 self.runtime.close_wait(WaitId::Context(wait));
                 let returned = self.returned(answer).await;

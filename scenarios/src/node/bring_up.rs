@@ -61,6 +61,10 @@ fn driver_config(setup: &Setup<'_>) -> sim::Config {
     sim::Config {
         addresses: vec![IpAddr::V4(setup.own.ipv4()), IpAddr::V6(setup.own.ipv6())],
         neighbours: neighbours.collect(),
+        connections: sim::cm::Settings {
+            path_mtu_bytes: u32::from(setup.scenario.cluster.mtu_bytes),
+            ..sim::cm::Settings::default()
+        },
         ..sim::Config::default()
     }
 }

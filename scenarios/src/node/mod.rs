@@ -19,7 +19,7 @@ use des::{Dur, Phase, Time, TraceHash};
 use host::HostBus;
 use meter::Meter;
 use nic_model::port::Input;
-use provider::ndk::{CallSite, Irql, NdkProvider, Upcall, UpcallBody, UpcallToken};
+use provider::ndk::{CallSite, Irql, Upcall, UpcallBody, UpcallToken};
 use std::fmt;
 use wire::Frame;
 

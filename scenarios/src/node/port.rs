@@ -5,7 +5,7 @@ use des::{Phase, Time};
 use host::{HostBus, HostMemory};
 use nic_model::port::Input;
 use provider::consumer::{Port, Runtime, Session};
-use provider::ndk::{Answer, Call, Irql, NdkProvider, Upcall};
+use provider::ndk::{Answer, Call, Irql, Upcall};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A node of the cluster.

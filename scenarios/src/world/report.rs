@@ -194,9 +194,9 @@ fn node_report(index: u16, node: &Node) -> NodeReport {
         name: Cluster::node_name(index),
         objects: meter.objects.iter().map(|(kind, counts)| (kind.name().to_owned(), object_counts(*counts))).collect(),
         messages: meter.messages,
-        bytes_sent: nic.tx_payload_bytes,
-        bytes_received: nic.rx_payload_bytes,
-        goodput_mbps: mbps(nic.rx_payload_bytes, span),
+        bytes_sent: nic.tx_bytes,
+        bytes_received: nic.rx_bytes,
+        goodput_mbps: mbps(nic.rx_bytes, span),
         latency: meter.latency.iter().map(|(op, latency)| (op.name().to_owned(), latency.report())).collect(),
         completions: meter.results.iter().map(|(status, count)| (status.to_string(), *count)).collect(),
         ..NodeReport::default()
