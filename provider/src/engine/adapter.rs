@@ -132,13 +132,3 @@ impl<B: Backend> Engine<B> {
         if own { Ok(()) } else { Err(Status::INVALID_ADDRESS) }
     }
 }
-
-/// Writes an address into a caller's buffer of that size (`SOCKADDR_IN` has 16 bytes, `SOCKADDR_IN6` 28).
-pub(super) fn address_out(address: SocketAddr, buffer_bytes: u32) -> Return {
-    let needed = if address.is_ipv4() { 16 } else { 28 };
-    if buffer_bytes < needed {
-        Return { status: Status::BUFFER_TOO_SMALL, out: Out::NeededBytes(needed) }
-    } else {
-        Return::with(Out::Address(address))
-    }
-}

@@ -1,20 +1,16 @@
-//! Establishing and ending connections.
+//! Establishing connections: connect, complete, accept, reject.
 
 use super::Engine;
-use super::adapter::address_out;
-use super::close::Step;
 use super::connector::{Operation, State};
 use super::create::{Creation, Draft};
 use super::dispatch::Returned;
 use super::endpoint::EndpointUse;
 use super::lifetime::ObjectId;
-use super::objects::Body;
 use super::qp::Link;
-use super::requests::{Progress, Request, Work};
+use super::requests::{Request, Work};
 use crate::backend::{Backend, Command, CommandOutput, CommandResult, ConnectionLimits};
 use crate::ndk::{
-    CallKind, CallSite, Completion, ConnectParams, DisconnectEvent, NdkVersion, Object, ObjectKind, Out, Return,
-    Status, UpcallBody,
+    CallKind, CallSite, Completion, ConnectParams, DisconnectEvent, NdkVersion, Object, ObjectKind, Status,
 };
 use std::net::SocketAddr;
 
@@ -96,6 +92,7 @@ impl<B: Backend> Engine<B> {
                 Ok(())
             }
             Err(status) => {
+                self.counters.connect_failure += 1;
                 self.free_from(id);
                 Err(status)
             }
@@ -154,9 +151,11 @@ impl<B: Backend> Engine<B> {
     /// An accept or a complete-connect has ended.
     pub(super) fn establish_done(&mut self, id: ObjectId, result: CommandResult) -> Result<(), Status> {
         let connector = self.objects.connector_mut(id);
+        let passive = connector.state == State::Accepting;
         connector.ended(result.is_ok());
         match result {
             Ok(output) => {
+                *if passive { &mut self.counters.accept } else { &mut self.counters.connect } += 1;
                 if let CommandOutput::Connected(established) = output {
                     connector.learn(established);
                 }
@@ -167,6 +166,7 @@ impl<B: Backend> Engine<B> {
                 Ok(())
             }
             Err(status) => {
+                self.counters.connect_failure += 1;
                 self.free_from(id);
                 Err(status)
             }
@@ -183,122 +183,6 @@ impl<B: Backend> Engine<B> {
         connector.state = state;
         self.free_from(id);
         self.run_inline(host, Command::Reject { connection, private_data })
-    }
-
-    pub(super) fn disconnect(
-        &mut self,
-        host: &mut B::Host,
-        site: &CallSite,
-        connector: Object,
-        completion: Completion,
-    ) -> Returned {
-        let owner = self.live(connector, ObjectKind::Connector)?;
-        let connector = self.objects.connector_mut(owner);
-        let state = connector.state.after(Operation::Disconnect, &self.config.policy)?;
-        let connection = connector.connection().ok_or(self.config.policy.not_connected)?;
-        (connector.state, connector.event_due) = (state, false);
-        if let Some(qp) = connector.qp {
-            self.objects.qp_mut(qp).ended_here = true;
-            self.kick(host, qp);
-        }
-        let request = Request { owner, kind: CallKind::Disconnect, completion, work: Work::Disconnect };
-        Ok(self.start(host, site, request, Some(Command::Disconnect(connection))))
-    }
-
-    /// The peer has answered, or will not. What is posted is flushed before the disconnect completes.
-    pub(super) fn disconnect_done(&mut self, host: &mut B::Host, id: ObjectId, result: CommandResult) -> Progress {
-        let outcome = result.map(drop);
-        match self.objects.connector(id).qp {
-            Some(qp) => {
-                self.kick(host, qp);
-                Progress::Next(Work::FlushAfterDisconnect(outcome), Step::Flush(self.objects.qp(qp).id()))
-            }
-            None => self.flushed_after_disconnect(id, outcome).into(),
-        }
-    }
-
-    pub(super) fn flushed_after_disconnect(&mut self, id: ObjectId, outcome: Result<(), Status>) -> Result<(), Status> {
-        let connector = self.objects.connector_mut(id);
-        connector.ended(outcome.is_ok());
-        if let Some(qp) = connector.qp {
-            self.objects.qp_mut(qp).link = Link::Disconnected;
-        }
-        outcome
-    }
-
-    /// The peer is gone, or the connection is found broken.
-    pub(super) fn peer_left(&mut self, id: ObjectId, graceful: bool) {
-        let connector = self.objects.connector_mut(id);
-        connector.left_by_peer(graceful);
-        if let (State::PeerGone { .. }, Some(qp)) = (connector.state, connector.qp) {
-            self.objects.qp_mut(qp).break_off();
-        }
-        self.tell_disconnect(id);
-    }
-
-    /// Delivers the disconnect event once it is due and the connection has been reported.
-    pub(super) fn tell_disconnect(&mut self, id: ObjectId) {
-        let live = self.lifetimes.is_live(id);
-        let connector = self.objects.connector_mut(id);
-        if !connector.event_due || connector.reporting {
-            return;
-        }
-        connector.event_due = false;
-        if let Some(event) = connector.disconnect_event.filter(|_| live) {
-            let reason = event.extended.then_some(0);
-            let target = Completion { callback: event.callback, context: event.context };
-            let place = self.event_place(None);
-            self.event(id, target, UpcallBody::DisconnectEvent { reason }, place);
-        }
-    }
-
-    /// A closing connector gives its queue pair up.
-    pub(super) fn leave_qp(&mut self, host: &mut B::Host, id: ObjectId) {
-        let Some(qp) = self.objects.connector(id).qp else { return };
-        self.kick(host, qp);
-        let qp = self.objects.qp_mut(qp);
-        qp.ended_here = true;
-        qp.link = if qp.link == Link::Connecting { Link::None } else { Link::Disconnected };
-    }
-
-    /// `NdkGetConnectionData`: the four rows of the table on its page, but the illegal one, which cannot be expressed.
-    pub(super) fn connection_data(&self, connector: Object, buffer_bytes: Option<u32>) -> Returned {
-        let id = self.live(connector, ObjectKind::Connector)?;
-        let connector = self.objects.connector(id);
-        let known = connector.connection().is_some() || connector.state == State::Refused;
-        match connector.state {
-            State::Offered | State::Connected | State::Refused => {}
-            _ if self.config.policy.connection_data_any_time && known => {}
-            _ => return Err(self.config.policy.wrong_state),
-        }
-        let all = &connector.private_data;
-        let copied = all.len().min(buffer_bytes.unwrap_or(0) as usize);
-        let short = buffer_bytes.is_some() && copied < all.len();
-        let out = Out::ConnectionData {
-            inbound_read_limit: connector.limits.inbound_reads,
-            outbound_read_limit: connector.limits.outbound_reads,
-            private_data: all[..copied].to_vec(),
-            required_bytes: u32::try_from(all.len()).unwrap_or(u32::MAX),
-        };
-        Ok(Return { status: if short { Status::BUFFER_TOO_SMALL } else { Status::SUCCESS }, out })
-    }
-
-    /// `NdkGetLocalAddress` of three tables.
-    pub(super) fn local_address(&self, object: Object, buffer_bytes: u32) -> Returned {
-        let id = self.live(object, object.kind)?;
-        let address = match self.objects.get(id).map(|entry| &entry.body) {
-            Some(Body::Connector(connector)) => connector.local,
-            Some(Body::Listener(listener)) => listener.address(),
-            Some(Body::SharedEndpoint(used)) => Some(used.local),
-            _ => return Err(self.config.policy.no_such_object),
-        };
-        Ok(address_out(address.ok_or(self.config.policy.not_connected)?, buffer_bytes))
-    }
-
-    pub(super) fn peer_address(&self, connector: Object, buffer_bytes: u32) -> Returned {
-        let id = self.live(connector, ObjectKind::Connector)?;
-        let peer = self.objects.connector(id).peer.ok_or(self.config.policy.not_connected)?;
-        Ok(address_out(peer, buffer_bytes))
     }
 
     /// The local endpoint of a connect, with a reference for its connector.

@@ -162,6 +162,7 @@ impl<B: Backend> Engine<B> {
 
     /// A queue is dead, and with it all its queue pairs.
     pub(super) fn cq_failed(&mut self, host: &mut B::Host, id: ObjectId, status: Status) {
+        self.counters.cq_error += 1;
         self.objects.cq_mut(id).stash.clear();
         let action = self.objects.cq_mut(id).arm.fail(status);
         self.break_qps(|qp| qp.spec().uses_cq(id));

@@ -10,12 +10,20 @@ use crate::backend::{
 };
 use crate::ndk::{ObjectKind, Status};
 
+/// A failure with a status that is none: the backend's mistake, which must not look like a success or a promise.
+fn honest(result: CommandResult) -> CommandResult {
+    result.map_err(|status| match status {
+        Status::PENDING | Status::SUCCESS => Status::INTERNAL_ERROR,
+        other => other,
+    })
+}
+
 impl<B: Backend> Engine<B> {
     pub(super) fn handle(&mut self, host: &mut B::Host, event: Event) {
         match event {
             Event::CommandDone { command, result } => {
                 if let Some(then) = self.commands.remove(&command) {
-                    self.go_on_after(host, then, result);
+                    self.go_on_after(host, then, honest(result));
                 }
             }
             Event::CqReady(cq) => {
@@ -109,9 +117,11 @@ impl<B: Backend> Engine<B> {
     /// Gives the device a command, while there is a device.
     pub(super) fn submit(&mut self, host: &mut B::Host, how: Execution, command: Command<'_>) -> Submitted {
         if self.device_lost {
-            Submitted::Done(Err(Status::DEVICE_REMOVED))
-        } else {
-            self.backend.submit(host, how, command)
+            return Submitted::Done(Err(Status::DEVICE_REMOVED));
+        }
+        match self.backend.submit(host, how, command) {
+            Submitted::Done(result) => Submitted::Done(honest(result)),
+            queued => queued,
         }
     }
 

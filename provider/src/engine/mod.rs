@@ -2,8 +2,9 @@
 //!
 //! Reading order: `config` and `policy` (what can be chosen), `lifetime` (who must outlive whom), `objects`, `upcalls`,
 //! then a call's way: `dispatch`, `create` and `requests` (asynchronous requests), `close`; then the objects: `adapter` and
-//! `lam`, `cq` with `arm` and `results`, `mr` and `mw`, `srq`, `qp` with `post` and `ledger`, `connector` with `connect`,
-//! `listener` and `endpoint`; `events` is what the device reports.
+//! `lam`, `cq` with `arm` and `results`, `mr` and `mw`, `srq`, `qp` with `post`, `prepare` and `ledger`, `connector` with `connect`, `disconnect` and `inquiry`,
+//! `listener` and `endpoint`; `events` is what the device reports,
+//! `counters` what is counted.
 //!
 //! Invariants:
 //! * a request that returned PENDING completes exactly once, any other never; the object is held until that returned;
@@ -17,11 +18,14 @@ mod close;
 mod config;
 mod connect;
 mod connector;
+mod counters;
 mod cq;
 mod create;
+mod disconnect;
 mod dispatch;
 mod endpoint;
 mod events;
+mod inquiry;
 mod lam;
 mod ledger;
 mod lifetime;
@@ -31,6 +35,7 @@ mod mw;
 mod objects;
 mod policy;
 mod post;
+mod prepare;
 mod qp;
 mod requests;
 mod results;
@@ -43,6 +48,7 @@ mod testing;
 mod tests;
 
 pub use config::{Config, Delivery, Style};
+pub use counters::Counters;
 pub use policy::{CloseConnected, Policy, PostAfterEnd, SrqStart};
 
 use crate::backend::{Backend, CommandId, ConnectionId, Resource};
@@ -95,6 +101,7 @@ pub struct Engine<B: Backend> {
     resources: BTreeMap<Resource, ObjectId>,
     /// Regions and windows that a peer can invalidate, by their tokens.
     tokens: BTreeMap<u32, ObjectId>,
+    counters: Counters,
     last_blocked: u64,
     last_lam: u64,
 }
@@ -115,6 +122,7 @@ impl<B: Backend> Engine<B> {
             endpoints: Endpoints::default(),
             resources: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            counters: Counters::default(),
             last_blocked: 0,
             last_lam: 0,
         }

@@ -127,7 +127,12 @@ impl<B: Backend> Engine<B> {
                 Submitted::Done(result) => result,
             };
             match self.finish(host, &request, result) {
-                Progress::Ended(outcome) => return Some((request, self.cancelled_by_close(outcome))),
+                Progress::Ended(outcome) => {
+                    let cancelled = self.config.policy.cancelled;
+                    let outcome =
+                        outcome.map_err(|status| if status == Status::CANCELLED { cancelled } else { status });
+                    return Some((request, outcome));
+                }
                 Progress::Next(work, step) => {
                     request.work = work;
                     let execution = self.execution(request.kind, self.config.style(request.kind));
@@ -175,15 +180,6 @@ impl<B: Backend> Engine<B> {
         let object = self.objects.handle(request.owner);
         self.call_back(object, request.completion, body, Ends::Request(request.owner), place);
         Return::status(Status::PENDING)
-    }
-
-    /// A request never completes PENDING (a backend that says so failed), and a cancelled one as the policy has it.
-    fn cancelled_by_close(&self, outcome: Result<Out, Status>) -> Result<Out, Status> {
-        outcome.map_err(|status| match status {
-            Status::CANCELLED => self.config.policy.cancelled,
-            Status::PENDING | Status::SUCCESS => Status::INTERNAL_ERROR,
-            other => other,
-        })
     }
 
     /// Gives up on what is pending on an object and can be given up.
