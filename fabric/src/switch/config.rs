@@ -4,7 +4,7 @@ use crate::PRIORITIES;
 use crate::link::{LinkConfig, LinkId};
 use crate::switch::ecn::EcnCurve;
 use des::{Dur, Ratio};
-use wire::{Frame, Mac};
+use wire::{CABLE_OVERHEAD_BYTES, FRAME_LEN_MIN, Frame, Mac};
 
 /// Settings of a switch, the same for all its ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,8 @@ pub struct BufferConfig {
     pub total_bytes: u64,
     /// Kept for each port and priority, taken before the shared part.
     pub reserved_bytes: u64,
-    /// Kept for each port and lossless priority: what still arrives after a pause was sent.
+    /// Kept for each port and lossless priority: what still arrives after a pause is due, see
+    /// [`headroom_for`](Self::headroom_for).
     pub headroom_bytes: u64,
     /// Part of the free shared memory that the frames of one ingress port and lossless priority may take before their
     /// sender is paused.
@@ -211,13 +212,15 @@ pub enum ConfigError {
         /// The smallest quantum.
         limit: u32,
     },
-    /// A pause of no length stops nobody.
-    #[error("lossless priorities {lossless:#010b} need pauses of at least 2 quanta, not {actual}")]
+    /// Pauses are so short that repeating them would fill the line.
+    #[error("lossless priorities {lossless:#010b} need pauses of at least {limit} quanta, not {actual}")]
     PauseTooShort {
         /// Priorities with flow control.
         lossless: u8,
         /// Length of the pauses.
         actual: u16,
+        /// The shortest length.
+        limit: u16,
     },
     /// The curve of congestion marks is none.
     #[error(
@@ -245,9 +248,10 @@ impl SwitchConfig {
         if ports > limit {
             return Err(ConfigError::TooManyPorts { actual: ports, limit });
         }
-        let BufferConfig { lossless, pause_quanta, .. } = self.buffer;
-        if lossless != 0 && pause_quanta < 2 {
-            return Err(ConfigError::PauseTooShort { lossless, actual: pause_quanta });
+        let BufferConfig { lossless, pause_quanta: actual, .. } = self.buffer;
+        let limit = BufferConfig::PAUSE_QUANTA_MIN;
+        if lossless != 0 && actual < limit {
+            return Err(ConfigError::PauseTooShort { lossless, actual, limit });
         }
         if let Scheduling::Dwrr { strict, quanta_bytes } = self.scheduling {
             let limit = Scheduling::QUANTUM_MIN;
@@ -268,6 +272,25 @@ impl SwitchConfig {
 }
 
 impl BufferConfig {
+    /// The shortest pause. Its frame takes 1.3 quanta of the line, and two of them are sent for every length.
+    pub const PAUSE_QUANTA_MIN: u16 = 32;
+
+    /// Headroom with which nothing is lost on a cable between ports with these settings (those of a host's port are at
+    /// most the same), and frames of at most `frame_bytes`.
+    ///
+    /// The pause waits for what its own port has put on the line, and travels; the peer sends what it has already taken
+    /// out of its queues, and that travels back. The frame that makes the pause due counts too.
+    #[must_use]
+    pub fn headroom_for(line: LinkConfig, forwarding_latency: Dur, port_fifo_bytes: u32, frame_bytes: u32) -> u64 {
+        const PS_BITS_PER_BYTE: u128 = 8_000_000_000_000;
+        const PAUSE_CABLE_LEN: u64 = (FRAME_LEN_MIN + CABLE_OVERHEAD_BYTES) as u64;
+        let delay = line.latency * 2 + forwarding_latency;
+        let in_flight = u128::from(line.rate.as_bps()) * u128::from(delay.as_ps());
+        let in_flight = u64::try_from(in_flight.div_ceil(PS_BITS_PER_BYTE)).unwrap_or(u64::MAX);
+        let frame_cable_len = u64::from(frame_bytes) + CABLE_OVERHEAD_BYTES as u64;
+        in_flight.saturating_add(3 * frame_cable_len + 2 * u64::from(port_fifo_bytes) + PAUSE_CABLE_LEN)
+    }
+
     /// Memory that a switch with `ports` ports shares.
     ///
     /// # Errors

@@ -136,8 +136,8 @@ fn contradictions_are_named() {
             "priority 2 has a quantum of 63 bytes, the least is 64",
         ),
         (
-            SwitchConfig { buffer: BufferConfig { pause_quanta: 1, ..buffer }, ..default() },
-            "lossless priorities 0b00001000 need pauses of at least 2 quanta, not 1",
+            SwitchConfig { buffer: BufferConfig { pause_quanta: 31, ..buffer }, ..default() },
+            "lossless priorities 0b00001000 need pauses of at least 32 quanta, not 31",
         ),
         (SwitchConfig { ecn: Some(curve), ..default() }, "marks cannot begin at 2 bytes and reach 1/5 at 1 bytes"),
         (

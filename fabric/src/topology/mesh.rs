@@ -9,6 +9,9 @@ impl Topology {
     /// `routers * globals + 1` groups, by one cable each. Routes are the shortest: at most a cable in the first group,
     /// one between groups, and one in the last.
     ///
+    /// Shortest routes close rings, in which flow control can stop all switches for ever; such networks need more than
+    /// one lossless priority along a way, which is not modelled.
+    ///
     /// # Errors
     /// If a parameter is zero, or the result too large.
     pub fn dragonfly(routers: u32, hosts: u32, globals: u32, cabling: Cabling) -> Result<Self, TopologyError> {

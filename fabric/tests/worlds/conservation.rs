@@ -35,18 +35,24 @@ fn bursts() -> impl Strategy<Value = Vec<Burst>> {
     prop::collection::vec(burst, 1..60)
 }
 
-fn topologies() -> impl Strategy<Value = Topology> {
+/// A topology with settings. Flow control on a ring of switches may stop them all for ever, each waiting for the next; so
+/// the one topology with rings goes without.
+fn fabrics() -> impl Strategy<Value = (Topology, SwitchConfig)> {
+    type Build = fn(Cabling) -> Result<Topology, TopologyError>;
     let cabling = Cabling {
         host: fabric::LinkConfig { rate: Rate::from_gbps(100), latency: Dur::from_ns(500) },
         fabric: fabric::LinkConfig { rate: Rate::from_gbps(40), latency: Dur::from_us(2) },
     };
-    let builders: [fn(Cabling) -> Result<Topology, TopologyError>; 4] = [
-        |cabling| Topology::star(6, cabling),
-        |cabling| Topology::leaf_spine(3, 2, 3, cabling),
-        |cabling| Topology::dragonfly(2, 2, 1, cabling),
-        |cabling| Topology::rail_optimised(2, 3, 2, 2, cabling),
+    let builders: [(Build, u8); 4] = [
+        (|cabling| Topology::star(6, cabling), 0xff),
+        (|cabling| Topology::leaf_spine(3, 2, 3, cabling), 0xff),
+        (|cabling| Topology::rail_optimised(2, 3, 2, 2, cabling), 0xff),
+        (|cabling| Topology::dragonfly(2, 2, 1, cabling), 0),
     ];
-    prop::sample::select(builders.to_vec()).prop_map(move |build| build(cabling).expect("parameters are in range"))
+    (prop::sample::select(builders.to_vec()), configs()).prop_map(move |((build, lossless), mut config)| {
+        config.buffer.lossless &= lossless;
+        (build(cabling).expect("parameters are in range"), config)
+    })
 }
 
 fn configs() -> impl Strategy<Value = SwitchConfig> {
@@ -71,7 +77,7 @@ fn configs() -> impl Strategy<Value = SwitchConfig> {
         rate: Rate::from_gbps(100),
     };
     let ecn = prop_oneof![Just(None), Just(Some(curve))];
-    let buffer = (0..500_u64, 0..10_000_u64, 1..100_000_u64, -7..=3_i8, -7..=3_i8, any::<u8>(), 2..200_u16);
+    let buffer = (0..500_u64, 0..10_000_u64, 1..100_000_u64, -7..=3_i8, -7..=3_i8, any::<u8>(), 32..500_u16);
     (forwarding, 0..500_u64, 0..5_000_u32, buffer, ecn, scheduling, path_choice).prop_map(
         |(forwarding, latency_ns, port_fifo_bytes, buffer, ecn, scheduling, path_choice)| {
             let (reserved_bytes, headroom_bytes, shared, ingress, egress, lossless, pause_quanta) = buffer;
@@ -131,7 +137,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn every_frame_arrives_or_is_counted(topology in topologies(), config in configs(), bursts in bursts()) {
+    fn every_frame_arrives_or_is_counted((topology, config) in fabrics(), bursts in bursts()) {
         let mut world = World::new(topology, &config, 1).expect("the settings fit");
         let given = play(&mut world, bursts);
         // In the middle of the run: what switches took in and did not put out or drop is what they hold.
@@ -155,8 +161,7 @@ proptest! {
 
     #[test]
     fn faults_are_counted_too(
-        topology in topologies(),
-        config in configs(),
+        (topology, config) in fabrics(),
         bursts in bursts(),
         permille in 0..300_u32,
     ) {

@@ -48,8 +48,13 @@ fn assert_drained(world: &World) {
 fn incast_loses_nothing_with_enough_headroom() {
     let topologies =
         [Topology::star(17, cabling()), Topology::leaf_spine(4, 2, 4, cabling()), Topology::fat_tree(4, cabling())];
-    for topology in topologies {
-        let mut world = incast(topology.expect("parameters are in range"), &small(60_000), 200);
+    let line = cabling().host;
+    let headroom = |fifo| BufferConfig::headroom_for(line, small(0).forwarding_latency, fifo, 4_096 + 58);
+    assert!((40_000..42_000).contains(&headroom(0)), "{} bytes", headroom(0));
+    let cases = topologies.into_iter().flat_map(|topology| [0, 4_096].map(|fifo| (topology.clone(), fifo)));
+    for (topology, port_fifo_bytes) in cases {
+        let config = SwitchConfig { port_fifo_bytes, ..small(headroom(port_fifo_bytes)) };
+        let mut world = incast(topology.expect("parameters are in range"), &config, 200);
         world.run();
         let totals = world.totals();
         assert_eq!(totals.drops.total(), 0);
@@ -148,7 +153,7 @@ fn pauses_are_repeated_until_they_are_no_longer_needed() {
 }
 
 #[test]
-fn lost_pauses_cost_frames_only_if_all_are_lost() {
+fn lost_pauses_cost_frames() {
     let lose = |pick| RuleSpec::always(Matcher::Pause, pick, Verdict::Drop(Loss::Rule));
     let run = |pick| {
         let mut config = small(60_000);
@@ -164,5 +169,42 @@ fn lost_pauses_cost_frames_only_if_all_are_lost() {
         world.totals().drops.total()
     };
     assert!(run(Pick::Every) > 0);
-    assert_eq!(run(Pick::Nth(u64::MAX)), 0);
+    assert_eq!(run(Pick::Nth(u64::MAX)), 0, "none lost");
+}
+
+/// Five switches in a ring, each with two hosts, which all send to the next but one.
+fn ring(config: &SwitchConfig) -> World {
+    let mut wiring = fabric::topology::Wiring::new();
+    let switches = wiring.switches(5);
+    for &switch in &switches {
+        wiring.hosts(2).iter().for_each(|&host| wiring.cable(host, switch, cabling().host));
+    }
+    (0..5).for_each(|number| wiring.cable(switches[number], switches[(number + 1) % 5], cabling().fabric));
+    let mut world = World::new(wiring.finish().expect("a ring"), config, 1).expect("the settings fit");
+    for from in 0..10 {
+        let to = Endpoint((from + 4) % 10);
+        (0..500).for_each(|_| world.send(Endpoint(from), packet(Endpoint(from), to, 1, ROCE, 4_096)));
+    }
+    world
+}
+
+#[test]
+fn a_ring_of_lossless_switches_stands_still() {
+    // Every switch waits for memory of the next one: the deadlock that keeps flow control to trees.
+    let mut world = ring(&small(60_000));
+    let mut received_after = |ms| {
+        world.run_until(Time::ZERO + Dur::from_ms(ms));
+        world.received()
+    };
+    let (early, late) = (received_after(5), received_after(10));
+    assert_eq!(early, late, "no progress");
+    assert!(late < 5_000, "{late} of 5000 frames came through");
+    assert!(world.switches.iter().all(|switch| switch.queued_frames() > 0));
+    assert_eq!(world.totals().drops.total(), 0);
+
+    let mut lossy = small(0);
+    lossy.buffer.lossless = 0;
+    let mut world = ring(&lossy);
+    world.run();
+    assert_eq!(world.received() as u64 + world.totals().drops.total(), 5_000);
 }
