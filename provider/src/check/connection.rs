@@ -10,6 +10,16 @@ use std::net::SocketAddr;
 /// Ports that stand for zero: the dynamic range.
 const EPHEMERAL: std::ops::RangeInclusive<u16> = 49_152..=65_535;
 
+/// The phase of a connector while a request pends.
+const fn pending_phase(kind: CallKind) -> Phase {
+    match kind {
+        CallKind::CompleteConnect => Phase::Completing,
+        CallKind::Accept => Phase::Accepting,
+        CallKind::Disconnect => Phase::Disconnecting,
+        _ => Phase::Connecting,
+    }
+}
+
 impl Checker {
     pub(super) fn connection_called(&mut self, fact: &CallFact) {
         let Some(object) = fact.object else { return };
@@ -53,15 +63,8 @@ impl Checker {
 
     pub(super) fn connection_pends(&mut self, fact: &CallFact) {
         let Some(object) = fact.object else { return };
-        let begun = match fact.kind {
-            CallKind::CompleteConnect => Phase::Completing,
-            CallKind::Accept => Phase::Accepting,
-            CallKind::Disconnect => Phase::Disconnecting,
-            _ => Phase::Connecting,
-        };
         if let Some(connector) = self.model.connector_mut(object.id) {
-            connector.before = connector.phase;
-            connector.phase = begun;
+            connector.phase = pending_phase(fact.kind);
         }
         self.attach(fact, object);
     }
@@ -106,6 +109,10 @@ impl Checker {
             self.attach(fact, object);
         }
         let (number, now) = (fact.number, self.now);
+        let pended = self
+            .model
+            .entry(object.id)
+            .is_some_and(|entry| entry.requests.iter().any(|request| request.fact.number == number));
         let Some(connector) = self.model.connector_mut(object.id) else { return };
         match fact.kind {
             CallKind::Disconnect => {
@@ -123,10 +130,11 @@ impl Checker {
                 }
             }
             _ if success => connector.phase = Phase::Connected,
-            _ if matches!(before, Phase::Connecting | Phase::Completing | Phase::Accepting) => {
+            // Another request of the connector may pend; only the end of its own ends its phase.
+            _ if pended && before == pending_phase(fact.kind) || before == Phase::Idle => {
                 connector.phase = Phase::Failed;
             }
-            _ => {}
+            _ => return,
         }
         match &fact.args {
             Args::CompleteConnect(_) if success && !matches!(before, Phase::Connected | Phase::Completing) => {

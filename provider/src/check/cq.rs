@@ -11,9 +11,9 @@ use crate::ndk::{AdapterFlags, CqNotify, Object, ObjectKind, Status, Upcall};
 const fn merged(first: CqNotify, second: CqNotify) -> CqNotify {
     const fn strength(notify: CqNotify) -> u8 {
         match notify {
-            CqNotify::ANY => 2,
+            CqNotify::ERRORS => 0,
             CqNotify::SOLICITED => 1,
-            _ => 0,
+            _ => 2,
         }
     }
     if strength(second) > strength(first) { second } else { first }
@@ -55,7 +55,9 @@ impl Checker {
         let Some(cq) = self.model.cq_mut(object.id) else { return };
         let (arm, running, given) = (cq.arm.take(), cq.running.replace(upcall.token), cq.notification);
         cq.drained_since_callback = false;
-        cq.judged = arm.filter(|arm| arm.notify != CqNotify::ANY && status == Status::SUCCESS).map(|arm| arm.notify);
+        // What an arm of a type that no page lists is good for is open.
+        let judged = |arm: &Arm| matches!(arm.notify, CqNotify::ERRORS | CqNotify::SOLICITED);
+        cq.judged = arm.filter(|arm| judged(arm) && status == Status::SUCCESS).map(|arm| arm.notify);
         cq.dead |= status != Status::SUCCESS;
         if let Some(token) = running {
             let what = format!("{object:?} notified while upcall {}, its last notification, runs", token.0);
@@ -136,7 +138,7 @@ impl Checker {
                 let what = format!("{object:?}, armed for SOLICITED, notified for successes of its own requests alone");
                 self.report(101, Some(object), what);
             }
-            Some(notify) if notify != CqNotify::SOLICITED => {
+            Some(CqNotify::ERRORS) => {
                 self.report(97, Some(object), format!("{object:?}, armed for errors, notified for successes alone"));
             }
             _ => {}
@@ -159,10 +161,12 @@ impl Checker {
             Status::NOT_SUPPORTED => supported != Some(true),
             Status::INSUFFICIENT_RESOURCES => supported != Some(false),
             Status::SUCCESS => supported != Some(false) && !unbounded,
+            // The pages know of no lost device.
+            Status::INTERNAL_ERROR | Status::DEVICE_REMOVED => true,
             Status::INVALID_PARAMETER_MIX => supported != Some(false) && *interval_us == u32::MAX,
             _ => false,
         };
-        if !right {
+        if !right && !fact.faulty {
             let what = format!("moderating {object:?} by {interval_us} us and {count} entries returned {status}");
             self.report(110, Some(object), what);
         }

@@ -20,7 +20,8 @@ fn detail(args: &Args, kind: ObjectKind) -> Detail {
             max_sge: args.max_sge,
             threshold: args.threshold,
             notification: args.notification,
-            arm: if args.threshold > 0 { SrqArm::Created } else { SrqArm::Disarmed },
+            arm: if args.threshold > 0 { SrqArm::Either } else { SrqArm::Disarmed },
+            modifying: false,
             below: None,
             dead: false,
             queue: PostQueue::default(),
@@ -39,7 +40,7 @@ fn detail(args: &Args, kind: ObjectKind) -> Detail {
 /// A connector that nothing has been done with.
 fn connector(offered: bool) -> Connector {
     let phase = if offered { Phase::Offered } else { Phase::Idle };
-    Connector { offered, phase, before: phase, connect: None, event: None, events_seen: 0, established: false }
+    Connector { offered, phase, connect: None, event: None, events_seen: 0, established: false }
 }
 
 impl Checker {
@@ -147,7 +148,7 @@ impl Checker {
 
     /// R66: there is no standard extension to be known.
     pub(super) fn extension_queried(&mut self, fact: &CallFact, status: Status) {
-        if status != Status::NOT_SUPPORTED {
+        if status != Status::NOT_SUPPORTED && !fact.faulty {
             let function = fact.kind.name();
             self.report(66, fact.object, format!("{function} answered {status} for an interface that nobody defined"));
         }

@@ -233,6 +233,7 @@ impl Checker {
         let entry = self.model.entry_mut(mw.id).filter(|entry| entry.is_live());
         if let Some(Detail::Mw { bound_to, .. }) = entry.map(|entry| &mut entry.detail) {
             *bound_to = Some(mr.id);
+            self.model.bound.insert(mw.id);
             self.model.relate(mr.id, mw.id);
         }
     }
@@ -241,7 +242,15 @@ impl Checker {
         if let Some(Detail::Mw { bound_to, .. }) = self.model.entry_mut(mw).map(|entry| &mut entry.detail)
             && let Some(mr) = bound_to.take()
         {
+            self.model.bound.remove(&mw);
             self.model.unrelate(mr, mw);
+        }
+    }
+
+    /// A receive may have invalidated any window.
+    pub(super) fn unbind_all(&mut self) {
+        while let Some(mw) = self.model.bound.pop_first() {
+            self.unbind(mw);
         }
     }
 }

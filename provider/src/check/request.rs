@@ -59,9 +59,13 @@ const fn listed(kind: CallKind) -> &'static [Status] {
             Status::BUFFER_TOO_SMALL,
             Status::ADDRESS_ALREADY_ASSOCIATED,
         ],
-        K::BuildLam | K::QueryAdapterInfo | K::GetLocalAddress => {
-            &[Status::BUFFER_TOO_SMALL, Status::INVALID_BUFFER_SIZE, Status::ACCESS_VIOLATION, Status::INVALID_ADDRESS]
-        }
+        K::BuildLam | K::QueryAdapterInfo | K::GetLocalAddress => &[
+            Status::BUFFER_TOO_SMALL,
+            Status::INVALID_BUFFER_SIZE,
+            Status::ACCESS_VIOLATION,
+            Status::INVALID_ADDRESS,
+            Status::CONNECTION_INVALID,
+        ],
         K::ControlCqInterruptModeration => &[Status::INVALID_PARAMETER_MIX],
         K::ResizeCq | K::ModifySrq => &[Status::BUFFER_OVERFLOW],
         K::RegisterMr | K::DeregisterMr | K::InitializeFastRegisterMr => {
@@ -97,7 +101,9 @@ impl Checker {
     /// R74: pages end with "other status codes", so a status that none lists is a warning only.
     pub(super) fn listed_status(&mut self, fact: &CallFact, status: Status) {
         let kind = fact.kind;
-        if matches!(kind, CallKind::Close | CallKind::CloseAdapter | CallKind::ControlCqInterruptModeration) {
+        let own_rules =
+            matches!(kind, CallKind::Close | CallKind::CloseAdapter | CallKind::ControlCqInterruptModeration);
+        if own_rules || fact.faulty {
             return;
         }
         let may_pend = is_create(kind) || kind.is_asynchronous_request();
@@ -222,6 +228,7 @@ impl Checker {
             CallKind::RegisterMr | CallKind::DeregisterMr | CallKind::InitializeFastRegisterMr => {
                 self.registration_pends(fact);
             }
+            CallKind::ModifySrq => self.srq_modifying(fact),
             kind if waits_for_peer(kind) => self.connection_pends(fact),
             _ => {}
         }

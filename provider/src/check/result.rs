@@ -98,6 +98,10 @@ impl Checker {
         let receive = match self.place(cq.id, view) {
             Some(place) => {
                 self.settle_result(cq, place, view);
+                let may_invalidate = !matches!(view.extended, Some((OperationType::Receive, _)));
+                if success && place.receive && may_invalidate {
+                    self.unbind_all();
+                }
                 place.receive
             }
             None => {

@@ -7,16 +7,32 @@ use super::model::queue::SrqArm;
 use crate::ndk::{Status, Upcall};
 
 impl Checker {
+    /// A change that pends: its notification may come before its completion.
+    pub(super) fn srq_modifying(&mut self, fact: &CallFact) {
+        let (&Args::ModifySrq { threshold: 1.., .. }, Some(object)) = (&fact.args, fact.object) else { return };
+        if let Some(srq) = self.model.srq_mut(object.id) {
+            srq.modifying = true;
+            if srq.arm == SrqArm::Disarmed {
+                srq.arm = SrqArm::Either;
+            }
+        }
+    }
+
     pub(super) fn srq_modified(&mut self, fact: &CallFact, status: Status) {
         let (&Args::ModifySrq { depth, threshold }, Some(object)) = (&fact.args, fact.object) else { return };
         let now = self.now;
-        let Some(srq) = self.model.srq_mut(object.id).filter(|_| status == Status::SUCCESS) else { return };
+        let Some(srq) = self.model.srq_mut(object.id) else { return };
+        let pended = std::mem::take(&mut srq.modifying);
+        if status != Status::SUCCESS {
+            return;
+        }
         if depth > 0 {
             srq.depth = depth;
         }
         if threshold > 0 {
             srq.threshold = threshold;
-            srq.arm = SrqArm::Armed;
+            // Notified while the change pended: by the old threshold or by the new one.
+            srq.arm = if pended && srq.arm == SrqArm::Disarmed { SrqArm::Either } else { SrqArm::Armed };
             srq.below = None;
         }
         srq.look(now);

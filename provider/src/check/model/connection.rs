@@ -40,8 +40,6 @@ pub(crate) struct Connector {
     /// Whether a connect event brought it.
     pub(crate) offered: bool,
     pub(crate) phase: Phase,
-    /// The phase to return to if the pending request fails to begin.
-    pub(crate) before: Phase,
     pub(crate) connect: Option<ConnectArgs>,
     pub(crate) event: Option<DisconnectEvent>,
     pub(crate) events_seen: u32,

@@ -152,6 +152,8 @@ pub(super) struct Model {
     pub(super) tokens: Tokens,
     /// Local addresses and who holds them.
     pub(super) addresses: BTreeMap<SocketAddr, BTreeSet<u64>>,
+    /// Windows that hold a region.
+    pub(super) bound: BTreeSet<u64>,
     closed: VecDeque<u64>,
     /// Whether closed objects have been forgotten.
     pub(super) forgot: bool,

@@ -151,8 +151,8 @@ impl QueuePair {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SrqArm {
     Disarmed,
-    /// Created with a threshold: it may notify at once or wait for the first crossing.
-    Created,
+    /// It may notify at once, or wait for the next crossing: just created with a threshold, say.
+    Either,
     Armed,
 }
 
@@ -163,6 +163,8 @@ pub(crate) struct SharedReceiveQueue {
     pub(crate) threshold: u32,
     pub(crate) notification: Completion,
     pub(crate) arm: SrqArm,
+    /// A change of the threshold pends.
+    pub(crate) modifying: bool,
     /// Since when fewer receives than the threshold are queued while armed.
     pub(crate) below: Option<Time>,
     pub(crate) dead: bool,
@@ -173,7 +175,7 @@ impl SharedReceiveQueue {
     /// Notes, after any change, whether a notification is due.
     pub(crate) fn look(&mut self, now: Time) {
         let below = self.queue.posts.len() < self.threshold as usize;
-        if !below && self.arm == SrqArm::Created {
+        if !below && self.arm == SrqArm::Either {
             self.arm = SrqArm::Armed;
         }
         self.below = match (below && self.arm == SrqArm::Armed, self.below) {
