@@ -1,9 +1,43 @@
 //! The RDMA NIC as a value: what goes in, what comes out, and nothing else.
+//!
+//! Reading order: [`port`] (what the device hears and says), [`regs`] (what a driver knows: registers, rings, commands),
+//! [`transport`] (packets, acknowledgements, retries), then the device itself: [`nic`] (its parts), `mmio` (register
+//! accesses), `cmd` (the firmware), `mem` (protection and translation), `qp` (queue pairs), `tx` (sending), `rx`
+//! (receiving), `receive` (receive queues), `atomic`, `cq` and `eq` (completions, events, interrupts) over `interface` (the
+//! face to the host), `ethernet` (ports), `alarm`, `table`. Time: [`profile`] (numbers with their origin), [`config`],
+//! `timing`, `pcie` and `dma` (the bus), `units` (stages, lines, windows, arbiters).
+//!
+//! Invariants:
+//! * [`Nic::handle`] and [`Nic::next_wakeup`] are all there is: no clock, thread, queue of events or socket inside;
+//! * what happens never depends on how long it takes;
+//! * nothing that a driver, a host or a peer can write makes the device panic;
+//! * writes to the host leave in the order in which they take effect, an entry always after the data it is about.
 
+pub mod config;
+pub mod nic;
 pub mod port;
+pub mod profile;
 pub mod regs;
 pub mod transport;
 
-/// Placeholder until the device is assembled.
-#[derive(Clone, Debug)]
-pub struct Nic;
+mod alarm;
+mod atomic;
+mod cmd;
+mod cq;
+mod dma;
+mod eq;
+mod ethernet;
+mod interface;
+mod mem;
+mod mmio;
+mod pcie;
+mod qp;
+mod receive;
+mod rx;
+mod table;
+mod timing;
+mod tx;
+mod units;
+
+pub use config::Config;
+pub use nic::Nic;

@@ -170,6 +170,9 @@ registers! {
     UAR_REGISTERS:
     /// New WQEs in a send queue, see `SqDoorbell`.
     UAR_SQ = 0x000, WriteOnly;
+    /// Asks the device to read the record of the receive queue of the queue pair in bits 55:32. Needed in ERROR only, where
+    /// receives are flushed: a driver that learns of the error rings once, and then after every receive that it posts.
+    UAR_RQ = 0x010, WriteOnly;
     /// Arms a CQ, see `CqDoorbell`.
     UAR_CQ = 0x020, WriteOnly;
     /// Consumer index and arm of an EQ, see `EqDoorbell`.

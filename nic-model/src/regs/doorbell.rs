@@ -92,8 +92,8 @@ impl EqDoorbell {
 }
 
 block! {
-    /// Doorbell record of a receive queue or shared receive queue, in host memory. The device reads it together with the next WQEs when it
-    /// runs out of those it knows; there is no doorbell.
+    /// Doorbell record of a receive queue or shared receive queue, in host memory. The device reads it together with the
+    /// next WQEs when it runs out of those it knows; a doorbell (`UAR_RQ`) is needed only to flush.
     pub struct ReceiveRecord[8] {
         /// Free-running count of WQEs that the driver has filled.
         0x00 producer: u32,

@@ -87,52 +87,79 @@ pub struct Encoded {
     pub input: Vec<u8>,
 }
 
-impl Encoded {
-    fn new(code: CommandCode, operand: u32, input: &[u8]) -> Self {
-        Self { code, operand, operand_2: 0, input: input.to_vec() }
-    }
-}
-
 impl Command {
+    /// Which command it is.
+    #[must_use]
+    pub const fn code(&self) -> CommandCode {
+        use CommandCode as Code;
+        match self {
+            Self::QueryDevice => Code::QUERY_DEVICE,
+            Self::Init => Code::INIT,
+            Self::Teardown => Code::TEARDOWN,
+            Self::SetAddress(_) => Code::SET_ADDRESS,
+            Self::QueryCounters => Code::QUERY_COUNTERS,
+            Self::AllocPd => Code::ALLOC_PD,
+            Self::DeallocPd(_) => Code::DEALLOC_PD,
+            Self::CreateMkey(..) => Code::CREATE_MKEY,
+            Self::QueryMkey(_) => Code::QUERY_MKEY,
+            Self::DestroyMkey(_) => Code::DESTROY_MKEY,
+            Self::CreateEq(_) => Code::CREATE_EQ,
+            Self::DestroyEq(_) => Code::DESTROY_EQ,
+            Self::QueryEq(_) => Code::QUERY_EQ,
+            Self::CreateCq(_) => Code::CREATE_CQ,
+            Self::DestroyCq(_) => Code::DESTROY_CQ,
+            Self::QueryCq(_) => Code::QUERY_CQ,
+            Self::ResizeCq(..) => Code::RESIZE_CQ,
+            Self::ModerateCq { .. } => Code::MODERATE_CQ,
+            Self::CreateSrq(_) => Code::CREATE_SRQ,
+            Self::DestroySrq(_) => Code::DESTROY_SRQ,
+            Self::QuerySrq(_) => Code::QUERY_SRQ,
+            Self::SetSrqLimit { .. } => Code::SET_SRQ_LIMIT,
+            Self::CreateQp(_) => Code::CREATE_QP,
+            Self::DestroyQp(_) => Code::DESTROY_QP,
+            Self::ModifyQp(..) => Code::MODIFY_QP,
+            Self::QueryQp(_) => Code::QUERY_QP,
+        }
+    }
+
     /// The parts that the driver writes.
     #[must_use]
     pub fn encode(&self) -> Encoded {
-        use CommandCode as Code;
-        let plain = |code, operand: u32| Encoded::new(code, operand, &[]);
-        match self {
-            Self::QueryDevice => plain(Code::QUERY_DEVICE, 0),
-            Self::Init => plain(Code::INIT, 0),
-            Self::Teardown => plain(Code::TEARDOWN, 0),
-            Self::SetAddress(address) => Encoded::new(Code::SET_ADDRESS, 0, &address.encode()),
-            Self::QueryCounters => plain(Code::QUERY_COUNTERS, 0),
-            Self::AllocPd => plain(Code::ALLOC_PD, 0),
-            Self::DeallocPd(pd) => plain(Code::DEALLOC_PD, *pd),
+        let (operand, operand_2) = self.operands();
+        let input = match self {
+            Self::SetAddress(address) => address.encode().to_vec(),
             Self::CreateMkey(context, pages) => {
-                let mut encoded = Encoded::new(Code::CREATE_MKEY, 0, &context.encode());
-                encoded.input.extend(pages.iter().flat_map(|page| page.to_be_bytes()));
-                encoded
+                let list = pages.iter().flat_map(|page| page.to_be_bytes());
+                context.encode().into_iter().chain(list).collect()
             }
-            Self::QueryMkey(key) => plain(Code::QUERY_MKEY, *key),
-            Self::DestroyMkey(key) => plain(Code::DESTROY_MKEY, *key),
-            Self::CreateEq(context) => Encoded::new(Code::CREATE_EQ, 0, &context.encode()),
-            Self::DestroyEq(eqn) => plain(Code::DESTROY_EQ, *eqn),
-            Self::QueryEq(eqn) => plain(Code::QUERY_EQ, *eqn),
-            Self::CreateCq(context) => Encoded::new(Code::CREATE_CQ, 0, &context.encode()),
-            Self::DestroyCq(cqn) => plain(Code::DESTROY_CQ, *cqn),
-            Self::QueryCq(cqn) => plain(Code::QUERY_CQ, *cqn),
-            Self::ResizeCq(cqn, context) => Encoded::new(Code::RESIZE_CQ, *cqn, &context.encode()),
-            Self::ModerateCq { cqn, interval_us, count } => {
-                let operand_2 = u32::from(*interval_us) << 16 | u32::from(*count);
-                Encoded { operand_2, ..plain(Code::MODERATE_CQ, *cqn) }
-            }
-            Self::CreateSrq(context) => Encoded::new(Code::CREATE_SRQ, 0, &context.encode()),
-            Self::DestroySrq(srqn) => plain(Code::DESTROY_SRQ, *srqn),
-            Self::QuerySrq(srqn) => plain(Code::QUERY_SRQ, *srqn),
-            Self::SetSrqLimit { srqn, limit } => Encoded { operand_2: *limit, ..plain(Code::SET_SRQ_LIMIT, *srqn) },
-            Self::CreateQp(context) => Encoded::new(Code::CREATE_QP, 0, &context.encode()),
-            Self::DestroyQp(qpn) => plain(Code::DESTROY_QP, *qpn),
-            Self::ModifyQp(qpn, attributes) => Encoded::new(Code::MODIFY_QP, *qpn, &attributes.encode()),
-            Self::QueryQp(qpn) => plain(Code::QUERY_QP, *qpn),
+            Self::CreateEq(context) => context.encode().to_vec(),
+            Self::CreateCq(context) | Self::ResizeCq(_, context) => context.encode().to_vec(),
+            Self::CreateSrq(context) => context.encode().to_vec(),
+            Self::CreateQp(context) => context.encode().to_vec(),
+            Self::ModifyQp(_, attributes) => attributes.encode().to_vec(),
+            _ => Vec::new(),
+        };
+        Encoded { code: self.code(), operand, operand_2, input }
+    }
+
+    const fn operands(&self) -> (u32, u32) {
+        match *self {
+            Self::DeallocPd(number)
+            | Self::QueryMkey(number)
+            | Self::DestroyMkey(number)
+            | Self::DestroyEq(number)
+            | Self::QueryEq(number)
+            | Self::DestroyCq(number)
+            | Self::QueryCq(number)
+            | Self::ResizeCq(number, _)
+            | Self::DestroySrq(number)
+            | Self::QuerySrq(number)
+            | Self::DestroyQp(number)
+            | Self::ModifyQp(number, _)
+            | Self::QueryQp(number) => (number, 0),
+            Self::SetSrqLimit { srqn, limit } => (srqn, limit),
+            Self::ModerateCq { cqn, interval_us, count } => (cqn, (interval_us as u32) << 16 | count as u32),
+            _ => (0, 0),
         }
     }
 

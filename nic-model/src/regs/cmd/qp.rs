@@ -175,8 +175,6 @@ block! {
         0x14 rq_consumer: u32,
         /// The peer's queue pair.
         0x18 dest_qpn: Qpn,
-        /// Messages received.
-        0x1c msn: u32,
     }
 }
 

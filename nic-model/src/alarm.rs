@@ -1,0 +1,43 @@
+//! What the device wants to be woken for.
+
+use des::Time;
+use std::collections::BTreeSet;
+
+/// Something that has a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Alarm {
+    /// The firmware has finished a command.
+    Firmware,
+    /// A port may send again.
+    Port(u8),
+    /// A queue pair's transport timer.
+    Qp(u32),
+    /// Interrupt moderation of a CQ has waited long enough.
+    Cq(u32),
+    /// A frame that the device sends to itself has arrived.
+    Loopback,
+}
+
+/// All alarms, by time. An owner that changes its mind lets the old one ring and ignores it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Alarms(BTreeSet<(Time, Alarm)>);
+
+impl Alarms {
+    pub(crate) fn set(&mut self, at: Time, alarm: Alarm) {
+        self.0.insert((at, alarm));
+    }
+
+    pub(crate) fn next(&self) -> Option<Time> {
+        self.0.first().map(|(at, _)| *at)
+    }
+
+    /// Takes an alarm whose moment has come.
+    pub(crate) fn take_due(&mut self, now: Time) -> Option<Alarm> {
+        let (at, alarm) = *self.0.first()?;
+        if at > now {
+            return None;
+        }
+        self.0.pop_first();
+        Some(alarm)
+    }
+}

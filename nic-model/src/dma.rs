@@ -1,0 +1,154 @@
+//! The device's side of the bus: tags of reads under way, prices, and the order of what is written.
+
+use crate::pcie::Pcie;
+use crate::port::{DmaKind, DmaTag, Outbox, Output, Segment, Segments};
+use crate::regs::counters::Counters;
+use crate::tx::Place;
+use des::{Dur, Time};
+use slab::Slab;
+use smallvec::smallvec;
+use wire::Payload;
+
+/// The present call: its moment and where outputs go.
+#[derive(Debug)]
+pub(crate) struct Cx<'a> {
+    pub(crate) now: Time,
+    pub(crate) out: &'a mut Outbox,
+}
+
+impl Cx<'_> {
+    /// Says something that happens at `at`.
+    pub(crate) fn say(&mut self, at: Time, output: Output) {
+        self.out.push((at.since(self.now), output));
+    }
+}
+
+/// What a read is for: who gets its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The slot of the command that the firmware is to run.
+    CommandSlot,
+    /// Its input mailbox.
+    CommandInput,
+    /// The slot of a polled command.
+    PolledSlot,
+    /// Its input mailbox.
+    PolledInput,
+    /// Blocks of a send queue.
+    SendWqes { qpn: u32 },
+    /// Record and WQEs of a queue pair's receive queue.
+    ReceiveWqes { qpn: u32 },
+    /// Record and WQEs of a shared receive queue.
+    SharedWqes { srqn: u32 },
+    /// Consumer index of a CQ.
+    CqRecord { cqn: u32 },
+    /// Payload of a packet that waits in a lane.
+    Gather { port: u8, place: Place },
+    /// Page list of a fast registration.
+    PageList { qpn: u32, id: u32 },
+    /// Operand of an atomic.
+    Atomic { bucket: u32 },
+}
+
+/// Bits of a tag that are the slot; the rest tells lives of the device apart.
+const SLOT_BITS: u32 = 24;
+
+/// Reads under way and the link.
+#[derive(Clone, Debug)]
+pub(crate) struct Dma {
+    pcie: Pcie,
+    reads: Slab<Purpose>,
+    life: u8,
+}
+
+impl Dma {
+    pub(crate) const fn new(pcie: Pcie, life: u8) -> Self {
+        Self { pcie, reads: Slab::new(), life }
+    }
+
+    /// Reads `segments` from `at` on. The answer comes not before `not_before`.
+    pub(crate) fn read(&mut self, cx: &mut Cx<'_>, counters: &mut Counters, read: Read) -> Time {
+        let done = self.pcie.read(read.at, &read.segments).max(read.not_before);
+        counters.dma_reads += 1;
+        counters.dma_read_bytes += length(&read.segments);
+        let slot = self.reads.insert(read.purpose) as u32;
+        let tag = DmaTag(u32::from(self.life) << SLOT_BITS | slot & ((1 << SLOT_BITS) - 1));
+        cx.say(done, Output::DmaRead { tag, segments: read.segments, kind: read.kind });
+        done
+    }
+
+    /// Whose answer `tag` is; `None` for answers to an earlier life of the device, and nonsense.
+    pub(crate) fn take(&mut self, tag: DmaTag) -> Option<Purpose> {
+        let (life, slot) = (tag.0 >> SLOT_BITS, tag.0 & ((1 << SLOT_BITS) - 1));
+        if life != u32::from(self.life) {
+            return None;
+        }
+        self.reads.try_remove(slot as usize)
+    }
+
+    /// Writes `data` to `segments` at `at`; gives when it is visible.
+    pub(crate) fn write(
+        &mut self,
+        cx: &mut Cx<'_>,
+        counters: &mut Counters,
+        at: Time,
+        segments: Segments,
+        data: Payload,
+    ) -> Time {
+        let visible = self.pcie.write(at, &segments);
+        counters.dma_writes += 1;
+        counters.dma_write_bytes += length(&segments);
+        cx.say(visible, Output::DmaWrite { segments, data });
+        visible
+    }
+
+    /// When an interrupt raised at `at` reaches the processor's side of the link.
+    pub(crate) fn interrupt(&mut self, at: Time) -> Time {
+        self.pcie.interrupt(at)
+    }
+
+    /// See [`Pcie::register_read`].
+    pub(crate) const fn register_read(&self) -> Dur {
+        self.pcie.register_read()
+    }
+
+    /// See [`Pcie::backlog`].
+    pub(crate) fn backlog(&self, now: Time) -> Dur {
+        self.pcie.backlog(now)
+    }
+}
+
+/// A read to make.
+#[derive(Clone, Debug)]
+pub(crate) struct Read {
+    pub(crate) at: Time,
+    pub(crate) purpose: Purpose,
+    pub(crate) segments: Segments,
+    pub(crate) kind: DmaKind,
+    /// The place for the answer is free only then.
+    pub(crate) not_before: Time,
+}
+
+impl Read {
+    /// A read of structure.
+    pub(crate) const fn control(at: Time, purpose: Purpose, segments: Segments) -> Self {
+        Self { at, purpose, segments, kind: DmaKind::Control, not_before: Time::ZERO }
+    }
+}
+
+/// One piece.
+pub(crate) fn piece(address: u64, length_bytes: u32) -> Segments {
+    smallvec![Segment { address, length_bytes }]
+}
+
+fn length(segments: &Segments) -> u64 {
+    segments.iter().map(|segment| u64::from(segment.length_bytes)).sum()
+}
+
+/// Part of a payload.
+pub(crate) fn slice(payload: &Payload, offset: usize, length: usize) -> Payload {
+    match payload {
+        Payload::Bytes(bytes) => Payload::Bytes(bytes.slice(offset..offset + length)),
+        Payload::Elided(_) => Payload::Elided(length as u32),
+    }
+}

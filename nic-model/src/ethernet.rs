@@ -1,0 +1,89 @@
+//! A port: its addresses, its turn order, and what waits for the line.
+
+use crate::config::PortConfig;
+use crate::profile::Profile;
+use crate::regs::block::Gid;
+use crate::tx::Egress;
+use crate::units::{Arbiter, CLASSES};
+use des::{Dur, Rate, Time};
+use wire::Mac;
+
+/// A port.
+#[derive(Clone, Debug)]
+pub(crate) struct EthernetPort {
+    pub(crate) mac: Mac,
+    pub(crate) guid: u64,
+    /// Source address table.
+    pub(crate) addresses: Vec<Gid>,
+    pub(crate) up: bool,
+    /// Queue pairs with requests to send.
+    pub(crate) requests: Arbiter<u32>,
+    /// Queue pairs with answers to send.
+    pub(crate) replies: Arbiter<u32>,
+    pub(crate) egress: Egress,
+    /// When the port looks again whether it can go on.
+    pub(crate) alarm: Option<Time>,
+    paused_until: [Time; CLASSES],
+}
+
+impl EthernetPort {
+    pub(crate) fn new(config: &PortConfig, addresses: u64, profile: &Profile, rate: Option<Rate>) -> Self {
+        Self {
+            mac: config.mac,
+            guid: config.guid,
+            addresses: vec![Gid::default(); addresses as usize],
+            up: true,
+            requests: Arbiter::new(),
+            replies: Arbiter::new(),
+            egress: Egress::new(profile, rate),
+            alarm: None,
+            paused_until: [Time::ZERO; CLASSES],
+        }
+    }
+
+    /// The other end of the cable asks for silence in some classes, or ends it.
+    pub(crate) fn pause(&mut self, now: Time, classes: u8, length: Dur) {
+        for (class, until) in self.paused_until.iter_mut().enumerate() {
+            if classes >> class & 1 != 0 {
+                *until = now + length;
+            }
+        }
+    }
+
+    /// Classes that must be silent, and when the first may speak again.
+    pub(crate) fn paused(&self, now: Time) -> (u8, Option<Time>) {
+        let mut classes = 0;
+        let mut first = None;
+        for (class, until) in self.paused_until.iter().enumerate() {
+            if *until > now {
+                classes |= 1 << class;
+                first = Some(first.map_or(*until, |first: Time| first.min(*until)));
+            }
+        }
+        (classes, first)
+    }
+
+    /// A source address, if the driver has set it.
+    pub(crate) fn address(&self, index: u8) -> Option<Gid> {
+        self.addresses.get(usize::from(index)).copied().filter(|gid| !gid.is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::GENERIC_100G;
+
+    #[test]
+    fn pauses_end_by_themselves_or_by_a_zero() {
+        let config = PortConfig { mac: Mac([0; 6]), guid: 0 };
+        let mut port = EthernetPort::new(&config, 1, &GENERIC_100G, None);
+        port.pause(Time::ZERO, 0b1001, Dur::from_ns(5));
+        let end = Time::from_ps(5_000);
+        assert_eq!(port.paused(Time::ZERO), (0b1001, Some(end)));
+        port.pause(Time::from_ps(1), 0b0001, Dur::ZERO);
+        assert_eq!(port.paused(Time::from_ps(1)), (0b1000, Some(end)));
+        assert_eq!(port.paused(end), (0, None));
+        assert_eq!(port.address(0), None);
+    }
+}

@@ -1,0 +1,57 @@
+//! The device's face to its host: DMA, completion and event queues, interrupts, alarms, counters. Every engine works through it.
+
+use crate::alarm::Alarms;
+use crate::cq::Cq;
+use crate::dma::{Cx, Dma, Read};
+use crate::eq::{Eq, Vectors};
+use crate::port::Segments;
+use crate::regs::bar::{Health, Limits};
+use crate::regs::counters::Counters;
+use crate::table::Table;
+use des::{Dur, Time};
+use wire::Payload;
+
+/// The device's face to its host.
+#[derive(Clone, Debug)]
+pub(crate) struct Interface {
+    pub(crate) dma: Dma,
+    pub(crate) cqs: Table<Cq>,
+    pub(crate) eqs: Table<Eq>,
+    pub(crate) vectors: Vectors,
+    pub(crate) alarms: Alarms,
+    pub(crate) counters: Counters,
+    pub(crate) health: Health,
+    /// Where COMMAND_DONE goes.
+    pub(crate) command_eqn: Option<u32>,
+    /// Where other events go.
+    pub(crate) async_eqn: Option<u32>,
+    /// CQs that have died and whose queue pairs must follow.
+    pub(crate) dead_cqs: Vec<u32>,
+}
+
+impl Interface {
+    pub(crate) fn new(dma: Dma, limits: &Limits, interrupt_latency: Dur) -> Self {
+        Self {
+            dma,
+            cqs: Table::new(limits.max_cqs, 1),
+            eqs: Table::new(limits.max_eqs, 1),
+            vectors: Vectors::new(limits.msix_vectors, interrupt_latency),
+            alarms: Alarms::default(),
+            counters: Counters::default(),
+            health: Health::GOOD,
+            command_eqn: None,
+            async_eqn: None,
+            dead_cqs: Vec::new(),
+        }
+    }
+
+    /// See [`Dma::read`].
+    pub(crate) fn read(&mut self, cx: &mut Cx<'_>, read: Read) -> Time {
+        self.dma.read(cx, &mut self.counters, read)
+    }
+
+    /// See [`Dma::write`].
+    pub(crate) fn write(&mut self, cx: &mut Cx<'_>, at: Time, segments: Segments, data: Payload) -> Time {
+        self.dma.write(cx, &mut self.counters, at, segments, data)
+    }
+}

@@ -1,0 +1,197 @@
+//! The device: its parts, and which of them hears what.
+
+use crate::alarm::Alarm;
+use crate::atomic::Atomics;
+use crate::cmd::Firmware;
+use crate::config::{Config, PORTS_MAX};
+use crate::dma::{Cx, Dma, Purpose};
+use crate::ethernet::EthernetPort;
+use crate::interface::Interface;
+use crate::mem::Memory;
+use crate::port::{DmaError, Input, Outbox};
+use crate::qp::QueuePairs;
+use crate::qp::path::Source;
+use crate::receive::SharedQueue;
+use crate::regs::counters::Counters;
+use crate::regs::eqe::EventType;
+use crate::table::Table;
+use crate::timing::Timing;
+use crate::transport::Event;
+use des::{Dur, Time};
+use std::collections::VecDeque;
+use wire::{Frame, Payload};
+
+/// An RDMA NIC.
+#[derive(Clone, Debug)]
+pub struct Nic {
+    pub(crate) config: Config,
+    pub(crate) timing: Timing,
+    pub(crate) host: Interface,
+    pub(crate) firmware: Firmware,
+    pub(crate) memory: Memory,
+    /// Protection domains, with the number of their users.
+    pub(crate) pds: Table<u32>,
+    pub(crate) srqs: Table<SharedQueue>,
+    pub(crate) qps: QueuePairs,
+    pub(crate) atomics: Atomics,
+    pub(crate) ports: Vec<EthernetPort>,
+    /// Frames that the device sends to itself, with their arrival and port.
+    pub(crate) loopback: VecDeque<(Time, u8, Box<Frame>)>,
+    /// What a requester has just said; empty between calls.
+    pub(crate) events: Vec<Event>,
+    /// Frames are dropped when writes to the host are behind by more.
+    pub(crate) rx_backlog_max: Dur,
+    /// Counts resets, so that answers to an earlier life are known.
+    life: u8,
+}
+
+impl Nic {
+    /// A device as after power-on.
+    ///
+    /// # Panics
+    /// If the configuration has no port or more than [`PORTS_MAX`].
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        assert!((1..=PORTS_MAX).contains(&config.ports.len()), "a device has 1 to {PORTS_MAX} ports");
+        Self::born(config, 0)
+    }
+
+    fn born(config: Config, life: u8) -> Self {
+        let timing = Timing::new(&config);
+        let limits = &config.limits;
+        let dma = Dma::new(timing.pcie.clone(), life);
+        let port = |port| EthernetPort::new(port, limits.max_addresses, &config.profile, timing.port_rate);
+        let rx_backlog_max = match timing.port_rate {
+            Some(rate) => rate.time_for(config.profile.receive_buffer_bytes.value.into()),
+            None => Dur::MAX,
+        };
+        Self {
+            host: Interface::new(dma, limits, timing.interrupt_latency),
+            firmware: Firmware::default(),
+            memory: Memory::new(limits.max_mkeys),
+            pds: Table::new(limits.max_pds, 1),
+            srqs: Table::new(limits.max_srqs, 1),
+            qps: QueuePairs::new(limits.max_qps),
+            atomics: Atomics::new(config.profile.atomic_buckets.value),
+            ports: config.ports.iter().map(port).collect(),
+            loopback: VecDeque::new(),
+            events: Vec::new(),
+            rx_backlog_max,
+            life,
+            timing,
+            config,
+        }
+    }
+
+    /// Takes what the world says at `now`, and appends to `out` what follows.
+    pub fn handle(&mut self, now: Time, input: Input, out: &mut Outbox) {
+        let mut cx = Cx { now, out };
+        let cx = &mut cx;
+        match input {
+            Input::MmioWrite { offset, data } => self.mmio_write(cx, offset, &data),
+            Input::MmioRead { offset } => self.mmio_read(cx, offset),
+            Input::DmaReadDone { tag, data } => {
+                if let Some(purpose) = self.host.dma.take(tag) {
+                    self.read_done(cx, purpose, data);
+                }
+            }
+            Input::DmaWriteFailed(_) => self.host.counters.dma_errors += 1,
+            Input::Frame { port, frame } => self.frame(cx, port, *frame),
+            Input::Pause { port, classes, length } => {
+                self.host.counters.pauses_received += 1;
+                if let Some(port) = self.ports.get_mut(usize::from(port)) {
+                    port.pause(now, classes, length);
+                }
+            }
+            Input::LinkState { port, up } => self.link_state(cx, port, up),
+            Input::Wake => {}
+            Input::Reset => self.reset(),
+        }
+        self.ring_alarms(cx);
+        self.follow_dead_cqs(cx);
+        self.pump(cx);
+    }
+
+    /// When the device wants [`Input::Wake`] at the latest.
+    #[must_use]
+    pub fn next_wakeup(&self) -> Option<Time> {
+        self.host.alarms.next()
+    }
+
+    /// What it has counted.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.host.counters
+    }
+
+    /// What it is.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn read_done(&mut self, cx: &mut Cx<'_>, purpose: Purpose, data: Result<Payload, DmaError>) {
+        match purpose {
+            Purpose::CommandSlot => self.command_slot(cx, data, false),
+            Purpose::CommandInput => self.command_input(cx, data, false),
+            Purpose::PolledSlot => self.command_slot(cx, data, true),
+            Purpose::PolledInput => self.command_input(cx, data, true),
+            Purpose::SendWqes { qpn } => self.send_wqes(cx, qpn, data),
+            Purpose::ReceiveWqes { qpn } => self.receive_wqes(cx, qpn, data),
+            Purpose::SharedWqes { srqn } => self.shared_wqes(cx, srqn, data),
+            Purpose::CqRecord { cqn } => self.host.cq_record(cx, cqn, data),
+            Purpose::Gather { port, place } => self.gathered(cx, port, place, data),
+            Purpose::PageList { qpn, id } => self.page_list(cx, qpn, id, data),
+            Purpose::Atomic { bucket } => self.atomic_read(cx, bucket, data),
+        }
+    }
+
+    /// Does what is due. Every input looks, so that a late wake-up changes nothing but time.
+    fn ring_alarms(&mut self, cx: &mut Cx<'_>) {
+        while let Some(alarm) = self.host.alarms.take_due(cx.now) {
+            match alarm {
+                Alarm::Firmware => self.firmware_alarm(cx),
+                // Ports look again after every input.
+                Alarm::Port(_) => {}
+                Alarm::Qp(qpn) => self.qp_alarm(cx, qpn),
+                Alarm::Cq(cqn) => self.host.cq_alarm(cx, cqn),
+                Alarm::Loopback => self.loop_back(cx),
+            }
+        }
+    }
+
+    fn loop_back(&mut self, cx: &mut Cx<'_>) {
+        while self.loopback.front().is_some_and(|(at, ..)| *at <= cx.now) {
+            if let Some((_, port, frame)) = self.loopback.pop_front() {
+                self.frame(cx, port, *frame);
+            }
+        }
+    }
+
+    fn link_state(&mut self, cx: &mut Cx<'_>, port: u8, up: bool) {
+        let Some(state) = self.ports.get_mut(usize::from(port)) else { return };
+        if std::mem::replace(&mut state.up, up) != up {
+            self.host.event(cx, cx.now, EventType::PORT_CHANGE, port.into(), up.into());
+        }
+    }
+
+    /// Everything is as after power-on, but for the cables.
+    fn reset(&mut self) {
+        *self = self.fresh();
+    }
+
+    /// The device's next life.
+    pub(crate) fn fresh(&self) -> Self {
+        let mut fresh = Self::born(self.config.clone(), self.life.wrapping_add(1));
+        for (port, old) in fresh.ports.iter_mut().zip(&self.ports) {
+            port.up = old.up;
+        }
+        fresh
+    }
+
+    /// This side's addresses on a path.
+    pub(crate) fn source(&self, port: u8, index: u8) -> Option<Source> {
+        let here = self.ports.get(usize::from(port))?;
+        Some(Source { port, mac: here.mac, ip: here.address(index)?.ip() })
+    }
+}

@@ -1,0 +1,77 @@
+//! Datagrams: checked against queue key and receive, placed, completed with the sender's address.
+
+use super::inbox::queue_of;
+use crate::dma::Cx;
+use crate::mem::Accessor;
+use crate::nic::Nic;
+use crate::qp::Receives;
+use crate::regs::block::Gid;
+use crate::regs::cqe::{Cqe, CqeFlags, CqeOpcode};
+use crate::transport::{Packet, Pmtu, ud};
+use crate::tx::message_segments;
+use des::Time;
+use wire::{Qpn, RocePacket};
+
+impl Nic {
+    /// Takes a datagram. What does not fit is dropped and counted: nobody waits for an answer.
+    pub(super) fn datagram(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, packet: &RocePacket) {
+        let Some(qp) = self.qps.get_mut(qpn) else { return };
+        let datagram = match ud::accept(&Packet::from(packet), qp.qkey(), Pmtu::B4096) {
+            Ok(datagram) => datagram,
+            Err(ud::DropReason::QueueKey(_)) => {
+                self.host.counters.rx_key_violations += 1;
+                return;
+            }
+            Err(_) => {
+                self.host.counters.rx_malformed += 1;
+                return;
+            }
+        };
+        let mut who = qp.accessor();
+        let mut flags = CqeFlags::empty();
+        let mut srq = 0;
+        if let Receives::Shared(srqn) = qp.receives {
+            let pd = self.srqs.get(srqn).map_or(who.pd, |shared| shared.pd);
+            (srq, who) = (srqn, Accessor { pd, ..who });
+            flags |= CqeFlags::FROM_SRQ;
+        }
+        flags.set(CqeFlags::SOLICITED, packet.bth.solicited);
+        let Some(receive) = queue_of(&mut qp.receives, &mut self.srqs).and_then(|queue| {
+            let fits = queue.peek().is_some_and(|receive| receive.capacity() >= datagram.length_bytes);
+            if fits { queue.take() } else { None }
+        }) else {
+            self.host.counters.rx_no_receive += 1;
+            return;
+        };
+        let mut cqe = Cqe {
+            opcode: match datagram.immediate {
+                Some(_) => CqeOpcode::RECEIVED_SEND_IMMEDIATE,
+                None => CqeOpcode::RECEIVED_SEND,
+            },
+            source_gid: Gid::from(packet.ip.source),
+            source_mac: packet.source_mac.0,
+            source_qpn: datagram.source_qp,
+            immediate: datagram.immediate.unwrap_or(0),
+            byte_count: datagram.length_bytes,
+            qpn: Qpn::new(qpn),
+            wqe_index: receive.index,
+            srqn: srq,
+            flags,
+            ..Cqe::default()
+        };
+        match message_segments(&self.memory, who, &receive.segments, 0, datagram.length_bytes, true) {
+            Ok(segments) if datagram.length_bytes > 0 => {
+                self.host.write(cx, at, segments, packet.payload.clone());
+            }
+            Ok(_) => {}
+            Err(fault) => {
+                cqe.opcode = CqeOpcode::RECEIVE_ERROR;
+                cqe.syndrome = crate::regs::cqe::Syndrome::LOCAL_PROTECTION;
+                cqe.vendor_syndrome = fault.into();
+                self.host.counters.receive_errors += 1;
+            }
+        }
+        let cqn = qp.context.receive_cqn;
+        self.host.complete(cx, at, cqn, cqe);
+    }
+}

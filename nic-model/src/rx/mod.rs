@@ -1,0 +1,163 @@
+//! Receiving: frames, checks, and which part of a queue pair a packet is for.
+//!
+//! Reading order: this module, [`inbox`] (packets that need a receive WQE), [`request`] (the responder and its memory),
+//! [`datagram`].
+
+mod datagram;
+mod inbox;
+mod request;
+
+use crate::dma::Cx;
+use crate::nic::Nic;
+use crate::qp::QueuePair;
+use crate::regs::block::Gid;
+use crate::regs::cmd::QpType;
+use crate::regs::eqe::EventType;
+use crate::transport::{Packet, QpState};
+use des::Time;
+use wire::{Body, Frame, Opcode, Operation, ParseError, RocePacket, Transport};
+
+/// Why a packet is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drop {
+    /// No queue pair of this number takes it now.
+    NoQp,
+    /// Not to or from the right address.
+    Address,
+    /// Another partition.
+    Partition,
+    /// No packet of a transport that exists here.
+    Malformed,
+}
+
+/// Set in a partition key of a full member.
+const FULL_MEMBER: u16 = 0x8000;
+
+impl Nic {
+    /// A frame has arrived whole.
+    pub(crate) fn frame(&mut self, cx: &mut Cx<'_>, port: u8, frame: Frame) {
+        let bytes = frame.wire_len() as u64;
+        let packet = match frame.body {
+            Body::Roce(packet) => packet,
+            Body::Raw(bytes) => match RocePacket::receive(&bytes) {
+                Ok(packet) => packet,
+                Err(ParseError::Icrc { .. }) => {
+                    self.host.counters.rx_icrc_errors += 1;
+                    return;
+                }
+                Err(_) => {
+                    self.host.counters.rx_malformed += 1;
+                    return;
+                }
+            },
+        };
+        if packet.bth.opcode == Opcode::CNP {
+            self.host.counters.cnps_received += 1;
+            return;
+        }
+        if self.host.dma.backlog(cx.now) > self.rx_backlog_max {
+            self.host.counters.rx_overflows += 1;
+            return;
+        }
+        match self.classify(port, &packet) {
+            Ok((qpn, operation)) => {
+                self.host.counters.rx_packets += 1;
+                self.host.counters.rx_bytes += bytes;
+                let at = self.timing.responder.book(cx.now).end;
+                self.accept(cx, at, qpn, operation, packet);
+            }
+            Err(reason) => {
+                let counters = &mut self.host.counters;
+                *match reason {
+                    Drop::NoQp => &mut counters.rx_no_qp,
+                    Drop::Address => &mut counters.rx_wrong_address,
+                    Drop::Partition => &mut counters.rx_key_violations,
+                    Drop::Malformed => &mut counters.rx_malformed,
+                } += 1;
+            }
+        }
+    }
+
+    /// The queue pair that a packet is for, after the checks that all packets undergo (IBTA volume 1, 9.6.1).
+    fn classify(&self, port: u8, packet: &RocePacket) -> Result<(u32, Operation), Drop> {
+        let (transport, operation, _) = packet.bth.opcode.decode().ok_or(Drop::Malformed)?;
+        if packet.bth.version != 0 {
+            return Err(Drop::Malformed);
+        }
+        let here = self.ports.get(usize::from(port)).ok_or(Drop::Address)?;
+        let dest = Gid::from(packet.ip.destination);
+        if packet.dest_mac != here.mac || !here.addresses.contains(&dest) {
+            return Err(Drop::Address);
+        }
+        let qp = self.qps.get(packet.bth.dest_qp.value()).ok_or(Drop::NoQp)?;
+        let fits = matches!(
+            (qp.context.qp_type, transport),
+            (QpType::RC, Transport::Rc) | (QpType::UC, Transport::Uc) | (QpType::UD | QpType::GSI, Transport::Ud)
+        );
+        if !fits || !qp.state.responds() || qp.port() != port {
+            return Err(Drop::NoQp);
+        }
+        let from_peer = qp.path.as_ref().is_none_or(|path| path.ip.destination == packet.ip.source);
+        if !from_peer {
+            return Err(Drop::Address);
+        }
+        if !same_partition(qp.attributes.pkey, packet.bth.pkey) {
+            return Err(Drop::Partition);
+        }
+        Ok((qp.number, operation))
+    }
+
+    fn accept(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, operation: Operation, packet: RocePacket) {
+        use Operation::{Acknowledge, AtomicAcknowledge, ReadResponse};
+        let Some(qp) = self.qps.get_mut(qpn) else { return };
+        if qp.state == QpState::ReadyToReceive && !std::mem::replace(&mut qp.established, true) {
+            self.host.event(cx, at, EventType::COMMUNICATION_ESTABLISHED, qpn, 0);
+        }
+        if matches!(operation, Acknowledge | AtomicAcknowledge | ReadResponse) {
+            self.response(cx, at, qpn, &packet);
+        } else {
+            self.put_into_inbox(cx, at, qpn, packet);
+        }
+        self.settle(cx, at, qpn);
+    }
+
+    /// An answer to this side's requester.
+    fn response(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, packet: &RocePacket) {
+        let Some(qp) = self.qps.get_mut(qpn).filter(|qp| qp.state.continues_requests()) else { return };
+        let Some(requester) = qp.requester.as_mut() else { return };
+        let before = *requester.counters();
+        requester.on_response(cx.now, &Packet::from(packet), &mut self.events);
+        let after = requester.counters();
+        self.host.counters.packet_sequence_naks += after.sequence_naks - before.sequence_naks;
+        self.host.counters.rnr_naks_received += after.rnr_naks - before.rnr_naks;
+        self.outcomes(cx, at, qpn, Some(&packet.payload));
+    }
+}
+
+impl QueuePair {
+    /// Whether a packet uses up a receive WQE, or begins to.
+    fn needs_receive(packet: &RocePacket) -> bool {
+        use wire::Position::{LastImmediate, OnlyImmediate};
+        match packet.bth.opcode.decode() {
+            Some((_, Operation::Send, position)) => position.is_first(),
+            Some((_, Operation::Write, position)) => matches!(position, LastImmediate | OnlyImmediate),
+            _ => false,
+        }
+    }
+}
+
+/// Keys of one partition, of which at least one is a full member's (IBTA volume 1, 10.9.3).
+const fn same_partition(own: u16, other: u16) -> bool {
+    (own ^ other) & !FULL_MEMBER == 0 && (own | other) & FULL_MEMBER != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limited_members_do_not_speak_with_each_other() {
+        assert!(same_partition(0xffff, 0xffff) && same_partition(0xffff, 0x7fff));
+        assert!(!same_partition(0x7fff, 0x7fff) && !same_partition(0xffff, 0xfffe));
+    }
+}

@@ -1,0 +1,183 @@
+//! Packets on their way out: lanes in which they wait for their payload, and the line.
+//!
+//! A lane keeps the order of packets of one direction of the dialogue (requests or answers) and one traffic class. Payload
+//! is fetched so that it arrives when the line will be free for it: `forecast` books the line when a packet is built,
+//! the line itself is booked when the packet is whole.
+
+use crate::profile::Profile;
+use crate::units::{CLASSES, Line};
+use des::{Dur, Rate, Time};
+use std::collections::VecDeque;
+use wire::{Body, Frame, Payload, Psn};
+
+/// Directions of the dialogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// Answers of a responder.
+    Reply = 0,
+    /// Requests of a requester.
+    Request = 1,
+}
+
+/// Whose packet it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sender {
+    pub(crate) qpn: u32,
+    pub(crate) psn: Psn,
+    pub(crate) direction: Direction,
+    /// Of a request: its id.
+    pub(crate) id: u32,
+    /// The sender is to be told when the packet has left: nobody will acknowledge it.
+    pub(crate) unreliable: bool,
+}
+
+/// Where a packet waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) lane: u8,
+    pub(crate) number: u64,
+}
+
+/// A packet on its way out.
+#[derive(Clone, Debug)]
+struct Outgoing {
+    frame: Box<Frame>,
+    sender: Sender,
+    /// Its payload is being fetched.
+    waits: bool,
+    /// Its payload could not be fetched.
+    dropped: bool,
+    payload_bytes: u32,
+    /// The stage that built it let it go then.
+    built: Time,
+}
+
+/// A packet put on the line.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    pub(crate) frame: Box<Frame>,
+    pub(crate) sender: Sender,
+    pub(crate) start: Time,
+    pub(crate) end: Time,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Lane {
+    /// Number of the first packet.
+    first: u64,
+    packets: VecDeque<Outgoing>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Room {
+    packets: u32,
+    bytes: u32,
+}
+
+/// Packets on their way out of a port.
+#[derive(Clone, Debug)]
+pub(crate) struct Egress {
+    line: Line,
+    forecast: Time,
+    lanes: [Lane; 2 * CLASSES],
+    used: [Room; 2],
+    most: Room,
+}
+
+impl Egress {
+    pub(crate) fn new(profile: &Profile, rate: Option<Rate>) -> Self {
+        let most = Room {
+            packets: profile.transmit_buffer_packets.value.max(1),
+            bytes: profile.transmit_buffer_bytes.value.max(1),
+        };
+        let lanes = std::array::from_fn(|_| Lane::default());
+        Self { line: Line::new(rate), forecast: Time::ZERO, lanes, used: [Room::default(); 2], most }
+    }
+
+    /// Whether one more packet may be built in this direction.
+    pub(crate) fn has_room(&self, direction: Direction, now: Time) -> bool {
+        let used = self.used[direction as usize];
+        used.packets < self.most.packets && used.bytes < self.most.bytes && self.forecast.since(now) <= self.horizon()
+    }
+
+    /// When the line has worked off half of what may be booked, if it is booked that far.
+    pub(crate) fn resumes(&self, now: Time) -> Option<Time> {
+        let resume = Time::from_ps(self.forecast.as_ps().saturating_sub(self.horizon().as_ps() / 2));
+        (resume > now).then_some(resume)
+    }
+
+    /// How far ahead the line may be booked.
+    fn horizon(&self) -> Dur {
+        self.line.time_for(self.most.bytes.into())
+    }
+
+    /// When the payload of the next packet is wanted at the earliest: a little before the line is free.
+    pub(crate) fn wanted(&self) -> Time {
+        let slack = self.horizon().as_ps() / 8;
+        Time::from_ps(self.forecast.as_ps().saturating_sub(slack))
+    }
+
+    /// The lane of a packet, and the number that the next packet there gets.
+    pub(crate) fn next_place(&self, class: u8, direction: Direction) -> Place {
+        let index = direction as usize * CLASSES + usize::from(class) % CLASSES;
+        let lane = &self.lanes[index];
+        Place { lane: index as u8, number: lane.first + lane.packets.len() as u64 }
+    }
+
+    /// Appends a packet that its stage lets go at `built`. Its payload is there, or comes at `whole` by
+    /// [`deliver`](Self::deliver).
+    pub(crate) fn append(&mut self, lane: u8, frame: Box<Frame>, sender: Sender, built: Time, whole: Option<Time>) {
+        let payload_bytes = match &frame.body {
+            Body::Roce(packet) => packet.payload.len() as u32,
+            Body::Raw(_) => 0,
+        };
+        let used = &mut self.used[sender.direction as usize];
+        used.packets += 1;
+        used.bytes += payload_bytes;
+        let ready = whole.unwrap_or(built);
+        self.forecast = self.forecast.max(ready) + self.line.time_for(frame.cable_len() as u64);
+        let waits = whole.is_some();
+        let packet = Outgoing { frame, sender, waits, dropped: false, payload_bytes, built };
+        self.lanes[usize::from(lane)].packets.push_back(packet);
+    }
+
+    /// The payload of a packet is there, or (`None`) will never be. Gives whose it is.
+    pub(crate) fn deliver(&mut self, place: Place, payload: Option<Payload>) -> Option<Sender> {
+        let lane = self.lanes.get_mut(usize::from(place.lane))?;
+        let packet = lane.packets.get_mut(place.number.checked_sub(lane.first)? as usize)?;
+        packet.waits = false;
+        match payload {
+            Some(payload) => {
+                if let Body::Roce(roce) = &mut packet.frame.body {
+                    roce.payload = payload;
+                }
+            }
+            None => packet.dropped = true,
+        }
+        Some(packet.sender)
+    }
+
+    /// Puts the next whole packet of a class that is not `paused` on the line.
+    pub(crate) fn leave(&mut self, now: Time, paused: u8) -> Option<Leaving> {
+        for (index, lane) in self.lanes.iter_mut().enumerate() {
+            if paused >> (index % CLASSES) & 1 != 0 {
+                continue;
+            }
+            while lane.packets.front().is_some_and(|packet| !packet.waits) {
+                let Some(packet) = lane.packets.pop_front() else { break };
+                lane.first += 1;
+                let used = &mut self.used[packet.sender.direction as usize];
+                used.packets -= 1;
+                used.bytes -= packet.payload_bytes;
+                if packet.dropped {
+                    continue;
+                }
+                let booked = self.line.book(now.max(packet.built), packet.frame.cable_len() as u64);
+                self.forecast = self.forecast.max(booked.end);
+                let Outgoing { frame, sender, .. } = packet;
+                return Some(Leaving { frame, sender, start: booked.start, end: booked.end });
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,156 @@
+//! Sending: turns, packets, payload, the line.
+//!
+//! Reading order: this module (whose turn it is, and what leaves), [`packet`] (packets of requesters and responders),
+//! [`work`] (new WQEs, and work without packets), [`outcome`] (requests that end), [`egress`] (lanes and line).
+
+mod egress;
+mod outcome;
+mod packet;
+mod work;
+
+pub(crate) use egress::{Direction, Egress, Place, Sender};
+pub(crate) use outcome::{flushed, flushed_send};
+
+use crate::alarm::Alarm;
+use crate::dma::{Cx, slice};
+use crate::mem::{Accessor, Fault, Memory, Range};
+use crate::nic::Nic;
+use crate::port::{DmaError, Output, Segments};
+use crate::profile::Turn;
+use crate::regs::wqe::Data;
+use egress::Leaving;
+use wire::{NakCode, Payload};
+
+impl Nic {
+    /// Lets queue pairs send and packets leave, as far as there is room and nobody paused the port.
+    pub(crate) fn pump(&mut self, cx: &mut Cx<'_>) {
+        for port in 0..self.ports.len() {
+            loop {
+                self.drain(cx, port);
+                if !self.turns(cx, port) {
+                    break;
+                }
+            }
+            self.set_port_alarm(cx, port);
+        }
+    }
+
+    /// One turn in each direction; false if nobody could be served.
+    fn turns(&mut self, cx: &mut Cx<'_>, port: usize) -> bool {
+        let mut served = false;
+        let (paused, _) = self.ports[port].paused(cx.now);
+        if self.ports[port].egress.has_room(Direction::Reply, cx.now)
+            && let Some(qpn) = self.ports[port].replies.pick(paused)
+        {
+            served = true;
+            self.reply_turn(cx, qpn);
+        }
+        if self.ports[port].egress.has_room(Direction::Request, cx.now)
+            && let Some(qpn) = self.ports[port].requests.pick(paused)
+        {
+            served = true;
+            self.request_turn(cx, port, qpn);
+        }
+        served
+    }
+
+    fn request_turn(&mut self, cx: &mut Cx<'_>, port: usize, qpn: u32) {
+        let Some(qp) = self.qps.get_mut(qpn) else { return };
+        qp.sends_queued = false;
+        let class = qp.class();
+        let continues = qp.state.continues_requests();
+        let step = qp.requester.as_mut().filter(|_| continues).and_then(|requester| requester.next_step(cx.now));
+        let Some(step) = step else { return };
+        let ends = self.take_step(cx, qpn, step);
+        let keeps = !ends && self.config.profile.turn.value == Turn::Message;
+        if keeps && let Some(qp) = self.qps.get_mut(qpn).filter(|qp| qp.is_ready_to_send(cx.now)) {
+            qp.sends_queued = true;
+            self.ports[port].requests.push_front(class, qpn);
+        }
+        self.settle(cx, cx.now, qpn);
+    }
+
+    /// Puts whole packets on the line.
+    fn drain(&mut self, cx: &mut Cx<'_>, port: usize) {
+        let (paused, _) = self.ports[port].paused(cx.now);
+        while let Some(leaving) = self.ports[port].egress.leave(cx.now, paused) {
+            self.transmit(cx, port, leaving);
+        }
+    }
+
+    fn transmit(&mut self, cx: &mut Cx<'_>, port: usize, leaving: Leaving) {
+        let Leaving { frame, sender, start, end } = leaving;
+        self.host.counters.tx_packets += 1;
+        self.host.counters.tx_bytes += frame.wire_len() as u64;
+        let latency = self.timing.transmit_latency;
+        if frame.dest_mac() == Some(self.ports[port].mac) {
+            let arrives = end + latency;
+            self.loopback.push_back((arrives, port as u8, frame));
+            self.host.alarms.set(arrives, Alarm::Loopback);
+        } else if self.ports[port].up {
+            cx.say(start + latency, Output::Tx { port: port as u8, frame });
+        }
+        if sender.unreliable {
+            self.transmitted(cx, sender);
+        }
+    }
+
+    /// Asks to be woken when a port that has work may go on.
+    fn set_port_alarm(&mut self, cx: &mut Cx<'_>, index: usize) {
+        let port = &mut self.ports[index];
+        let (paused, resumes) = port.paused(cx.now);
+        let waits = port.requests.has_work(paused) || port.replies.has_work(paused);
+        let line = port.egress.resumes(cx.now).filter(|_| waits);
+        let Some(at) = line.into_iter().chain(resumes).min() else { return };
+        // An alarm that is set and comes earlier looks again by itself.
+        if port.alarm.is_none_or(|set| set <= cx.now || at < set) {
+            port.alarm = Some(at);
+            self.host.alarms.set(at, Alarm::Port(index as u8));
+        }
+    }
+
+    /// The payload of a packet is there, or not.
+    pub(crate) fn gathered(&mut self, cx: &mut Cx<'_>, port: u8, place: Place, data: Result<Payload, DmaError>) {
+        let Some(port) = self.ports.get_mut(usize::from(port)) else { return };
+        let failed = data.is_err();
+        self.host.counters.dma_errors += u64::from(failed);
+        let Some(sender) = port.egress.deliver(place, data.ok()).filter(|_| failed) else { return };
+        match sender.direction {
+            Direction::Request => self.fail_request(cx, sender.qpn, sender.id, None),
+            Direction::Reply => self.fail_reply(cx, sender.qpn, sender.psn, NakCode::RemoteOperational),
+        }
+    }
+}
+
+/// Bus addresses of `length_bytes` bytes of a message from `offset_bytes` on, whose pieces are `list`.
+pub(crate) fn message_segments(
+    memory: &Memory,
+    who: Accessor,
+    list: &[Data],
+    offset_bytes: u32,
+    length_bytes: u32,
+    write: bool,
+) -> Result<Segments, Fault> {
+    let mut segments = Segments::new();
+    let (mut skip, mut left) = (offset_bytes, length_bytes);
+    for piece in list {
+        if left == 0 {
+            break;
+        }
+        if skip >= piece.length_bytes {
+            skip -= piece.length_bytes;
+            continue;
+        }
+        let length_bytes = left.min(piece.length_bytes - skip);
+        let address = piece.address.checked_add(skip.into()).ok_or(Fault::Bounds)?;
+        segments.extend(memory.local(who, Range { key: piece.key, address, length_bytes }, write)?);
+        left -= length_bytes;
+        skip = 0;
+    }
+    if left == 0 { Ok(segments) } else { Err(Fault::Bounds) }
+}
+
+/// Part of inline data.
+fn inline_part(bytes: &bytes::Bytes, offset_bytes: u32, length_bytes: u32) -> Payload {
+    slice(&Payload::Bytes(bytes.clone()), offset_bytes as usize, length_bytes as usize)
+}

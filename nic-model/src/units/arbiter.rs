@@ -1,0 +1,77 @@
+//! Who is next: round robin within a traffic class, round robin among classes that may send.
+
+use std::collections::VecDeque;
+
+/// Traffic classes of an Ethernet port (IEEE 802.1Q).
+pub(crate) const CLASSES: usize = 8;
+
+/// A round-robin arbiter over classes.
+#[derive(Clone, Debug)]
+pub(crate) struct Arbiter<T> {
+    queues: [VecDeque<T>; CLASSES],
+    next_class: usize,
+}
+
+impl<T> Arbiter<T> {
+    pub(crate) fn new() -> Self {
+        Self { queues: std::array::from_fn(|_| VecDeque::new()), next_class: 0 }
+    }
+
+    /// Puts `item` at the end of its class.
+    pub(crate) fn push(&mut self, class: u8, item: T) {
+        self.queues[usize::from(class) % CLASSES].push_back(item);
+    }
+
+    /// Puts `item` back: it has not finished its turn.
+    pub(crate) fn push_front(&mut self, class: u8, item: T) {
+        let class = usize::from(class) % CLASSES;
+        self.queues[class].push_front(item);
+        self.next_class = class;
+    }
+
+    /// Takes the next one of a class that is not in the set `paused` (bit n is class n).
+    pub(crate) fn pick(&mut self, paused: u8) -> Option<T> {
+        for step in 0..CLASSES {
+            let class = (self.next_class + step) % CLASSES;
+            if paused >> class & 1 == 0
+                && let Some(item) = self.queues[class].pop_front()
+            {
+                self.next_class = (class + 1) % CLASSES;
+                return Some(item);
+            }
+        }
+        None
+    }
+
+    /// Whether [`pick`](Self::pick) has somebody.
+    pub(crate) fn has_work(&self, paused: u8) -> bool {
+        self.queues.iter().enumerate().any(|(class, queue)| paused >> class & 1 == 0 && !queue.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_and_members_take_turns() {
+        let mut arbiter = Arbiter::new();
+        for (class, item) in [(0, 'a'), (0, 'b'), (3, 'c'), (3, 'd')] {
+            arbiter.push(class, item);
+        }
+        let order: Vec<char> = std::iter::from_fn(|| arbiter.pick(0)).collect();
+        assert_eq!(order, ['a', 'c', 'b', 'd']);
+    }
+
+    #[test]
+    fn paused_classes_wait_and_turns_can_be_kept() {
+        let mut arbiter = Arbiter::new();
+        arbiter.push(0, 'a');
+        arbiter.push(5, 'b');
+        assert_eq!(arbiter.pick(1), Some('b'));
+        assert_eq!(arbiter.pick(1), None);
+        assert!(!arbiter.has_work(1) && arbiter.has_work(0));
+        arbiter.push_front(5, 'b');
+        assert_eq!(arbiter.pick(0), Some('b'), "it goes on before others");
+    }
+}

@@ -1,0 +1,47 @@
+//! A bounded number of things under way, of which each end is known when it begins.
+
+use des::Time;
+use std::collections::VecDeque;
+
+/// Slots that are free again at known moments.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    slots: usize,
+    ends: VecDeque<Time>,
+}
+
+impl Window {
+    pub(crate) const fn new(slots: usize) -> Self {
+        Self { slots, ends: VecDeque::new() }
+    }
+
+    /// When something that is ready at `at` gets a slot. [`close`](Self::close) must follow.
+    pub(crate) fn open(&mut self, at: Time) -> Time {
+        if self.ends.len() < self.slots {
+            return at;
+        }
+        self.ends.pop_front().map_or(at, |end| at.max(end))
+    }
+
+    /// The slot is given back at `end`; ends come in rising order.
+    pub(crate) fn close(&mut self, end: Time) {
+        self.ends.push_back(end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_third_of_two_waits_for_the_first() {
+        let mut window = Window::new(2);
+        let mut starts = Vec::new();
+        for _ in 0..4 {
+            let start = window.open(Time::ZERO).as_ps();
+            starts.push(start);
+            window.close(Time::from_ps(start + 5));
+        }
+        assert_eq!(starts, [0, 0, 5, 5]);
+    }
+}

@@ -1,0 +1,230 @@
+//! Two hosts with a device each, a cable between them, and the events of all.
+
+use bytes::BytesMut;
+use des::{Dur, Time};
+use host::HostMemory;
+use nic_model::port::{DmaError, DmaTag, Input, Outbox, Output, Segments};
+use nic_model::{Config, Nic};
+use smallvec::SmallVec;
+use std::collections::BTreeMap;
+use wire::{Frame, Payload};
+
+/// Time on the cable.
+pub(crate) const CABLE: Dur = Dur::from_ns(100);
+/// More events than any test has.
+const EVENTS_MAX: usize = 2_000_000;
+
+/// What the cable does with the n-th frame.
+pub(crate) type Fate = Box<dyn FnMut(usize, &Frame) -> Option<Box<Frame>>>;
+
+enum Event {
+    ReadDone(DmaTag, Segments),
+    Frame(u8, Box<Frame>),
+    Interrupt(u16),
+    Wake,
+}
+
+/// A host with its device.
+pub(crate) struct Node {
+    pub(crate) nic: Nic,
+    pub(crate) memory: HostMemory,
+    pub(crate) interrupts: Vec<(Time, u16)>,
+    pub(crate) driver: super::driver::Driver,
+    wake: Option<Time>,
+}
+
+/// Two hosts.
+pub(crate) struct World {
+    pub(crate) now: Time,
+    pub(crate) nodes: [Node; 2],
+    pub(crate) frames: usize,
+    pub(crate) fate: Fate,
+    /// How long processors have waited for registers.
+    pub(crate) stalled: Dur,
+    events: BTreeMap<(Time, u64), (usize, Event)>,
+    sequence: u64,
+}
+
+impl World {
+    pub(crate) fn new(zero_time: bool) -> Self {
+        Self::with(|config| config.zero_time = zero_time)
+    }
+
+    pub(crate) fn with(change: impl Fn(&mut Config)) -> Self {
+        let nodes = [0, 1].map(|index| {
+            let mut config = Config::generic(index + 1);
+            change(&mut config);
+            Node {
+                nic: Nic::new(config),
+                memory: HostMemory::new(),
+                interrupts: Vec::new(),
+                driver: Default::default(),
+                wake: None,
+            }
+        });
+        let mut world = Self {
+            now: Time::ZERO,
+            nodes,
+            frames: 0,
+            fate: Box::new(|_, frame| Some(Box::new(frame.clone()))),
+            stalled: Dur::ZERO,
+            events: BTreeMap::new(),
+            sequence: 0,
+        };
+        for node in 0..2 {
+            world.bring_up(node);
+        }
+        world
+    }
+
+    fn schedule(&mut self, at: Time, node: usize, event: Event) {
+        self.sequence += 1;
+        self.events.insert((at, self.sequence), (node, event));
+    }
+
+    /// Tells a device something.
+    pub(crate) fn tell(&mut self, node: usize, input: Input) {
+        let mut outbox = Outbox::new();
+        self.nodes[node].nic.handle(self.now, input, &mut outbox);
+        for (delay, output) in outbox {
+            self.take(node, self.now + delay, output);
+        }
+        self.rearm(node);
+    }
+
+    fn rearm(&mut self, node: usize) {
+        let Some(at) = self.nodes[node].nic.next_wakeup() else { return };
+        assert!(at >= self.now, "a device does what is due before it returns");
+        if self.nodes[node].wake.is_none_or(|armed| at < armed) {
+            self.nodes[node].wake = Some(at);
+            self.schedule(at, node, Event::Wake);
+        }
+    }
+
+    fn take(&mut self, node: usize, at: Time, output: Output) {
+        match output {
+            Output::DmaRead { tag, segments, .. } => self.schedule(at, node, Event::ReadDone(tag, segments)),
+            Output::DmaWrite { segments, data } => self.write(node, at, &segments, data),
+            Output::Msix { vector } => self.schedule(at, node, Event::Interrupt(vector)),
+            Output::Tx { port, frame } => {
+                self.frames += 1;
+                if let Some(frame) = (self.fate)(self.frames, &frame) {
+                    let length = frame.cable_len() as u64;
+                    let rate = des::Rate::from_gbps(100);
+                    self.schedule(at + CABLE + rate.time_for(length), 1 - node, Event::Frame(port, frame));
+                }
+            }
+            Output::Pause { .. } | Output::MmioReadDone { .. } => {}
+        }
+    }
+
+    fn write(&mut self, node: usize, at: Time, segments: &Segments, data: Payload) {
+        let Payload::Bytes(data) = data else { panic!("nothing is elided here") };
+        let length: usize = segments.iter().map(|segment| segment.length_bytes as usize).sum();
+        assert_eq!(length, data.len(), "a write has as many bytes as its pieces");
+        let mut done = 0;
+        for segment in segments {
+            let end = done + segment.length_bytes as usize;
+            self.nodes[node].memory.post_write(at, segment.address, data.slice(done..end));
+            done = end;
+        }
+    }
+
+    fn settle(&mut self, node: usize, at: Time) {
+        if let Err(host::MemoryError::NotMemory { address, .. }) = self.nodes[node].memory.settle(at) {
+            self.tell(node, Input::DmaWriteFailed(DmaError::NotMemory { address }));
+        }
+    }
+
+    fn read(&mut self, node: usize, segments: &Segments) -> Result<Payload, DmaError> {
+        self.settle(node, self.now);
+        let length: usize = segments.iter().map(|segment| segment.length_bytes as usize).sum();
+        let mut bytes = BytesMut::zeroed(length);
+        let mut done = 0;
+        for segment in segments {
+            let end = done + segment.length_bytes as usize;
+            let memory = &self.nodes[node].memory;
+            let refused = |_| DmaError::NotMemory { address: segment.address };
+            memory.read(segment.address, &mut bytes[done..end]).map_err(refused)?;
+            done = end;
+        }
+        Ok(Payload::Bytes(bytes.freeze()))
+    }
+
+    /// A register write.
+    pub(crate) fn mmio_write(&mut self, node: usize, offset: u64, data: &[u8]) {
+        self.tell(node, Input::MmioWrite { offset, data: SmallVec::from_slice(data) });
+    }
+
+    /// A register read: control reads that the device makes for it are answered at once.
+    pub(crate) fn mmio_read(&mut self, node: usize, offset: u64) -> u64 {
+        let mut outbox = Outbox::new();
+        self.nodes[node].nic.handle(self.now, Input::MmioRead { offset }, &mut outbox);
+        let mut answer = None;
+        while !outbox.is_empty() {
+            for (delay, output) in std::mem::take(&mut outbox) {
+                match output {
+                    Output::MmioReadDone { value } => answer = Some((delay, value)),
+                    Output::DmaRead { tag, segments, .. } if answer.is_none() => {
+                        let data = self.read(node, &segments);
+                        self.nodes[node].nic.handle(self.now, Input::DmaReadDone { tag, data }, &mut outbox);
+                    }
+                    other => self.take(node, self.now + delay, other),
+                }
+            }
+        }
+        self.rearm(node);
+        self.settle(node, Time::MAX);
+        let (delay, value) = answer.expect("a register read is answered");
+        self.stalled += delay;
+        value
+    }
+
+    /// Does the next thing; false if nothing is left.
+    pub(crate) fn step(&mut self) -> bool {
+        let Some(((at, _), (node, event))) = self.events.pop_first() else { return false };
+        self.now = self.now.max(at);
+        match event {
+            Event::ReadDone(tag, segments) => {
+                let data = self.read(node, &segments);
+                self.tell(node, Input::DmaReadDone { tag, data });
+            }
+            Event::Frame(port, frame) => self.tell(node, Input::Frame { port, frame }),
+            Event::Interrupt(vector) => self.nodes[node].interrupts.push((self.now, vector)),
+            Event::Wake => {
+                if self.nodes[node].wake == Some(at) {
+                    self.nodes[node].wake = None;
+                    self.tell(node, Input::Wake);
+                }
+            }
+        }
+        true
+    }
+
+    /// Runs until nothing is left to happen.
+    pub(crate) fn run(&mut self) {
+        for _ in 0..EVENTS_MAX {
+            if !self.step() {
+                for node in 0..2 {
+                    self.settle(node, Time::MAX);
+                }
+                return;
+            }
+        }
+        panic!("the devices do not come to rest");
+    }
+
+    /// Runs until `done` or nothing is left.
+    pub(crate) fn run_until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
+        for _ in 0..EVENTS_MAX {
+            for node in 0..2 {
+                self.settle(node, self.now);
+            }
+            if done(self) {
+                return;
+            }
+            assert!(self.step(), "it has not happened and nothing is left");
+        }
+        panic!("it does not happen");
+    }
+}
