@@ -14,4 +14,4 @@ pub mod memory;
 
 pub use bus::HostBus;
 pub use mdl::Mdl;
-pub use memory::{HostMemory, MemoryError, PAGE_SIZE};
+pub use memory::{Arena, HostMemory, MemoryError, PAGE_SIZE};

@@ -4,6 +4,8 @@ use crate::mdl::Mdl;
 use bytes::Bytes;
 use des::Time;
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Debug;
+use std::sync::Arc;
 
 /// Bytes of a page, as on x86, x64 and ARM64 Windows and Linux.
 pub const PAGE_SIZE: u64 = 4096;
@@ -35,6 +37,32 @@ struct PostedWrite {
     data: Bytes,
 }
 
+/// Memory of this machine, lent as a host's memory: its addresses are those that a processor and a real device use.
+///
+/// All methods do what those of [`HostMemory`] do.
+pub trait Arena: Debug + Send + Sync {
+    /// See [`HostMemory::allocate`]; bus addresses are virtual ones.
+    fn allocate(&self, length_bytes: u64, offset: u64) -> Mdl;
+
+    /// See [`HostMemory::free`].
+    fn free(&self, mdl: &Mdl);
+
+    /// See [`HostMemory::allocated_pages`].
+    fn allocated_pages(&self) -> usize;
+
+    /// See [`HostMemory::read`].
+    ///
+    /// # Errors
+    /// [`MemoryError::NotMemory`].
+    fn read(&self, address: u64, into: &mut [u8]) -> Result<(), MemoryError>;
+
+    /// See [`HostMemory::write`].
+    ///
+    /// # Errors
+    /// [`MemoryError::NotMemory`].
+    fn write(&self, address: u64, data: &[u8]) -> Result<(), MemoryError>;
+}
+
 type Page = Box<[u8; PAGE_SIZE as usize]>;
 
 /// The memory of one host.
@@ -52,6 +80,8 @@ pub struct HostMemory {
     buffers: BTreeMap<u64, Mdl>,
     /// Pages are handed out with gaps and in scrambled order, so that code that forgets translation fails.
     scatter: u64,
+    /// All memory lies there instead, if there is one.
+    arena: Option<Arc<dyn Arena>>,
 }
 
 impl HostMemory {
@@ -61,9 +91,18 @@ impl HostMemory {
         Self { next_virtual: VIRTUAL_BASE, ..Self::default() }
     }
 
+    /// Memory that lies elsewhere. A clone is the same memory: there is one of it.
+    #[must_use]
+    pub fn over(arena: Arc<dyn Arena>) -> Self {
+        Self { arena: Some(arena), ..Self::new() }
+    }
+
     /// Allocates `count` zeroed pages that are contiguous on the bus and returns the address of the first: what a driver
     /// asks for its rings.
     pub fn allocate_contiguous(&mut self, count: usize) -> u64 {
+        if let Some(arena) = &self.arena {
+            return arena.allocate(count as u64 * PAGE_SIZE, 0).virtual_address;
+        }
         let first = (self.pages.len() as u64).max(FIRST_PAGE);
         self.pages.resize_with(first as usize, || None);
         self.pages.extend((0..count).map(|_| Some(zeroed())));
@@ -72,6 +111,13 @@ impl HostMemory {
 
     /// Frees what [`allocate_contiguous`](Self::allocate_contiguous) returned. Later accesses fail.
     pub fn free_contiguous(&mut self, address: u64, count: usize) {
+        if let Some(arena) = &self.arena {
+            return arena.free(&Mdl {
+                virtual_address: address,
+                length_bytes: count as u64 * PAGE_SIZE,
+                pages: vec![address],
+            });
+        }
         let first = address / PAGE_SIZE;
         for page in first..first + count as u64 {
             self.release(page);
@@ -81,6 +127,9 @@ impl HostMemory {
     /// Allocates a zeroed buffer of `length_bytes` that starts `offset` bytes into its first page: virtually contiguous,
     /// its pages scattered over the bus.
     pub fn allocate(&mut self, length_bytes: u64, offset: u64) -> Mdl {
+        if let Some(arena) = &self.arena {
+            return arena.allocate(length_bytes, offset);
+        }
         let offset = offset % PAGE_SIZE;
         let count = (offset + length_bytes).div_ceil(PAGE_SIZE).max(1);
         let virtual_address = self.next_virtual + offset;
@@ -96,6 +145,9 @@ impl HostMemory {
 
     /// Frees a buffer. Later accesses to its pages fail.
     pub fn free(&mut self, mdl: &Mdl) {
+        if let Some(arena) = &self.arena {
+            return arena.free(mdl);
+        }
         self.buffers.remove(&mdl.virtual_address);
         for address in &mdl.pages {
             self.release(address / PAGE_SIZE);
@@ -105,7 +157,7 @@ impl HostMemory {
     /// How many pages exist.
     #[must_use]
     pub fn allocated_pages(&self) -> usize {
-        self.pages.iter().flatten().count()
+        self.arena.as_ref().map_or_else(|| self.pages.iter().flatten().count(), |arena| arena.allocated_pages())
     }
 
     /// Queues a device's write that takes effect at `at`. Writes take effect in the order of this call.
@@ -132,6 +184,9 @@ impl HostMemory {
     /// # Errors
     /// [`MemoryError::NotMemory`]; `into` is then undefined.
     pub fn read(&self, address: u64, into: &mut [u8]) -> Result<(), MemoryError> {
+        if let Some(arena) = &self.arena {
+            return arena.read(address, into);
+        }
         let refused = MemoryError::NotMemory { address, length: into.len() };
         let mut at = address;
         let mut rest = into;
@@ -152,6 +207,9 @@ impl HostMemory {
     /// # Errors
     /// [`MemoryError::NotMemory`]; the pages before the missing one are written.
     pub fn write(&mut self, address: u64, data: &[u8]) -> Result<(), MemoryError> {
+        if let Some(arena) = &self.arena {
+            return arena.write(address, data);
+        }
         let refused = MemoryError::NotMemory { address, length: data.len() };
         let mut at = address;
         let mut rest = data;
