@@ -1,0 +1,173 @@
+//! Opening, creating, limits.
+
+use super::local::{PORT, Sizes};
+use super::probe::Probe;
+use super::trouble::{Trouble, expect, expect_status};
+use super::{Case, Pair};
+use des::Dur;
+use provider::ndk::{AdapterInfo, Call, Completion, Guid, NdkVersion, Object, Out, Status};
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "adapter",
+        rules: &[62, 66, 80, 144],
+        provokes: &[],
+        what: "opens by version, asks for limits with short and sufficient buffers, asks for an unknown extension",
+        start: |pair: &Pair| pair.on(0, adapter),
+    },
+    Case {
+        name: "every-object",
+        rules: &[62, 67, 68, 69, 71, 73, 84, 85, 88, 129],
+        provokes: &[],
+        what: "creates one object of each kind, and closes them",
+        start: |pair: &Pair| pair.on(0, every_object),
+    },
+    Case {
+        name: "refused-create",
+        rules: &[70, 74],
+        provokes: &[],
+        what: "a create that fails inline calls nobody and leaves nothing that would hold the adapter",
+        start: |pair: &Pair| pair.on(0, refused_create),
+    },
+    Case {
+        name: "limits",
+        rules: &[81],
+        provokes: &[18, 19, 20, 21],
+        what: "creates at the reported limits, and above them",
+        start: |pair: &Pair| pair.on(0, limits),
+    },
+    Case {
+        name: "requests",
+        rules: &[72, 73, 74],
+        provokes: &[],
+        what: "asynchronous requests on a region and a listener, each completed once",
+        start: |pair: &Pair| pair.on(0, requests),
+    },
+];
+
+/// No interface has this identifier.
+const UNKNOWN: Guid = Guid([0xa5; 16]);
+/// Time in which a callback would have come.
+const A_WHILE: Dur = Dur::from_ms(1);
+/// Queues deeper than this are not tried out.
+const MOST_ENTRIES: u32 = 1 << 14;
+
+async fn adapter(probe: Probe) -> Result<(), Trouble> {
+    let unknown = probe.open(NdkVersion { major: 9, minor: 0 }).await;
+    expect(unknown.is_err(), 144, || "major version 9 was opened".to_owned())?;
+    let adapter = probe.open(NdkVersion::V2_0).await?;
+    let object = adapter.object();
+    let version = object.version;
+    expect(version.major == 2, 144, || format!("2.0 was asked for, the adapter has {version}"))?;
+    let short = probe.returned(Call::QueryAdapterInfo { adapter: object, buffer_bytes: 8 });
+    expect_status("a short query", short.status, &[Status::BUFFER_TOO_SMALL], 80)?;
+    let Out::NeededBytes(buffer_bytes) = short.out else {
+        return expect(false, 80, || "BUFFER_TOO_SMALL did not tell the length".to_owned());
+    };
+    probe.ok(Call::QueryAdapterInfo { adapter: object, buffer_bytes })?;
+    probe.ok(Call::QueryAdapterInfo { adapter: object, buffer_bytes: AdapterInfo::SIZE_BYTES })?;
+    let extension = Call::QueryExtension { object, interface: UNKNOWN, version };
+    expect_status("an unknown extension", probe.status(extension), &[Status::NOT_SUPPORTED], 66)?;
+    Ok(adapter.close().await?)
+}
+
+async fn every_object(probe: Probe) -> Result<(), Trouble> {
+    let local = probe.local(Sizes::default()).await?;
+    let (adapter, pd) = (local.adapter.object(), local.pd);
+    let mut made = vec![probe.connector(adapter).await?, probe.listener(adapter).await?.0];
+    let address = probe.own(0);
+    let endpoint = |completion| Call::CreateSharedEndpoint { adapter, address, completion };
+    let endpoint = probe.create("NdkCreateSharedEndpoint", endpoint).await?;
+    local_port(&probe, endpoint)?;
+    made.push(endpoint);
+    let fast = |completion| Call::CreateMr { pd, fast_register: true, completion };
+    made.push(probe.create("NdkCreateMr", fast).await?);
+    if local.info.max_window_bytes > 0 {
+        made.push(probe.create("NdkCreateMw", |completion| Call::CreateMw { pd, completion }).await?);
+    }
+    if local.info.max_srq_depth > 0 {
+        made.push(probe.srq(pd, 8, 0).await?.0);
+    }
+    probe.close_all(&made).await?;
+    probe.end_local(local).await
+}
+
+/// The port of an endpoint that asked for any.
+fn local_port(probe: &Probe, object: Object) -> Result<(), Trouble> {
+    let short = probe.returned(Call::GetLocalAddress { object, buffer_bytes: 4 });
+    let Out::NeededBytes(buffer_bytes) = short.out else {
+        return expect(false, 80, || format!("a short buffer for an address: {short:?}"));
+    };
+    match probe.ok(Call::GetLocalAddress { object, buffer_bytes })? {
+        Out::Address(address) if address.port() >= 49152 => Ok(()),
+        other => expect(false, 129, || format!("any port was asked for and {other:?} given")),
+    }
+}
+
+async fn refused_create(probe: Probe) -> Result<(), Trouble> {
+    let adapter = probe.open(NdkVersion::V2_0).await?;
+    let (completion, notification) = (probe.completion(), probe.completion());
+    let create = Call::CreateCq { adapter: adapter.object(), depth: 0, notification, affinity: None, completion };
+    let status = probe.status(create);
+    expect_status("a CQ without entries", status, &[Status::INVALID_PARAMETER], 81)?;
+    probe.sleep(A_WHILE).await;
+    let called = probe.waiting(completion.context);
+    expect(called == 0, 70, || "a create that failed inline called its completion".to_owned())?;
+    Ok(adapter.close().await?)
+}
+
+async fn limits(probe: Probe) -> Result<(), Trouble> {
+    let adapter = probe.open(NdkVersion::V2_0).await?;
+    let info = adapter.info().await?;
+    let (object, pd) = (adapter.object(), probe.pd(adapter.object()).await?);
+    let depth = info.max_cq_depth.min(MOST_ENTRIES);
+    let cq = probe.cq(object, depth).await?;
+    refused(&probe, |completion| Call::CreateCq {
+        adapter: object,
+        depth: info.max_cq_depth.saturating_add(1),
+        notification: probe.completion(),
+        affinity: None,
+        completion,
+    })
+    .await?;
+    let within = Sizes {
+        cq: depth,
+        queue: info.max_receive_queue_depth.min(info.max_initiator_queue_depth).min(MOST_ENTRIES),
+        sge: info.max_receive_request_sge.min(info.max_initiator_request_sge),
+        inline_bytes: info.max_inline_data_bytes,
+    };
+    let cqs = [cq.object; 2];
+    // A queue as deep as the CQ is all that the CQ can take without a chance of overrun.
+    let half = Sizes { queue: within.queue.min(depth / 2), ..within };
+    let qp = probe.qp(pd, cqs, half).await?;
+    let above = Sizes { sge: within.sge + 1, ..half };
+    let qp_above = probe.qp(pd, cqs, above).await;
+    let refused_qp = matches!(qp_above, Err(Trouble::Status { status: Status::INVALID_PARAMETER, .. }));
+    expect(refused_qp, 81, || format!("a QP with {} list entries: {qp_above:?}", above.sge))?;
+    refused(&probe, |completion| srq_call(&probe, pd, info.max_srq_depth.saturating_add(1), completion)).await?;
+    probe.close_all(&[qp, cq.object, pd]).await?;
+    Ok(adapter.close().await?)
+}
+
+fn srq_call<'a>(probe: &Probe, pd: Object, depth: u32, completion: Completion) -> Call<'a> {
+    let notification = probe.completion();
+    Call::CreateSrq { pd, depth, max_receive_sge: 1, notify_threshold: 0, notification, affinity: None, completion }
+}
+
+/// A create that asks for more than the adapter has.
+async fn refused<'a>(probe: &Probe, call: impl FnOnce(Completion) -> Call<'a>) -> Result<(), Trouble> {
+    let status = probe.settle(call).await.status;
+    expect_status("a value above its limit", status, &[Status::INVALID_PARAMETER, Status::NOT_SUPPORTED], 81)
+}
+
+async fn requests(probe: Probe) -> Result<(), Trouble> {
+    let local = probe.local(Sizes::default()).await?;
+    let mr = local.mr;
+    probe.request("NdkDeregisterMr", |completion| Call::DeregisterMr { mr, completion }).await?;
+    let (listener, _) = probe.listener(local.adapter.object()).await?;
+    let address = probe.own(PORT);
+    probe.request("NdkListen", |completion| Call::Listen { listener, address, completion }).await?;
+    probe.sleep(A_WHILE).await;
+    probe.close(listener).await?;
+    probe.end_local(local).await
+}
