@@ -41,9 +41,8 @@ pub enum ClusterError {
 ///
 /// cluster.spawn(0, async move |node| {
 ///     let adapter = node.open_adapter(NdkVersion::V2_0).await?;
-///     let (pd, cq, mr) = (adapter.create_pd().await?, adapter.create_cq(8).await?, adapter.create_listener().await?);
-///     let (listener, mr) = (mr, pd.create_mr().await?);
-///     let inbox = node.allocate(64);
+///     let (pd, cq, listener) = (adapter.create_pd().await?, adapter.create_cq(128).await?, adapter.create_listener().await?);
+///     let (mr, inbox) = (pd.create_mr().await?, node.allocate(64));
 ///     mr.register(&inbox, MrFlags::ALLOW_LOCAL_WRITE).await?;
 ///     let qp = pd.create_qp(&cq, &cq, 0, QpParams::default()).await?;
 ///     qp.receive(1, &[inbox.sge(0, 64, mr.local_token().await)])?;
@@ -60,7 +59,7 @@ pub enum ClusterError {
 /// });
 /// cluster.spawn(1, async move |node| {
 ///     let adapter = node.open_adapter(NdkVersion::V2_0).await?;
-///     let (pd, cq) = (adapter.create_pd().await?, adapter.create_cq(8).await?);
+///     let (pd, cq) = (adapter.create_pd().await?, adapter.create_cq(128).await?);
 ///     let (mr, outbox) = (pd.create_mr().await?, node.allocate(64));
 ///     outbox.write(0, b"hello").expect("the buffer holds 64 bytes");
 ///     mr.register(&outbox, MrFlags::empty()).await?;

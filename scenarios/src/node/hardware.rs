@@ -96,33 +96,32 @@ impl Hardware {
         self.settle(now);
     }
 
-    /// What the processor has spent in this step.
-    pub(crate) fn spent(&self) -> Dur {
-        self.spent
-    }
-
-    /// Tells the NIC something at `now` and takes its outputs.
-    pub(crate) fn tell(&mut self, now: Time, input: Input) {
+    /// Tells the NIC something at `now` and takes its outputs; returns whether there were any.
+    pub(crate) fn tell(&mut self, now: Time, input: Input) -> bool {
         let mut outbox = std::mem::take(&mut self.outbox);
         self.nic.handle(now, input, &mut outbox);
+        let spoke = !outbox.is_empty();
         for (delay, output) in outbox.drain(..) {
             self.take(now, now + delay, output);
         }
         self.outbox = outbox;
         self.rearm();
+        spoke
     }
 
-    /// Whether the NIC still wants to be woken now; if not, it is armed for when it does.
-    pub(crate) fn wake_is_due(&mut self, now: Time) -> bool {
+    /// Wakes the NIC if it still wants to be woken now; returns whether anything came of it. A timer that was overtaken
+    /// by what happened since rings for nothing.
+    pub(crate) fn wake(&mut self, now: Time) -> bool {
         if self.wake != Some(now) {
             return false;
         }
         self.wake = None;
         let due = self.nic.next_wakeup().is_some_and(|at| at <= now);
-        if !due {
-            self.rearm();
+        if due {
+            return self.tell(now, Input::Wake);
         }
-        due
+        self.rearm();
+        false
     }
 
     /// Whether a posted write is still on its way; a register read may have pushed it to the NIC before.

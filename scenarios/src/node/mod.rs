@@ -19,7 +19,7 @@ use des::{Dur, Phase, Time, TraceHash};
 use host::HostBus;
 use meter::Meter;
 use nic_model::port::Input;
-use provider::ndk::{CallSite, Irql, Upcall, UpcallBody, UpcallToken};
+use provider::ndk::{CallSite, Irql, ObjectKind, Upcall, UpcallBody, UpcallToken};
 use std::fmt;
 use wire::Frame;
 
@@ -80,6 +80,8 @@ pub(crate) struct Core {
     tasks_at: Option<Time>,
     /// Upcalls entered whose return is still to come.
     running: usize,
+    /// Pages that the driver holds while no adapter is open.
+    pages_at_start: usize,
 }
 
 impl fmt::Debug for Core {
@@ -102,12 +104,14 @@ impl Core {
             provider_wake: None,
             tasks_at: None,
             running: 0,
+            pages_at_start: 0,
         }
     }
 
     /// Forgets the time that starting took: it lies before the run.
     pub(crate) fn started(&mut self) {
         self.hardware.begin(Time::ZERO);
+        self.pages_at_start = self.hardware.memory.allocated_pages();
         self.flush_hardware();
         self.arm_provider();
     }
@@ -118,9 +122,23 @@ impl Core {
         self.provider.finish(&mut self.hardware, now, quiescent)
     }
 
-    /// Callbacks that have not returned.
-    pub(crate) fn running_upcalls(&self) -> usize {
-        self.running
+    /// What is left of a run that has ended, and should not be. Memory is judged only once the adapter is closed.
+    pub(crate) fn leftovers(&self) -> Vec<String> {
+        let left = |what: &str, count: usize| (count > 0).then(|| format!("{count} {what}"));
+        let adapter = self.meter.objects.get(&ObjectKind::Adapter).copied().unwrap_or_default();
+        let pages = if adapter.closed == adapter.inline + adapter.pending {
+            self.hardware.memory.allocated_pages().saturating_sub(self.pages_at_start)
+        } else {
+            0
+        };
+        [
+            left("callbacks have not returned", self.running),
+            left("transfers of the NIC have not ended", self.hardware.under_way()),
+            left("pages of memory are still allocated", pages),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     fn site(&self) -> CallSite {
@@ -137,7 +155,8 @@ impl Core {
         match event {
             Later::Mmio => self.hardware.mmio_arrived(now),
             Later::DmaDone(slot) => self.hardware.dma_done(now, slot),
-            Later::NicWake => self.hardware.tell(now, Input::Wake),
+            // Done when the event was judged.
+            Later::NicWake => {}
             Later::Interrupt(vector) => {
                 self.provider.interrupt(&mut self.hardware, now, vector);
             }
@@ -186,11 +205,11 @@ impl Core {
         }
     }
 
-    /// Whether nothing has come of an event by now: a wake-up that was moved, a write that was pushed. Such events leave
-    /// no trace.
+    /// Whether nothing comes of an event any more: a wake-up that was moved, a write that was pushed. Such events leave no
+    /// trace. The NIC is woken here: only its answer tells.
     fn is_stale(&mut self, now: Time, event: &NodeEvent) -> bool {
         match event {
-            NodeEvent::Hardware(Later::NicWake) => !self.hardware.wake_is_due(now),
+            NodeEvent::Hardware(Later::NicWake) => !self.hardware.wake(now),
             NodeEvent::Hardware(Later::Mmio) => !self.hardware.mmio_is_due(now),
             NodeEvent::ProviderWake => {
                 if self.provider_wake != Some(now) {

@@ -1,6 +1,6 @@
 //! The printed summary of a run.
 
-use super::summary::{NodeReport, ObjectCounts, Replica, RunReport};
+use super::summary::{NodeReport, ObjectCounts, Replica, RunReport, Severity};
 use super::table::{Cell, Colour, Table, Tone};
 use super::units::{bytes, count, gbps, percent};
 use super::verdict::Verdict;
@@ -24,10 +24,10 @@ pub fn summary(scenario: &Scenario, report: &RunReport, colour: Colour) -> Strin
         faults(report),
         captures(report),
         expectations(report),
-        findings(report),
     ] {
         table.write(&mut out, colour);
     }
+    findings(report, &mut out, colour);
     out + &footer(report, report.verdict(&scenario.expect), colour)
 }
 
@@ -41,7 +41,7 @@ pub fn one_line(scenario: &Scenario, report: &RunReport, colour: Colour) -> Stri
         report.seed,
         report.trace_hash,
         Dur::from_ps(report.simulated_ps),
-        report.findings.len(),
+        report.breaches(),
     )
 }
 
@@ -244,19 +244,14 @@ fn expectations(report: &RunReport) -> Table {
     table
 }
 
-fn findings(report: &RunReport) -> Table {
-    let mut table = Table::new("Findings", &["rule", "broken by", "node", "object", ">at", "what happened"]);
+/// Findings as a compiler prints errors: what happened, where, and what led to it.
+fn findings(report: &RunReport, out: &mut String, colour: Colour) {
     for finding in &report.findings {
-        table.row(vec![
-            Cell::toned(finding.rule.as_str(), Tone::Bad),
-            finding.side.as_str().into(),
-            finding.node.as_str().into(),
-            finding.object.as_str().into(),
-            Dur::from_ps(finding.time_ps).to_string().into(),
-            finding.text.as_str().into(),
-        ]);
+        let tone = if finding.severity == Severity::Error { Tone::Bad } else { Tone::Bold };
+        let head = format!("{}, {} at {}", finding.rule, finding.node, Dur::from_ps(finding.time_ps));
+        let _ = writeln!(out, "{}", colour.paint(tone, &head));
+        let _ = writeln!(out, "{}\n", finding.text.trim_end());
     }
-    table
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ mod sample;
 pub use latency::{Latency, LatencyRecorder};
 pub use summary::{
     Capture, ConsumerStyle, Expectation, FaultRow, Finding, LinkReport, NodeReport, ObjectCounts, Replica, RunReport,
-    Versions,
+    Severity, Versions,
 };
 pub use table::Colour;
 pub use verdict::{Verdict, judge};

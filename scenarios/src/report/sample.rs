@@ -14,7 +14,8 @@ pub(super) fn scenario() -> Scenario {
 
 pub(super) fn finding() -> Finding {
     Finding {
-        rule: "close.callback-running".to_owned(),
+        rule: "R87".to_owned(),
+        severity: Severity::Error,
         side: "provider".to_owned(),
         node: "node2".to_owned(),
         object: "cq 14".to_owned(),

@@ -57,6 +57,8 @@ impl Default for Versions {
 pub struct Finding {
     /// The rule's identifier.
     pub rule: String,
+    /// Whether it is against the contract, or only unwise.
+    pub severity: Severity,
     /// Who broke it: `consumer`, `provider`, `nic`, `wire`.
     pub side: String,
     /// On which node.
@@ -67,6 +69,16 @@ pub struct Finding {
     pub time_ps: u64,
     /// What happened, in a sentence.
     pub text: String,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Legal, or founded on an inference; shown, and not counted against the run.
+    Warning,
+    /// A breach.
+    Error,
 }
 
 /// How a node's consumer is written.
@@ -116,6 +128,14 @@ pub struct NodeReport {
     pub completions: BTreeMap<String, u64>,
     /// The copies that this node holds in the end.
     pub replicas: Vec<Replica>,
+}
+
+impl RunReport {
+    /// Findings that are breaches.
+    #[must_use]
+    pub fn breaches(&self) -> u64 {
+        self.findings.iter().filter(|finding| finding.severity == Severity::Error).count() as u64
+    }
 }
 
 impl NodeReport {

@@ -31,7 +31,7 @@ impl Verdict {
 /// The lines of `[expect]` against what the run found out.
 #[must_use]
 pub fn judge(expect: &Expect, report: &RunReport) -> Vec<Expectation> {
-    let mut lines = vec![exactly("findings", expect.findings, report.findings.len() as u64)];
+    let mut lines = vec![exactly("findings", expect.findings, report.breaches())];
     if expect.all_closed {
         let open: u64 = report.nodes.iter().map(|node| node.objects_total().open()).sum();
         lines.push(line("every object is closed", open == 0, counted(open, "still open")));
@@ -67,7 +67,7 @@ impl RunReport {
     /// How the run ends, given what `judge` said of it.
     #[must_use]
     pub fn verdict(&self, expect: &Expect) -> Verdict {
-        if self.findings.len() as u64 != expect.findings {
+        if self.breaches() != expect.findings {
             Verdict::Findings
         } else if self.expectations.iter().all(|expectation| expectation.ok) {
             Verdict::Pass

@@ -1,7 +1,9 @@
 //! What types cannot say about a scenario: ranges, and keys that depend on each other.
 
+mod study;
+
 use super::fault::{CreateEffect, CreateFault, WireEffect, WireFault};
-use super::{Scenario, Workload};
+use super::{Replicate, Scenario, Topology, Workload};
 use crate::report::ConsumerStyle;
 use provider::ndk::ObjectKind;
 use std::fmt::Display;
@@ -34,7 +36,8 @@ pub fn violations(scenario: &Scenario) -> Vec<Violation> {
     check.cluster(scenario);
     check.provider(scenario);
     match &scenario.workload {
-        Workload::Replicate(_) => check.replicate(scenario),
+        Workload::Replicate(replicate) => check.replicate(scenario, replicate),
+        Workload::Flows(flows) => check.flows(scenario, flows),
     }
     let nodes = scenario.cluster.nodes;
     for (row, fault) in scenario.fault.create.iter().enumerate() {
@@ -44,6 +47,7 @@ pub fn violations(scenario: &Scenario) -> Vec<Violation> {
     for (row, fault) in scenario.fault.wire.iter().enumerate() {
         check.wire_fault(&format!("fault.wire[{row}]"), fault, &links);
     }
+    check.fits_workload(scenario);
     check.expect(scenario);
     check.found
 }
@@ -76,27 +80,37 @@ impl Checker {
 
     fn cluster(&mut self, scenario: &Scenario) {
         let cluster = &scenario.cluster;
-        let topology = cluster.topology.name();
-        let allowed = cluster.topology.nodes();
-        if !allowed.contains(&cluster.nodes) {
-            let count = match cluster.nodes {
-                0 => "no nodes".to_owned(),
-                1 => "1 node".to_owned(),
-                many => format!("{many} nodes"),
-            };
-            let remedy = match (allowed.start(), allowed.end()) {
-                (from, to) if from == to => format!("topology \"{topology}\" connects exactly {from} nodes"),
-                (from, to) => format!("topology \"{topology}\" connects {from} to {to} nodes"),
-            };
-            self.fail("cluster.nodes", format!("a \"{topology}\" cluster of {count} cannot be built"), remedy);
+        match cluster.topology.nodes() {
+            Some(allowed) => self.chosen_nodes(&cluster.topology, cluster.nodes, allowed),
+            None => self.topology(cluster),
         }
         self.range("cluster.rate_gbps", cluster.rate_gbps, 1..=1_600);
+        if let Some(rate) = cluster.fabric_rate_gbps {
+            self.range("cluster.fabric_rate_gbps", rate, 1..=1_600);
+        }
         self.range("cluster.link_latency_ns", cluster.link_latency_ns, 1..=1_000_000_000);
         self.range("cluster.processors", cluster.processors, 1..=64);
         if !MTUS_BYTES.contains(&cluster.mtu_bytes) {
             let remedy = format!("allowed: {}", MTUS_BYTES.map(|mtu| mtu.to_string()).join(", "));
             self.fail("cluster.mtu_bytes", format!("`mtu_bytes` is {}", cluster.mtu_bytes), remedy);
         }
+    }
+
+    fn chosen_nodes(&mut self, topology: &Topology, nodes: u16, allowed: RangeInclusive<u16>) {
+        if allowed.contains(&nodes) {
+            return;
+        }
+        let topology = topology.name();
+        let count = match nodes {
+            0 => "no nodes".to_owned(),
+            1 => "1 node".to_owned(),
+            many => format!("{many} nodes"),
+        };
+        let remedy = match (allowed.start(), allowed.end()) {
+            (from, to) if from == to => format!("topology \"{topology}\" connects exactly {from} nodes"),
+            (from, to) => format!("topology \"{topology}\" connects {from} to {to} nodes"),
+        };
+        self.fail("cluster.nodes", format!("a \"{topology}\" cluster of {count} cannot be built"), remedy);
     }
 
     fn provider(&mut self, scenario: &Scenario) {
@@ -118,8 +132,7 @@ impl Checker {
         }
     }
 
-    fn replicate(&mut self, scenario: &Scenario) {
-        let Workload::Replicate(replicate) = &scenario.workload;
+    fn replicate(&mut self, scenario: &Scenario, replicate: &Replicate) {
         let path = |key: &str| format!("workload.replicate.{key}");
         self.range(&path("chunk_bytes"), replicate.chunk_bytes, 1..=16 << 20);
         self.range(&path("window_chunks"), replicate.window_chunks, 1..=1_024);

@@ -1,6 +1,6 @@
 //! The machines: `[cluster]`, `[nic]`, `[provider]`.
 
-use super::text;
+use super::{Topology, text};
 use provider::ndk::{NdkVersion, ObjectKind};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,9 @@ pub struct Cluster {
     pub topology: Topology,
     /// Rate of every link, in 10^9 bit/s.
     pub rate_gbps: u32,
+    /// Rate of the links between switches, if another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fabric_rate_gbps: Option<u32>,
     /// Propagation delay of every link.
     pub link_latency_ns: u64,
     /// Path MTU: 256, 512, 1024, 2048 or 4096.
@@ -28,6 +31,7 @@ impl Default for Cluster {
             nodes: 2,
             topology: Topology::Star,
             rate_gbps: 100,
+            fabric_rate_gbps: None,
             link_latency_ns: 500,
             mtu_bytes: 4096,
             processors: 4,
@@ -35,49 +39,27 @@ impl Default for Cluster {
     }
 }
 
-/// How nodes are connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Topology {
-    /// Every node to one switch.
-    Star,
-    /// Two nodes, one cable.
-    BackToBack,
-}
-
-impl Topology {
-    /// The name in a scenario file.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Star => "star",
-            Self::BackToBack => "back-to-back",
-        }
-    }
-
-    /// The numbers of nodes that it connects.
-    #[must_use]
-    pub const fn nodes(self) -> std::ops::RangeInclusive<u16> {
-        match self {
-            Self::Star => 2..=64,
-            Self::BackToBack => 2..=2,
-        }
-    }
-}
-
 impl Cluster {
+    /// Writes down the number of nodes where it follows from the topology.
+    pub(super) fn fill_in(&mut self) {
+        if let Some(nodes) = self.topology.derived_nodes() {
+            self.nodes = u16::try_from(nodes).unwrap_or(u16::MAX);
+        }
+    }
+
     /// The name of a node.
     #[must_use]
     pub fn node_name(index: u16) -> String {
         format!("node{index}")
     }
 
-    /// The cables by their two ends, in the order of the nodes.
+    /// The cables by their two ends, in the order of the nodes. Those of larger fabrics have no names.
     #[must_use]
     pub fn cables(&self) -> Vec<Cable> {
         let ends: Vec<[String; 2]> = match self.topology {
             Topology::Star => (0..self.nodes).map(|node| [Self::node_name(node), "switch".to_owned()]).collect(),
             Topology::BackToBack => vec![[Self::node_name(0), Self::node_name(1)]],
+            _ => Vec::new(),
         };
         ends.into_iter().map(|ends| Cable { ends }).collect()
     }

@@ -1,6 +1,6 @@
 //! The scenario file: TOML, strict, with units in its keys.
 //!
-//! Reading order: [`Scenario`] here, then its sections [`cluster`], [`workload`], [`fault`], [`expect`]; [`check`] (what
+//! Reading order: [`Scenario`] here, then its sections [`cluster`] with [`topology`], [`workload`] with [`flows`], [`fault`], [`expect`]; [`check`] (what
 //! types cannot say), [`problem`] (how a mistake is shown), [`files`] (reading from disk).
 //!
 //! Invariants:
@@ -14,19 +14,23 @@ mod diagnose;
 pub mod expect;
 pub mod fault;
 pub mod files;
+pub mod flows;
 mod locate;
 pub mod problem;
 mod text;
+pub mod topology;
 pub mod workload;
 
 #[cfg(test)]
 mod tests;
 
-pub use cluster::{Cable, Cluster, Creation, Nic, NicProfile, NicTime, Provider, Topology};
+pub use cluster::{Cable, Cluster, Creation, Nic, NicProfile, NicTime, Provider};
 pub use expect::Expect;
 pub use fault::{CreateEffect, CreateFault, FaultPlan, WireEffect, WireFault};
 pub use files::ScenarioFile;
+pub use flows::{Flow, Flows, Pattern, PayloadMode, Sizes};
 pub use problem::{Place, Problem, ScenarioError};
+pub use topology::Topology;
 pub use workload::{Replicate, Workload};
 
 use serde::{Deserialize, Serialize};
@@ -119,6 +123,7 @@ impl Scenario {
         if !problems.is_empty() {
             return Err(ScenarioError { problems });
         }
+        scenario.cluster.fill_in();
         scenario.provider.fill_in();
         Ok(scenario)
     }

@@ -1,5 +1,6 @@
-//! What the consumers do: `[workload.replicate]`.
+//! What the consumers do: `[workload.replicate]`, or [`[workload.flows]`](Flows).
 
+use super::flows::Flows;
 use crate::report::ConsumerStyle;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -10,6 +11,8 @@ use std::path::PathBuf;
 pub enum Workload {
     /// `[workload.replicate]`.
     Replicate(Replicate),
+    /// `[workload.flows]`.
+    Flows(Flows),
 }
 
 impl Default for Workload {

@@ -4,7 +4,7 @@ use super::{Place, World};
 use crate::node::meter::Creations;
 use crate::node::{Node, NodePlan};
 use crate::report::{
-    Capture, FaultRow, Finding, LinkReport, NodeReport, ObjectCounts, Replica, RunReport, Versions, verdict,
+    Capture, FaultRow, Finding, LinkReport, NodeReport, ObjectCounts, Replica, RunReport, Severity, Versions, verdict,
 };
 use crate::spec::{Cluster, Scenario};
 use des::{Dur, Time};
@@ -49,6 +49,7 @@ impl World {
             node.core().findings(self.last, !self.timed_out).iter().map(|finding| contract(name, finding)).collect();
         let run = |rule: &str, text: String| Finding {
             rule: rule.to_owned(),
+            severity: Severity::Error,
             side: "consumer".to_owned(),
             node: name.to_owned(),
             object: String::new(),
@@ -61,6 +62,7 @@ impl World {
             let why = if self.timed_out { "the time limit was reached" } else { "nothing is left to happen" };
             findings.push(run("progress", format!("{unfinished} tasks have not ended, and {why}")));
         }
+        findings.extend(node.core().leftovers().into_iter().map(|text| run("leak", text)));
         findings
     }
 
@@ -165,6 +167,10 @@ fn encode(frames: &[(String, Captured)]) -> Vec<u8> {
 fn contract(node: &str, finding: &check::Finding) -> Finding {
     Finding {
         rule: finding.rule.to_string(),
+        severity: match finding.severity {
+            check::Severity::Warning => Severity::Warning,
+            check::Severity::Error => Severity::Error,
+        },
         side: finding.side().to_string(),
         node: node.to_owned(),
         object: finding.object.map(|object| format!("{object:?}")).unwrap_or_default(),

@@ -59,7 +59,7 @@ impl Channel {
 
     /// Waits for the peer's next control message.
     pub(super) async fn hear(&self) -> Result<Control, Status> {
-        let result = self.wait(|context| context >= RECEIVE && context < SEND).await?;
+        let result = self.wait(|context| (RECEIVE..SEND).contains(&context)).await?;
         let slot = (result.request_context - RECEIVE) as u32;
         let offset = u64::from(CONTROL_BYTES * slot);
         let bytes = self.control.read(offset, CONTROL_BYTES as usize).map_err(|_| Status::UNSUCCESSFUL)?;
