@@ -68,7 +68,11 @@ impl Dma {
 
     /// Reads `segments` from `at` on. The answer comes not before `not_before`.
     pub(crate) fn read(&mut self, cx: &mut Cx<'_>, counters: &mut Counters, read: Read) -> Time {
-        let done = self.pcie.read(read.at, &read.segments).max(read.not_before);
+        let done = match read.purpose {
+            // The link is not booked for a time that passes for a waiting processor only.
+            Purpose::PolledSlot | Purpose::PolledInput => self.pcie.quote(read.at, &read.segments),
+            _ => self.pcie.read(read.at, &read.segments).max(read.not_before),
+        };
         counters.dma_reads += 1;
         counters.dma_read_bytes += length(&read.segments);
         let slot = self.reads.insert(read.purpose) as u32;

@@ -73,6 +73,13 @@ impl Pcie {
         done
     }
 
+    /// When a read would be done on an idle link, without booking it.
+    pub(crate) fn quote(&self, at: Time, segments: &Segments) -> Time {
+        let request = self.up.time_for(packets(segments, self.max_read_request) * REQUEST_BYTES);
+        let completions = packets(segments, self.max_payload) * COMPLETION_BYTES;
+        at + request + self.read_latency + self.down.time_for(completions + bytes(segments))
+    }
+
     /// A posted write that the device makes at `at`: when it is visible.
     pub(crate) fn write(&mut self, at: Time, segments: &Segments) -> Time {
         let sent = self.up.book(at, packets(segments, self.max_payload) * REQUEST_BYTES + bytes(segments)).end;
@@ -165,6 +172,7 @@ mod tests {
         let mut pcie = Pcie::new(&GENERIC_100G.pcie);
         let done = pcie.read(Time::ZERO, &one(64));
         assert!((500_000..560_000).contains(&done.as_ps()), "{done}");
+        assert_eq!(Pcie::new(&GENERIC_100G.pcie).quote(Time::ZERO, &one(64)), done);
     }
 
     #[test]

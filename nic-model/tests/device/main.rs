@@ -1,4 +1,10 @@
 //! The device as a driver and a peer see it: two of them back to back.
 
+mod completion;
+mod control;
+mod hostile;
+mod keys;
 mod messages;
+mod recovery;
 mod support;
+mod timing;

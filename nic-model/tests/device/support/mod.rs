@@ -4,4 +4,4 @@ pub(crate) mod driver;
 pub(crate) mod world;
 
 pub(crate) use driver::{Connection, Qp, Registered};
-pub(crate) use world::{Fate, World};
+pub(crate) use world::World;

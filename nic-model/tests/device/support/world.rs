@@ -184,6 +184,9 @@ impl World {
     pub(crate) fn step(&mut self) -> bool {
         let Some(((at, _), (node, event))) = self.events.pop_first() else { return false };
         self.now = self.now.max(at);
+        for node in 0..2 {
+            self.settle(node, self.now);
+        }
         match event {
             Event::ReadDone(tag, segments) => {
                 let data = self.read(node, &segments);
@@ -217,9 +220,6 @@ impl World {
     /// Runs until `done` or nothing is left.
     pub(crate) fn run_until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
         for _ in 0..EVENTS_MAX {
-            for node in 0..2 {
-                self.settle(node, self.now);
-            }
             if done(self) {
                 return;
             }
