@@ -7,7 +7,7 @@ use super::checker::Checker;
 use super::fact::CallFact;
 use super::model::Executing;
 use super::model::queue::Lane;
-use crate::ndk::CallKind;
+use crate::ndk::{CallKind, CallSite};
 use des::Dur;
 
 /// What two calls may not do at the same time.
@@ -46,14 +46,14 @@ impl Checker {
         }
     }
 
-    /// Whether the last call of the same queue, on another processor, has not had its time yet.
+    /// Whether a call of another processor, on the same queue, executes at the same time.
     fn overlap(&mut self, fact: &CallFact, object: u64) -> Option<(u8, u64, CallKind)> {
-        let (now, until) = (self.now, self.now + self.settings.call_duration);
-        let mine = Some((until, fact.site.processor, fact.number));
-        let busy = |lane: &mut Lane| {
-            let before = std::mem::replace(&mut lane.busy, mine);
-            before.filter(|&(end, processor, _)| end > now && processor != fact.site.processor).map(|(.., call)| call)
-        };
+        let CallSite { now, processor, inside, .. } = fact.site;
+        let end = now + self.settings.call_duration;
+        // The one call that a close may come in the middle of is the one whose completion it is made from.
+        let completed = inside.and_then(|token| self.model.running.get(&token)).and_then(|running| running.completes);
+        let busy =
+            |lane: &mut Lane| lane.occupy(now, end, processor, fact.number).filter(|call| Some(*call) != completed);
         let any = busy(&mut self.model.entry_mut(object)?.lane);
         let (rule, call) = match fact.kind {
             CallKind::Close => (9, any),

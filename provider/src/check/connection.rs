@@ -184,7 +184,11 @@ impl Checker {
         }
         let holders = self.model.addresses.entry(address).or_default();
         let other = holders.iter().copied().find(|id| *id != object.id);
-        holders.insert(object.id);
+        if holders.insert(object.id)
+            && let Some(entry) = self.model.entry_mut(object.id)
+        {
+            entry.addresses.push(address);
+        }
         if let Some(other) = other.and_then(|id| self.model.object(id)) {
             self.report(128, Some(object), format!("{object:?} was given {address}, which {other:?} holds"));
         }

@@ -120,15 +120,16 @@ impl Checker {
     pub(super) fn token_told(&mut self, fact: &CallFact, out: &Out) {
         let (Some(object), &Out::Token(token)) = (fact.object, out) else { return };
         match fact.kind {
+            _ if fact.faulty => {}
             CallKind::GetPrivilegedToken => {
                 self.model.tokens.learn_privileged(token, object.id);
                 if let Some(Detail::Pd { privileged_token }) = self.model.entry_mut(object.id).map(|e| &mut e.detail) {
                     *privileged_token = Some(token);
                 }
             }
-            CallKind::GetLocalTokenFromMr if !fact.faulty => self.model.tokens.learn_local(token, object.id),
+            CallKind::GetLocalTokenFromMr => self.model.tokens.learn_local(token, object.id),
             CallKind::GetRemoteTokenFromMr | CallKind::GetRemoteTokenFromMw
-                if !fact.faulty && self.model.tokens.is_privileged(token) =>
+                if self.model.tokens.is_privileged(token) =>
             {
                 let what = format!("the remote token of {object:?} is the privileged one, {token:#x}");
                 self.report(117, Some(object), what);

@@ -74,6 +74,8 @@ impl Checker {
 
     fn depth_of_queue(&mut self, object: Object, post: &Post) {
         let depth = match (self.model.qp(object.id), self.model.srq(object.id)) {
+            // What a receive of a QP with an SRQ does is open.
+            (Some(qp), _) if post.is_receive() && qp.args.srq.is_some() => return,
             (Some(qp), _) if post.is_receive() => qp.args.receive_depth,
             (Some(qp), _) => qp.args.initiator_depth,
             (_, Some(srq)) => srq.depth,
@@ -82,7 +84,7 @@ impl Checker {
         let Some(queue) = self.model.post_queue_mut(object.id, post.kind) else { return };
         let outstanding = queue.posts.len();
         let silent = queue.posts.iter().any(Post::is_silent);
-        if outstanding >= depth as usize {
+        if outstanding >= depth as usize && !queue.ambiguous {
             let function = post.kind.name();
             let what = format!("{function} was called with {outstanding} of {depth} entries of {object:?} outstanding");
             // When a silent success frees its entry is inferred only.
@@ -105,6 +107,7 @@ impl Checker {
         let limit = |choose: fn(&AdapterInfo) -> u32| info.map_or(u32::MAX, choose);
         let (entries, inline_bytes) = match (self.model.qp(object.id), self.model.srq(object.id)) {
             (Some(qp), _) => match post.kind {
+                CallKind::Receive if qp.args.srq.is_some() => return,
                 CallKind::Receive => (qp.args.max_receive_sge, 0),
                 // The adapter's limit for reads stands beside the QP's.
                 CallKind::Read => (qp.args.max_initiator_sge.min(limit(|info| info.max_read_request_sge)), 0),

@@ -33,6 +33,10 @@ struct Place {
     skipped: usize,
     /// Whether the result's type is that of the request.
     typed: bool,
+    /// Whether the request must have a result, ending like this.
+    owed: bool,
+    /// Whether a request of another queue fits as well.
+    ambiguous: bool,
 }
 
 /// The type that a request's results have.
@@ -102,7 +106,8 @@ impl Checker {
                 if success && place.receive && may_invalidate {
                     self.unbind_all();
                 }
-                place.receive
+                // What might be a receive is taken for one: then it may have satisfied any arm.
+                place.receive || place.ambiguous
             }
             None => {
                 self.unexpected(cq, view);
@@ -126,22 +131,29 @@ impl Checker {
         }
     }
 
-    /// Finds the request that a result belongs to: the first that is due, of the right type, with these contexts.
-    fn place(&self, cq: u64, view: View) -> Option<Place> {
-        let mut best: Option<Place> = None;
+    /// Finds the request that a result belongs to: of the right type, one that owes a result, the first. Where requests of
+    /// two queues fit as well, their contexts being equal, it is open which one it is.
+    fn place(&mut self, cq: u64, view: View) -> Option<Place> {
+        let mut best = Best::default();
         for id in &self.model.cq(cq)?.feeders {
             let Some(qp) = self.model.qp(*id).filter(|qp| qp.args.context == view.base.qp_context) else { continue };
             if qp.args.initiator_cq.id == cq {
-                consider(&mut best, &qp.initiator, view, Place::of(*id, *id, false));
+                best.consider(&qp.initiator, view, Place::of(*id, *id, false));
             }
             if qp.args.receive_cq.id == cq {
-                consider(&mut best, &qp.receive, view, Place::of(*id, *id, true));
+                best.consider(&qp.receive, view, Place::of(*id, *id, true));
                 if let Some((srq, state)) = qp.args.srq.and_then(|srq| Some((srq.id, self.model.srq(srq.id)?))) {
-                    consider(&mut best, &state.queue, view, Place::of(*id, srq, true));
+                    best.consider(&state.queue, view, Place::of(*id, srq, true));
                 }
             }
         }
-        best
+        let place = best.place?;
+        for open in best.rival.into_iter().flat_map(|rival| [place, rival]) {
+            if let Some(queue) = self.queue_at(open) {
+                queue.ambiguous = true;
+            }
+        }
+        Some(Place { ambiguous: best.rival.is_some(), ..place })
     }
 
     fn queue_at(&mut self, place: Place) -> Option<&mut PostQueue> {
@@ -169,10 +181,12 @@ impl Checker {
             }
             !retired
         });
+        // The silent request or a later one of the same context failed: which of both has its result stays open.
+        queue.ambiguous |= post.is_silent() && queue.posts.iter().any(|later| later.context == post.context);
         PostQueue::over(&mut queue.done, &post);
         let (function, number, status) = (post.kind.name(), post.call, view.base.status);
         let qp = self.model.object(place.qp);
-        if place.skipped > 0 && !shared {
+        if place.skipped > 0 && !shared && !place.ambiguous {
             let what = format!("the result of call {number}, {function}, came before {} earlier ones", place.skipped);
             self.report(107, qp, what);
         }
@@ -186,7 +200,9 @@ impl Checker {
         if let Some(srq) = shared.then(|| self.model.srq_mut(place.owner)).flatten() {
             srq.look(now);
         }
-        self.after_disconnect(cq, place.qp, &post, status);
+        if !place.ambiguous {
+            self.after_disconnect(cq, place.qp, &post, status);
+        }
         self.result_effect(place.qp, &post, status);
     }
 
@@ -272,27 +288,50 @@ impl Checker {
 
 impl Place {
     const fn of(qp: u64, owner: u64, receive: bool) -> Self {
-        Self { qp, owner, receive, index: 0, skipped: 0, typed: false }
+        Self { qp, owner, receive, index: 0, skipped: 0, typed: false, owed: false, ambiguous: false }
     }
 }
 
-/// Takes the better of `best` and the first fitting request of `queue`.
-fn consider(best: &mut Option<Place>, queue: &PostQueue, view: View, at: Place) {
+/// The best place so far, and one that is as good.
+#[derive(Clone, Copy, Debug, Default)]
+struct Best {
+    place: Option<Place>,
+    rival: Option<Place>,
+}
+
+impl Best {
+    fn consider(&mut self, queue: &PostQueue, view: View, at: Place) {
+        let Some(here) = best_of(queue, view, at) else { return };
+        let class = |place: &Place| (place.typed, place.owed);
+        match self.place {
+            Some(best) if class(&best) == class(&here) && best.owner == here.owner && best.receive == here.receive => {}
+            Some(best) if class(&best) == class(&here) => self.rival = Some(here),
+            Some(best) if class(&best) > class(&here) => {}
+            _ => *self = Self { place: Some(here), rival: None },
+        }
+    }
+}
+
+/// The best request of one queue.
+fn best_of(queue: &PostQueue, view: View, at: Place) -> Option<Place> {
+    let success = view.base.status == Status::SUCCESS;
+    let mut best: Option<Place> = None;
     let mut skipped = 0;
     for (index, post) in queue.posts.iter().enumerate() {
-        let typed = view.extended.is_none_or(|(operation, _)| type_fits(post, operation));
         if post.context == view.base.request_context {
-            let here = Place { index, skipped, typed, ..at };
-            let rank = |place: &Place| (!place.typed, place.skipped);
-            if best.as_ref().is_none_or(|best| rank(&here) < rank(best)) {
-                *best = Some(here);
+            let typed = view.extended.is_none_or(|(operation, _)| type_fits(post, operation));
+            let owed = !(success && post.is_silent());
+            let here = Place { index, skipped, typed, owed, ..at };
+            if best.is_none_or(|best| (typed, owed) > (best.typed, best.owed)) {
+                best = Some(here);
             }
-            if typed {
-                return;
+            if typed && owed {
+                break;
             }
         }
         skipped += usize::from(!post.is_silent());
     }
+    best
 }
 
 /// One past the last entry that differs.

@@ -1,8 +1,12 @@
 //! Runs that are legal, freedoms of the contract among them: nothing is found.
 
+use crate::broken_providers::{bind, shared_qp_call};
 use crate::queues::{receive, send};
 use crate::world::*;
-use provider::ndk::{BlockedCall, Call, CallKind, CqNotify, ObjectKind, OpFlags, Out, Return, Status, UpcallBody};
+use provider::ndk::{
+    BlockedCall, Call, CallKind, CqNotify, NdkResult, NdkResultEx, ObjectKind, OpFlags, OperationType, Out, Return,
+    Status, UpcallBody,
+};
 
 type Run = (&'static str, fn(&mut World));
 
@@ -214,6 +218,79 @@ const RUNS: &[Run] = &[
         w.poll(c.cq);
         close_all(w, c);
     }),
+    ("a window that the peer invalidated holds no region", |w| {
+        let c = w.connected();
+        let mw = w.create(Call::CreateMw { pd: c.pd, completion: done(1) });
+        w.call(bind(c, mw, OpFlags::ALLOW_REMOTE_READ | OpFlags::SILENT_SUCCESS));
+        receive(w, c, 6);
+        w.call(bind(c, mw, OpFlags::ALLOW_REMOTE_READ));
+        w.finish(c.cq, NdkResultEx { operation: OperationType::Bind, ..result(7, 5, Status::SUCCESS) });
+        let operation = OperationType::ReceiveAndInvalidate;
+        w.finish(c.cq, NdkResultEx { operation, ..result(7, 6, Status::SUCCESS) });
+        w.poll(c.cq);
+        w.close(c.mr);
+        for object in [mw, c.connector, c.qp, c.cq, c.pd] {
+            w.close(object);
+        }
+        w.status(Call::CloseAdapter { adapter: c.adapter }, Status::SUCCESS);
+        w.end();
+    }),
+    ("low water before the change that asked for it completes, and receives of a closed QP", |w| {
+        let adapter = w.open();
+        let (pd, cq) = (w.pd(adapter), w.cq(adapter));
+        let srq = w.create(srq_call(pd, 8, 0));
+        let qp = w.create(shared_qp_call(pd, cq, srq));
+        w.call(Call::SrqReceive { srq, context: 1, sgl: &[] });
+        w.pend(Call::ModifySrq { srq, depth: 0, notify_threshold: 2, completion: done(6) });
+        w.run(srq, done(300), UpcallBody::SrqNotification { status: Status::SUCCESS });
+        w.completed(srq, 6, Status::SUCCESS);
+        w.close(qp);
+        w.received(cq, 1, Status::CANCELLED);
+        w.poll(cq);
+        for object in [srq, cq, pd] {
+            w.close(object);
+        }
+        w.status(Call::CloseAdapter { adapter }, Status::SUCCESS);
+        w.end();
+    }),
+    ("equal contexts in both queues, and plain results", |w| {
+        let c = w.connected();
+        for _ in 0..3 {
+            for _ in 0..4 {
+                receive(w, c, 0);
+                send(w, c, 0, OpFlags::empty());
+            }
+            (0..4).for_each(|_| w.received(c.cq, 0, Status::SUCCESS));
+            w.call(Call::GetCqResults { cq: c.cq, results: &mut [NdkResult::EMPTY; 5] });
+            (0..4).for_each(|_| w.sent(c.cq, 0, Status::SUCCESS));
+            w.call(Call::GetCqResults { cq: c.cq, results: &mut [NdkResult::EMPTY; 5] });
+        }
+        receive(w, c, 0);
+        close_all(w, c);
+    }),
+    ("equal contexts, silent or not", |w| {
+        let c = w.connected();
+        for flags in [OpFlags::SILENT_SUCCESS, OpFlags::empty(), OpFlags::SILENT_SUCCESS, OpFlags::empty()] {
+            send(w, c, 0, flags);
+        }
+        w.sent(c.cq, 0, Status::SUCCESS);
+        w.poll(c.cq);
+        w.sent(c.cq, 0, Status::IO_TIMEOUT);
+        w.poll(c.cq);
+        w.call(Call::Flush { qp: c.qp });
+        w.poll(c.cq);
+        close_all(w, c);
+    }),
+    ("an arm of a type that no page lists", |w| {
+        let c = w.connected();
+        send(w, c, 1, OpFlags::empty());
+        w.arm(c.cq, CqNotify(77));
+        w.sent(c.cq, 1, Status::SUCCESS);
+        let token = w.notified(c.cq);
+        w.poll(c.cq);
+        w.leave(token);
+        close_all(w, c);
+    }),
     ("an offered connector that is rejected and closed", |w| {
         let c = w.connected();
         let listener = w.listener(c.adapter);
@@ -243,4 +320,17 @@ fn calls_are_answered_as_below() {
     let adapter = world.open();
     let answer = world.answer(cq_call(adapter, 8), blocks(3));
     assert_eq!(answer, blocks(3), "{:?}", CallKind::CreateCq);
+}
+
+/// A provider may answer a mistaken call as it likes: the mistake is reported, the answer is not.
+#[test]
+fn the_answer_to_a_mistake_is_not_judged() {
+    let mut world = World::new();
+    let w = &mut world;
+    let c = w.connected();
+    w.status(close(c.adapter), Status::INVALID_DEVICE_REQUEST);
+    w.status(qp_call(c.pd, c.cq, c.pd), Status::HOST_UNREACHABLE);
+    w.status(complete_connect(c.connector), Status::TIMEOUT);
+    let rules: Vec<u8> = world.findings().iter().map(|finding| finding.rule.0).collect();
+    assert_eq!(rules, [2, 2, 53]);
 }

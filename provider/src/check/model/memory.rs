@@ -32,6 +32,8 @@ pub(crate) struct MemoryRegion {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tokens {
     local: BTreeMap<u32, u64>,
+    /// The last token of each region.
+    regions: BTreeMap<u64, u32>,
     /// With the PD; a device may give all of them the same.
     privileged: BTreeSet<(u32, u64)>,
 }
@@ -39,6 +41,7 @@ pub(crate) struct Tokens {
 impl Tokens {
     pub(crate) fn learn_local(&mut self, token: u32, mr: u64) {
         self.local.insert(token, mr);
+        self.regions.insert(mr, token);
     }
 
     pub(crate) fn learn_privileged(&mut self, token: u32, pd: u64) {
@@ -53,8 +56,17 @@ impl Tokens {
         self.privileged.range((token, 0)..=(token, u64::MAX)).next().is_some()
     }
 
-    /// The object is closed; its tokens name nothing any more, or something new.
-    pub(crate) fn forget(&mut self, id: u64) {
+    /// The region was forgotten.
+    pub(crate) fn forget_region(&mut self, id: u64) {
+        if let Some(token) = self.regions.remove(&id)
+            && self.region_of(token) == Some(id)
+        {
+            self.local.remove(&token);
+        }
+    }
+
+    /// The PD is closed; its token names nothing any more, or something new.
+    pub(crate) fn forget_pd(&mut self, id: u64) {
         self.privileged.retain(|&(_, pd)| pd != id);
     }
 }

@@ -99,6 +99,8 @@ pub(super) struct Entry {
     pub(super) history: History,
     /// What a getter's buffer needs by its own word: function, an argument that changes it, bytes.
     pub(super) needed: Option<(CallKind, u64, u32)>,
+    /// Local addresses that it holds.
+    pub(super) addresses: Vec<SocketAddr>,
     /// The last call on it, for calls that take time.
     pub(super) lane: Lane,
     pub(super) detail: Detail,
@@ -203,6 +205,7 @@ impl Model {
             events: Vec::new(),
             history: History::default(),
             needed: None,
+            addresses: Vec::new(),
             lane: Lane::default(),
             detail,
         };
@@ -247,16 +250,28 @@ impl Model {
     pub(super) fn close(&mut self, id: u64) {
         let Some(entry) = self.entry_mut(id) else { return };
         entry.life = Life::Closed;
-        self.tokens.forget(id);
-        self.addresses.retain(|_, holders| {
-            holders.remove(&id);
-            !holders.is_empty()
-        });
+        let (kind, held) = (entry.object.kind, std::mem::take(&mut entry.addresses));
+        for address in held {
+            if let Some(holders) = self.addresses.get_mut(&address) {
+                holders.remove(&id);
+                if holders.is_empty() {
+                    self.addresses.remove(&address);
+                }
+            }
+        }
+        match kind {
+            ObjectKind::Pd => self.tokens.forget_pd(id),
+            // Results of what is still posted may come after the close.
+            ObjectKind::Qp if self.qp(id).is_some_and(QueuePair::is_empty) => self.feeds_no_more(id),
+            _ => {}
+        }
         self.closed.push_back(id);
         if self.closed.len() > CLOSED_KEPT {
             self.forgot = true;
             if let Some(oldest) = self.closed.pop_front() {
                 self.release(oldest);
+                self.feeds_no_more(oldest);
+                self.tokens.forget_region(oldest);
                 self.objects.remove(&oldest);
             }
         }

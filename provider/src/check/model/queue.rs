@@ -9,11 +9,41 @@ use std::collections::VecDeque;
 /// Requests that are over and that a queue remembers, to name them when they end again.
 const OVER_KEPT: usize = 32;
 
-/// Two calls on different processors are concurrent if the second comes before the first has had its time.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Lane {
-    /// Until when the last call executes, on which processor, and which call it is.
-    pub(crate) busy: Option<(Time, u8, u64)>,
+/// Stretches of busy time that a lane remembers.
+const STRETCHES: usize = 8;
+
+/// A time in which one processor executed calls without a pause.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    start: Time,
+    end: Time,
+    processor: u8,
+    /// The last call of it.
+    call: u64,
+}
+
+/// Calls that may not be concurrent. They come in the order of the steps that made them: a long step of one processor is
+/// told before a short one of another that began during it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lane(VecDeque<Stretch>);
+
+impl Lane {
+    /// Call `call` executes on `processor` from `start` to `end`. Tells the call of another processor that it overlaps.
+    pub(crate) fn occupy(&mut self, start: Time, end: Time, processor: u8, call: u64) -> Option<u64> {
+        let other =
+            self.0.iter().rev().find(|other| other.processor != processor && other.start < end && start < other.end);
+        let other = other.map(|other| other.call);
+        match self.0.back_mut().filter(|last| last.processor == processor && start <= last.end && last.start <= start) {
+            Some(last) => (last.end, last.call) = (last.end.max(end), call),
+            None => {
+                if self.0.len() == STRETCHES {
+                    self.0.pop_front();
+                }
+                self.0.push_back(Stretch { start, end, processor, call });
+            }
+        }
+        other
+    }
 }
 
 /// A CQ's arm.
@@ -99,6 +129,8 @@ pub(crate) struct PostQueue {
     pub(crate) done: VecDeque<Over>,
     /// Requests that failed inline.
     pub(crate) refused: VecDeque<Over>,
+    /// Equal contexts left open which request a result was for: none is missing for certain.
+    pub(crate) ambiguous: bool,
     /// The last request that failed inline.
     pub(crate) last_refusal: Option<u64>,
     /// The last post, and whether it asked for deferral.
@@ -144,6 +176,13 @@ impl QueuePair {
             disconnected: None,
             failed: false,
         }
+    }
+}
+
+impl QueuePair {
+    /// Whether nothing is posted that could yield a result: what it took from an SRQ does not show.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.args.srq.is_none() && self.initiator.posts.is_empty() && self.receive.posts.is_empty()
     }
 }
 
@@ -225,6 +264,16 @@ impl Model {
         match &mut self.entry_mut(id)?.detail {
             Detail::Srq(srq) => Some(srq),
             _ => None,
+        }
+    }
+
+    /// No result of the QP is to be expected any more.
+    pub(crate) fn feeds_no_more(&mut self, qp: u64) {
+        let Some(args) = self.qp(qp).map(|qp| qp.args) else { return };
+        for cq in [args.receive_cq, args.initiator_cq] {
+            if let Some(cq) = self.cq_mut(cq.id) {
+                cq.feeders.retain(|feeder| *feeder != qp);
+            }
         }
     }
 
