@@ -5,6 +5,10 @@ use host::HostMemory;
 use nic_model::regs::doorbell::{EqDoorbell, owner_bit};
 use nic_model::regs::eqe::Eqe;
 
+/// Interrupts in a row for nothing after which a device counts as failed. A few are normal: an event may have been read
+/// with the one before.
+pub(super) const IDLE_MAX: u32 = 1_000;
+
 /// An event queue with its interrupt vector.
 #[derive(Clone, Debug)]
 pub(super) struct EventQueue {
@@ -13,12 +17,14 @@ pub(super) struct EventQueue {
     consumer: u32,
     /// Given by the device.
     pub(super) eqn: u32,
+    /// Interrupts in a row that found nothing.
+    idle: u32,
 }
 
 impl EventQueue {
     /// A queue of 2^`log_entries`; the device does not know it yet.
     pub(super) fn allocate(memory: &mut HostMemory, log_entries: u8) -> Self {
-        Self { ring: DmaBuffer::allocate(memory, Eqe::BYTES << log_entries), log_entries, consumer: 0, eqn: 0 }
+        Self { ring: DmaBuffer::allocate(memory, Eqe::BYTES << log_entries), log_entries, consumer: 0, eqn: 0, idle: 0 }
     }
 
     pub(super) fn free(self, memory: &mut HostMemory) {
@@ -38,6 +44,13 @@ impl EventQueue {
         }
         self.consumer = self.consumer.wrapping_add(1);
         Some(eqe)
+    }
+
+    /// An interrupt has been served, having found that many entries. Returns whether the device still makes sense: one that
+    /// raises interrupts without end has written an entry that cannot be recognised.
+    pub(super) const fn served(&mut self, found: usize) -> bool {
+        self.idle = if found == 0 { self.idle + 1 } else { 0 };
+        self.idle <= IDLE_MAX
     }
 
     /// The doorbell that says how far the queue has been read and asks for the next interrupt. An entry that came

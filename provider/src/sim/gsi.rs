@@ -4,6 +4,7 @@ use super::attributes;
 use super::command::CommandQueue;
 use super::cq::CompletionQueue;
 use super::device::{BringUpError, Config, run};
+use super::event::IDLE_MAX;
 use super::object::{QpSpec, QueuePair};
 use super::ring::{DmaBuffer, Ring, load, store};
 use crate::backend::{CqId, PdId};
@@ -63,6 +64,8 @@ pub(super) struct Gsi {
     received: u32,
     sent: u32,
     waiting: VecDeque<Outgoing>,
+    /// Events in a row that found nothing.
+    idle: u32,
 }
 
 impl Gsi {
@@ -91,8 +94,8 @@ impl Gsi {
         let (qp, context) = QueuePair::allocate(memory, &spec);
         let bytes = u64::from(RECEIVES) * RECEIVE_SLOT + u64::from(SENDS) * SEND_SLOT;
         let buffers = DmaBuffer::allocate(memory, bytes as usize);
-        let (received, sent, waiting) = (0, 0, VecDeque::new());
-        let mut gsi = Self { qp, qpn: 0, pd: 0, cq, cqn: 0, buffers, key, received, sent, waiting };
+        let (received, sent, idle, waiting) = (0, 0, 0, VecDeque::new());
+        let mut gsi = Self { qp, qpn: 0, pd: 0, cq, cqn: 0, buffers, key, received, sent, waiting, idle };
         match gsi.make(host, commands, config, context, eqn) {
             Ok(()) => Ok(gsi),
             Err(error) => {
@@ -149,8 +152,10 @@ impl Gsi {
     /// An event of the completion queue: takes what came, and asks for the next event.
     pub(super) fn event(&mut self, host: &mut dyn HostBus) -> Result<Vec<Incoming>, Broken> {
         self.cq.event_seen();
+        self.idle += 1;
         let mut incoming = Vec::new();
         while let Some(cqe) = self.cq.take(host.memory()) {
+            self.idle = 0;
             if cqe.is_error() {
                 return Err(Broken);
             }
@@ -159,6 +164,9 @@ impl Gsi {
             } else {
                 self.qp.sends.retire(cqe.wqe_index).ok_or(Broken)?;
             }
+        }
+        if self.idle > IDLE_MAX {
+            return Err(Broken);
         }
         self.send_waiting(host);
         self.arm(host);

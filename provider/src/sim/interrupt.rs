@@ -14,10 +14,15 @@ impl SimBackend {
     /// Reads the event queue of a vector until it is empty, and arms it again.
     pub(super) fn read_events(&mut self, host: &mut dyn HostBus, vector: u16) {
         let index = usize::from(vector);
+        let mut found = 0;
         while let Some(eqe) = self.event_queues.get_mut(index).and_then(|queue| queue.take(host.memory())) {
+            found += 1;
             self.event(host, &eqe);
         }
-        if let Some(queue) = self.event_queues.get(index) {
+        if self.event_queues.get_mut(index).is_some_and(|queue| !queue.served(found)) {
+            self.device_failed(host);
+        }
+        if let Some(queue) = self.event_queues.get(index).filter(|_| !self.failed) {
             host.mmio_write(bar::uar(0, bar::UAR_EQ), &queue.rearm().to_value().to_le_bytes());
         }
     }

@@ -1,0 +1,55 @@
+//! Connections without connection management, for whoever knows both ends: benchmarks and fabric studies.
+
+use super::attributes::{self, Way};
+use super::cm::RemoteEnd;
+use super::{SimBackend, command};
+use crate::backend::QpId;
+use crate::ndk::Status;
+use host::HostBus;
+use nic_model::regs::cmd::{Command as DeviceCommand, QpState};
+use wire::{Mac, Psn, Qpn};
+
+impl SimBackend {
+    /// Takes a new queue pair to RTS while the processor waits. `first_psn` is the first sequence number that it sends,
+    /// `mac` the peer's Ethernet address or that of the router to it. No connection exists for it: nobody disconnects it,
+    /// and no event tells that it is established.
+    ///
+    /// # Errors
+    /// INVALID_PARAMETER for a queue pair that does not exist, INVALID_DEVICE_STATE for one that is connected,
+    /// INVALID_ADDRESS for a local address that is not the device's, or what the device refuses with.
+    pub fn connect_directly(
+        &mut self,
+        host: &mut dyn HostBus,
+        qp: QpId,
+        first_psn: Psn,
+        remote: &RemoteEnd,
+        mac: Mac,
+    ) -> Result<(), Status> {
+        let state = self.qps.get(&qp).ok_or(Status::INVALID_PARAMETER)?.state;
+        if state != QpState::INIT {
+            return Err(Status::INVALID_DEVICE_STATE);
+        }
+        let own = self.capabilities.addresses.iter().position(|&own| own == remote.local.ip());
+        let way = Way {
+            mac,
+            source_index: own.ok_or(Status::INVALID_ADDRESS)? as u8,
+            dscp: self.config.dscp,
+            min_rnr_timer: self.config.min_rnr_timer,
+        };
+        let steps = [attributes::to_receive(Qpn::new(qp.0), remote, way), attributes::to_send(first_psn, remote)];
+        for step in steps {
+            let state = step.state;
+            match self.commands.poll(host, &DeviceCommand::ModifyQp(qp.0, step)) {
+                Ok(answer) => answer.map(drop).map_err(command::status_of)?,
+                Err(command::Broken) => {
+                    self.device_failed(host);
+                    return Err(Status::INTERNAL_ERROR);
+                }
+            }
+            if let Some(known) = self.qps.get_mut(&qp) {
+                known.state = state;
+            }
+        }
+        Ok(())
+    }
+}
