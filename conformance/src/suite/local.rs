@@ -196,7 +196,12 @@ impl Probe {
 
     /// Everything for one connection, with queues of these sizes.
     pub(crate) async fn local(&self, sizes: Sizes) -> Result<Local, Trouble> {
-        let adapter = self.open(NdkVersion::V2_0).await?;
+        self.local_at(NdkVersion::V2_0, sizes).await
+    }
+
+    /// The same on an adapter opened with this version.
+    pub(crate) async fn local_at(&self, version: NdkVersion, sizes: Sizes) -> Result<Local, Trouble> {
+        let adapter = self.open(version).await?;
         let info = adapter.info().await?;
         let pd = self.pd(adapter.object()).await?;
         let receive_cq = self.cq(adapter.object(), sizes.cq).await?;

@@ -2,7 +2,7 @@
 
 use super::gate::Gate;
 use super::held::{Awaited, Held, Release, Request};
-use super::plan::{Effect, Outcome, Row};
+use super::plan::{Effect, Outcome, Row, holds_qp};
 use super::report::{ActiveRow, Hit, RowReport};
 use crate::ndk::{
     Answer, Call, CallSite, Irql, NdkProvider, Object, Out, Return, Status, Upcall, UpcallBody, UpcallToken,
@@ -208,7 +208,7 @@ impl<P: NdkProvider> FaultLayer<P> {
         let request = Request { object, kind: call.kind(), completion };
         let failure = match effect {
             Effect::Pend { outcome: Outcome::Fail(status), .. } | Effect::InsideCall(Outcome::Fail(status)) => status,
-            Effect::Never => Status::CANCELLED,
+            Effect::Never if !holds_qp(request.kind) => Status::CANCELLED,
             _ => return self.delayed(host, site, call, (row, effect), request),
         };
         self.note(row, hit);

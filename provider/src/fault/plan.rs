@@ -51,7 +51,8 @@ pub enum When {
 pub enum Outcome {
     /// As the provider below says.
     Succeed,
-    /// With this status; the provider below does not hear of the request.
+    /// With this status; the provider below does not hear of the request. Not for connects and accepts: below, nothing
+    /// would keep the close of their queue pair waiting.
     Fail(Status),
 }
 
@@ -78,7 +79,8 @@ pub enum Effect {
         /// The longest wait.
         at_most: Dur,
     },
-    /// It pends until its object or the adapter is closed, and is CANCELLED then. The provider below does not hear of it.
+    /// It pends until its object or the adapter is closed, and is CANCELLED then. The provider below does not hear of it;
+    /// but a connect or accept goes on below, for the sake of the queue pair that it holds, and only its end is kept back.
     Never,
     /// It pends, and its completion runs on this processor.
     Processor(u8),
@@ -93,10 +95,18 @@ impl Effect {
         let kind = call.kind();
         let pends = kind.creates().is_some() || kind.is_asynchronous_request();
         match self {
+            Self::Pend { outcome: Outcome::Fail(_), .. } | Self::InsideCall(Outcome::Fail(_)) if holds_qp(kind) => {
+                false
+            }
             Self::Fail(_) => pends || matches!(kind, CallKind::OpenAdapter | CallKind::Receive | CallKind::SrqReceive),
             _ => pends && call.completion().is_some_and(|completion| completion.callback.is_some()),
         }
     }
+}
+
+/// Whether a request makes its connector a successor of the queue pair.
+pub(super) const fn holds_qp(kind: CallKind) -> bool {
+    matches!(kind, CallKind::Connect | CallKind::ConnectWithSharedEndpoint | CallKind::Accept)
 }
 
 impl Selector {
