@@ -14,6 +14,8 @@ use nic_model::regs::cmd::{Command as DeviceCommand, CqContext, QpState, QpType}
 impl SimBackend {
     pub(super) fn begin(&mut self, host: &mut dyn HostBus, id: CommandId, command: Command<'_>) -> Next {
         match command {
+            // Of a device that failed, only memory is left to be freed.
+            command if self.failed && !matches!(command, Command::Destroy(_)) => Next::End(Err(Status::INTERNAL_ERROR)),
             Command::CreatePd => Next::Run(DeviceCommand::AllocPd, Task::CreatePd),
             Command::CreateCq { depth, vector } => self.create_cq(host, depth, vector).into(),
             Command::ResizeCq { cq, depth } => self.resize_cq(host, cq, depth).into(),

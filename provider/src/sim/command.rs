@@ -186,3 +186,32 @@ pub(super) fn status_of(error: CommandError) -> Status {
         _ => Status::INTERNAL_ERROR,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_has_its_ntstatus() {
+        let table = [
+            (CommandStatus::INTERNAL_ERROR, Status::INTERNAL_ERROR),
+            (CommandStatus::BAD_OPCODE, Status::NOT_SUPPORTED),
+            (CommandStatus::BAD_PARAMETER, Status::INVALID_PARAMETER),
+            (CommandStatus::BAD_SYSTEM_STATE, Status::ADAPTER_NOT_READY),
+            (CommandStatus::BAD_RESOURCE, Status::INVALID_PARAMETER),
+            (CommandStatus::RESOURCE_BUSY, Status::DEVICE_BUSY),
+            (CommandStatus::EXCEEDS_LIMIT, Status::INVALID_PARAMETER),
+            (CommandStatus::BAD_STATE, Status::INVALID_DEVICE_STATE),
+            (CommandStatus::NO_RESOURCES, Status::INSUFFICIENT_RESOURCES),
+            (CommandStatus::TOO_SMALL, Status::BUFFER_OVERFLOW),
+            (CommandStatus::BAD_INPUT_LENGTH, Status::INTERNAL_ERROR),
+            (CommandStatus::BAD_OUTPUT_LENGTH, Status::INTERNAL_ERROR),
+            (CommandStatus(0xee), Status::INTERNAL_ERROR),
+        ];
+        for (status, expected) in table {
+            assert_eq!(status_of(CommandError::new(status, 0)), expected, "{status:?}");
+        }
+        let known = CommandStatus::NAMED.iter().filter(|named| named.value != 0);
+        assert!(known.clone().all(|named| table.iter().any(|(status, _)| u64::from(status.0) == named.value)));
+    }
+}

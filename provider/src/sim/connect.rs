@@ -60,7 +60,7 @@ impl SimBackend {
                 self.connect(host, id, qp, destination, call).into()
             }
             Command::Accept { connection, qp, limits, private_data } => {
-                self.accept(connection, qp, limits, Bytes::copy_from_slice(private_data)).into()
+                self.accept(id, connection, qp, limits, Bytes::copy_from_slice(private_data)).into()
             }
             Command::CompleteConnect(connection) => self.at_once(host, connection, cm::Input::Complete(connection)),
             Command::Reject { connection, private_data } => {
@@ -81,9 +81,6 @@ impl SimBackend {
         call: impl Fn(LocalEnd) -> cm::Connect<'a>,
     ) -> Result<Next, Status> {
         let end = self.local_end(qp)?;
-        if self.qps.get(&qp).is_some_and(|known| known.connection.is_some()) {
-            return Err(Status::CONNECTION_ACTIVE);
-        }
         self.mac_of(destination.ip()).ok_or(Status::HOST_UNREACHABLE)?;
         let (connection, outputs) = self.connections.connect(host.now(), &call(end))?;
         self.links.insert(connection, Link { qp: Some(qp), pending: Some((id, Purpose::Connect)) });
@@ -94,6 +91,7 @@ impl SimBackend {
 
     fn accept(
         &mut self,
+        id: CommandId,
         connection: ConnectionId,
         qp: QpId,
         limits: ConnectionLimits,
@@ -107,10 +105,16 @@ impl SimBackend {
         if private_data.len() > cm::REPLY_PRIVATE_BYTES {
             return Err(Status::INVALID_BUFFER_SIZE);
         }
+        // Another accept is under way.
+        if self.links.get(&connection).is_none_or(|link| link.pending.is_some()) {
+            return Err(Status::CONNECTION_INVALID);
+        }
         let end = self.local_end(qp)?;
         let remote = self.connections.remote_end_if_accepted(connection, limits).ok_or(Status::CONNECTION_INVALID)?;
         let attributes = self.receiving(qp, &remote)?;
         let acceptance = Acceptance { connection, qp, end, remote, limits, private_data };
+        self.links.insert(connection, Link { qp: Some(qp), pending: Some((id, Purpose::Accept)) });
+        self.bind(qp, Some(connection));
         Ok(Next::Run(DeviceCommand::ModifyQp(qp.0, attributes), Task::AcceptToReceive(Box::new(acceptance))))
     }
 
@@ -145,7 +149,6 @@ impl SimBackend {
     pub(super) fn finish_connection(
         &mut self,
         host: &mut dyn HostBus,
-        id: CommandId,
         task: Task,
         reply: Result<Reply, Status>,
     ) -> Next {
@@ -182,12 +185,15 @@ impl SimBackend {
             (Task::AcceptToSend(acceptance), Ok(_)) => {
                 let Acceptance { connection, qp, end, limits, private_data, .. } = *acceptance;
                 self.set_state(qp, QpState::RTS);
-                self.bind(qp, Some(connection));
-                self.links.insert(connection, Link { qp: Some(qp), pending: Some((id, Purpose::Accept)) });
                 let input = cm::Input::Accept { connection, end, limits, private_data };
                 let outputs = self.connections.handle(host.now(), input);
                 self.deliver(host, outputs);
                 Next::Wait
+            }
+            (Task::AcceptToReceive(acceptance) | Task::AcceptToSend(acceptance), Err(status)) => {
+                self.links.insert(acceptance.connection, Link::default());
+                self.bind(acceptance.qp, None);
+                Next::End(Err(status))
             }
             (_, reply) => Next::End(reply.map(|_| CommandOutput::Done)),
         }
@@ -376,6 +382,9 @@ impl SimBackend {
 
     fn local_end(&mut self, qp: QpId) -> Result<LocalEnd, Status> {
         let known = self.qps.get(&qp).ok_or(Status::INVALID_PARAMETER)?;
+        if known.connection.is_some() {
+            return Err(Status::CONNECTION_ACTIVE);
+        }
         if known.state != QpState::INIT {
             return Err(Status::INVALID_DEVICE_STATE);
         }

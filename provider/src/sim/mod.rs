@@ -1,9 +1,10 @@
 //! The driver of the simulated NIC: a [`Backend`] that knows the registers of the device and nothing else of it.
 //!
 //! Reading order: [`device`] (bring-up), `command` (the command queue), `ring`, `cq`, `event` (rings in host memory), `memory`
-//! (keys), `object` (queue pairs), `attributes` (their transitions), then the provider's way down: `begin` and `operation` (its
-//! commands as commands of the device), `post` (its requests as WQEs), `completion` (CQEs as its completions), `interrupt` (events); and [`cm`] (connection
-//! management as a value) with `connect` (what it means for queue pairs) and `gsi` (its datagrams); `direct` (without them).
+//! (keys), `object` (queue pairs), `attributes` (their transitions), then the provider's way down: `begin` and `operation`
+//! (its commands as commands of the device), `post` (its requests as WQEs), `completion` (CQEs as its completions),
+//! `interrupt` (events); and [`cm`] (connection management as a value) with `connect` (what it means for queue pairs) and
+//! `gsi` (its datagrams); `direct` (without them).
 //!
 //! Invariants:
 //! * only [`nic_model::regs`] is used of the device's model;

@@ -94,16 +94,14 @@ impl SimBackend {
             match (next, how) {
                 (Next::End(result), _) => return Some(result),
                 (Next::Wait, _) => return None,
-                (Next::Run(_, task), _) if self.failed => {
-                    next = self.finish(host, id, task, Err(Status::INTERNAL_ERROR))
-                }
+                (Next::Run(_, task), _) if self.failed => next = self.finish(host, task, Err(Status::INTERNAL_ERROR)),
                 (Next::Run(command, task), Execution::Inline) => {
                     let answer = self.commands.poll(host, &command);
                     if answer.is_err() {
                         self.device_failed(host);
                     }
                     let reply = answer.map_or(Err(Status::INTERNAL_ERROR), reply_of);
-                    next = self.finish(host, id, task, reply);
+                    next = self.finish(host, task, reply);
                 }
                 (Next::Run(command, task), Execution::Queued) => {
                     self.operations.insert(id, task);
@@ -125,12 +123,12 @@ impl SimBackend {
     pub(super) fn answered(&mut self, host: &mut dyn HostBus, token: u32, answer: Answer) {
         let id = CommandId(token);
         if let Some(task) = self.operations.remove(&id) {
-            let next = self.finish(host, id, task, reply_of(answer));
+            let next = self.finish(host, task, reply_of(answer));
             self.go_on(host, id, next);
         }
     }
 
-    fn finish(&mut self, host: &mut dyn HostBus, id: CommandId, task: Task, reply: Result<Reply, Status>) -> Next {
+    fn finish(&mut self, host: &mut dyn HostBus, task: Task, reply: Result<Reply, Status>) -> Next {
         let created = |resource| Next::End(Ok(CommandOutput::Created(resource)));
         match (task, reply) {
             (Task::Plain, reply) => Next::End(reply.map(|_| CommandOutput::Done)),
@@ -186,7 +184,7 @@ impl SimBackend {
                 unmake(host, task);
                 Next::End(Err(status))
             }
-            (task, reply) => self.finish_connection(host, id, task, reply),
+            (task, reply) => self.finish_connection(host, task, reply),
         }
     }
 
