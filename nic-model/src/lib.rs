@@ -7,6 +7,23 @@
 //! face to the host), `ethernet` (ports), `alarm`, `table`. Time: [`profile`] (numbers with their origin), [`config`],
 //! `timing`, `pcie` and `dma` (the bus), `units` (stages, lines, windows, arbiters).
 //!
+//! ```
+//! use des::Time;
+//! use nic_model::port::{Input, Outbox, Output};
+//! use nic_model::regs::bar;
+//! use nic_model::{Config, Nic};
+//!
+//! let mut nic = Nic::new(Config::generic(1));
+//! let mut out = Outbox::new();
+//! nic.handle(Time::ZERO, Input::MmioRead { offset: bar::SIGNATURE }, &mut out);
+//! let Some((stall, Output::MmioReadDone { value })) = out.pop() else { panic!("a read is answered") };
+//! assert_eq!(value, bar::SIGNATURE_VALUE);
+//! assert!(stall.as_ns() > 0, "a register read takes time");
+//! ```
+//!
+//! Not modelled yet: caches of contexts and translations (everything is at hand), congestion control (notifications are
+//! counted), pauses sent when the receive buffer fills (frames are dropped and counted), reordering inside of the bus.
+//!
 //! Invariants:
 //! * [`Nic::handle`] and [`Nic::next_wakeup`] are all there is: no clock, thread, queue of events or socket inside;
 //! * what happens never depends on how long it takes;

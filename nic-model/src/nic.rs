@@ -195,3 +195,26 @@ impl Nic {
         Some(Source { port, mac: here.mac, ip: here.address(index)?.ip() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::Output;
+    use crate::regs::bar;
+
+    #[test]
+    fn a_device_can_be_copied_and_moved_between_threads() {
+        const fn is_a_value<T: Clone + Send + std::fmt::Debug>() {}
+        is_a_value::<Nic>();
+    }
+
+    #[test]
+    fn a_device_at_rest_wants_nothing() {
+        let mut nic = Nic::new(Config::generic(1));
+        let mut out = Outbox::new();
+        nic.handle(Time::ZERO, Input::Wake, &mut out);
+        assert!(out.is_empty() && nic.next_wakeup().is_none());
+        nic.handle(Time::ZERO, Input::MmioRead { offset: bar::PORT_BASE }, &mut out);
+        assert!(matches!(out[..], [(_, Output::MmioReadDone { value: 1 })]), "the cable works: {out:?}");
+    }
+}

@@ -3,8 +3,8 @@
 use super::Outcome;
 use crate::dma::Cx;
 use crate::nic::Nic;
-use crate::regs::bar::LIMIT_REGISTERS;
-use crate::regs::cmd::{Command, CommandError, CommandStatus, OPERAND, Slot, SourceAddress};
+use crate::regs::bar::{Features, LIMIT_REGISTERS};
+use crate::regs::cmd::{Command, CommandError, CommandStatus, KeyKind, OPERAND, QpType, Slot, SourceAddress};
 use crate::regs::counters::Counters;
 
 /// What a command yields, or why not.
@@ -66,6 +66,9 @@ impl Nic {
             return Err(CommandError::new(CommandStatus::BAD_INPUT_LENGTH, max as u32));
         }
         let command = Command::decode(slot, input)?;
+        if !self.config.features.contains(feature_of(&command)) {
+            return Err(CommandError::new(CommandStatus::BAD_OPCODE, u32::from(slot.code.0)));
+        }
         let needs = output_bytes(&command);
         if needs > slot.output_bytes as usize || slot.output_address.checked_add(needs as u64).is_none() {
             return Err(CommandError::new(CommandStatus::BAD_OUTPUT_LENGTH, needs as u32));
@@ -152,6 +155,21 @@ impl Nic {
         if let Some(users) = self.pds.get_mut(pd) {
             *users -= 1;
         }
+    }
+}
+
+/// The feature that a command is a part of.
+fn feature_of(command: &Command) -> Features {
+    match command {
+        Command::CreateSrq(_) => Features::SRQ,
+        Command::ResizeCq(..) => Features::RESIZE_CQ,
+        Command::CreateQp(context) if context.qp_type == QpType::UC => Features::UC,
+        Command::CreateMkey(context, _) => match context.kind {
+            KeyKind::FAST_REGISTER => Features::FAST_REGISTER,
+            KeyKind::WINDOW_1 | KeyKind::WINDOW_2 => Features::MEMORY_WINDOWS,
+            _ => Features::empty(),
+        },
+        _ => Features::empty(),
     }
 }
 

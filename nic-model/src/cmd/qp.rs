@@ -7,7 +7,6 @@ use crate::nic::Nic;
 use crate::qp::path::Path;
 use crate::qp::{QueuePair, Receives};
 use crate::receive::{ReceiveQueue, Ring};
-use crate::regs::bar::Features;
 use crate::regs::cmd::qp::{TRANSITIONS, mtu_bytes};
 use crate::regs::cmd::{CommandError, CommandStatus, QpAttributes, QpContext, QpMask, QpState, QpStatus, QpType};
 use crate::transport::requester::{Recovery, TimeoutPolicy};
@@ -58,8 +57,7 @@ impl Nic {
     fn check_qp(&self, context: &QpContext) -> Result<()> {
         let limits = &self.config.limits;
         match context.qp_type {
-            QpType::RC | QpType::UD | QpType::GSI => {}
-            QpType::UC if self.config.features.contains(Features::UC) => {}
+            QpType::RC | QpType::UC | QpType::UD | QpType::GSI => {}
             _ => return Err(bad(0x18)),
         }
         check_ring(context.sq_address, context.log_sq_blocks, LOG_BLOCK_BYTES, limits.max_sq_blocks, (0, 0x19))?;

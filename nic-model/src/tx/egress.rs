@@ -181,3 +181,63 @@ impl Egress {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::GENERIC_100G;
+    use bytes::Bytes;
+
+    fn frame(length: u32) -> Box<Frame> {
+        Box::new(Frame { body: Body::Raw(Bytes::from(vec![0; length as usize])) })
+    }
+
+    fn sender(psn: u32, direction: Direction) -> Sender {
+        Sender { qpn: 2, psn: Psn::new(psn), direction, id: psn, unreliable: false }
+    }
+
+    fn leave_all(egress: &mut Egress, paused: u8) -> Vec<u32> {
+        std::iter::from_fn(|| egress.leave(Time::ZERO, paused)).map(|leaving| leaving.sender.psn.value()).collect()
+    }
+
+    #[test]
+    fn a_lane_keeps_its_order() {
+        let mut egress = Egress::new(&GENERIC_100G, Some(Rate::from_gbps(100)));
+        let first = egress.next_place(0, Direction::Request);
+        egress.append(first.lane, frame(100), sender(0, Direction::Request), Time::ZERO, Some(Time::from_ps(5)));
+        let second = egress.next_place(0, Direction::Request);
+        egress.append(second.lane, frame(100), sender(1, Direction::Request), Time::ZERO, None);
+        let reply = egress.next_place(0, Direction::Reply);
+        egress.append(reply.lane, frame(100), sender(7, Direction::Reply), Time::ZERO, None);
+        assert_eq!(leave_all(&mut egress, 0), [7], "answers do not wait for requests");
+        assert!(egress.deliver(first, Some(Payload::EMPTY)).is_some());
+        assert_eq!(leave_all(&mut egress, 0), [0, 1]);
+        assert!(egress.deliver(first, None).is_none(), "it has left");
+    }
+
+    #[test]
+    fn what_never_comes_is_left_out_and_pauses_hold() {
+        let mut egress = Egress::new(&GENERIC_100G, None);
+        let lost = egress.next_place(3, Direction::Request);
+        egress.append(lost.lane, frame(100), sender(0, Direction::Request), Time::ZERO, Some(Time::ZERO));
+        egress.append(lost.lane, frame(100), sender(1, Direction::Request), Time::ZERO, None);
+        assert!(egress.deliver(lost, None).is_some());
+        assert_eq!(leave_all(&mut egress, 1 << 3), [0; 0]);
+        assert_eq!(leave_all(&mut egress, 0), [1]);
+    }
+
+    #[test]
+    fn the_line_is_not_booked_beyond_its_buffer() {
+        let mut egress = Egress::new(&GENERIC_100G, Some(Rate::from_gbps(100)));
+        let mut count = 0;
+        while egress.has_room(Direction::Request, Time::ZERO) {
+            let place = egress.next_place(0, Direction::Request);
+            egress.append(place.lane, frame(4096), sender(count, Direction::Request), Time::ZERO, None);
+            leave_all(&mut egress, 0);
+            count += 1;
+        }
+        assert!((16..20).contains(&count), "64 KiB: {count}");
+        let resumes = egress.resumes(Time::ZERO).expect("it is booked");
+        assert!(egress.has_room(Direction::Request, resumes));
+    }
+}

@@ -17,6 +17,7 @@ use crate::mem::{Accessor, Fault, Memory, Range};
 use crate::nic::Nic;
 use crate::port::{DmaError, Output, Segments};
 use crate::profile::Turn;
+use crate::regs::bar::Features;
 use crate::regs::wqe::Data;
 use egress::Leaving;
 use wire::{NakCode, Payload};
@@ -83,7 +84,8 @@ impl Nic {
         self.host.counters.tx_packets += 1;
         self.host.counters.tx_bytes += frame.wire_len() as u64;
         let latency = self.timing.transmit_latency;
-        if frame.dest_mac() == Some(self.ports[port].mac) {
+        let to_itself = frame.dest_mac() == Some(self.ports[port].mac);
+        if to_itself && self.config.features.contains(Features::LOOPBACK) {
             let arrives = end + latency;
             self.loopback.push_back((arrives, port as u8, frame));
             self.host.alarms.set(arrives, Alarm::Loopback);

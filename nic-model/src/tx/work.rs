@@ -5,6 +5,7 @@ use crate::dma::{Cx, Purpose, Read, piece};
 use crate::mem::{Fault, Invalidator};
 use crate::nic::Nic;
 use crate::port::DmaError;
+use crate::regs::bar::Features;
 use crate::regs::block::Field;
 use crate::regs::cqe::VendorSyndrome;
 use crate::regs::doorbell::SqDoorbell;
@@ -32,7 +33,8 @@ impl Nic {
     pub(crate) fn blueflame(&mut self, cx: &mut Cx<'_>, block: &[u8]) {
         let Some(control) = Control::read(block) else { return };
         let qpn = control.qpn.value();
-        let Some(qp) = self.qps.get_mut(qpn).filter(|qp| qp.state.may_post_send()) else {
+        let pushes = self.config.features.contains(Features::BLUEFLAME);
+        let Some(qp) = self.qps.get_mut(qpn).filter(|qp| pushes && qp.state.may_post_send()) else {
             self.host.counters.bad_mmio += 1;
             return;
         };

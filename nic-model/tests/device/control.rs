@@ -4,9 +4,10 @@ use crate::support::World;
 use crate::support::driver::{LOG_CQ, Registered};
 use des::Dur;
 use nic_model::port::Input;
-use nic_model::regs::bar::{self, Health, LIMIT_REGISTERS, Limits};
+use nic_model::regs::bar::{self, Features, Health, LIMIT_REGISTERS, Limits};
 use nic_model::regs::cmd::{
     Command, CommandStatus, EqContext, KeyKind, MkeyContext, QpAttributes, QpContext, QpMask, QpState, QpType, Rights,
+    SrqContext,
 };
 use nic_model::regs::counters::Counters;
 use nic_model::regs::eqe::EventType;
@@ -147,6 +148,21 @@ fn transitions_follow_the_table() {
     assert_eq!(try_to(&mut world, QpState::ERROR, QpMask::empty()), S::OK);
     assert_eq!(try_to(&mut world, QpState::INIT, init), S::BAD_STATE);
     assert_eq!(try_to(&mut world, QpState::RESET, QpMask::empty()), S::OK);
+}
+
+#[test]
+fn a_device_without_a_feature_does_not_know_its_commands() {
+    let mut world = World::with(|config| config.features = Features::BLUEFLAME);
+    assert_eq!(world.mmio_read(0, bar::FEATURES), Features::BLUEFLAME.bits());
+    let pd = world.nodes[0].driver.pd;
+    let commands = [
+        Command::CreateSrq(SrqContext { pd, log_stride: 4, ..SrqContext::default() }),
+        Command::CreateMkey(MkeyContext { kind: KeyKind::WINDOW_2, pd, ..MkeyContext::default() }, Vec::new()),
+        Command::CreateQp(QpContext { qp_type: QpType::UC, pd, ..QpContext::default() }),
+    ];
+    for command in commands {
+        assert_eq!(refused(&mut world, &command), (CommandStatus::BAD_OPCODE, u32::from(command.code().0)));
+    }
 }
 
 #[test]

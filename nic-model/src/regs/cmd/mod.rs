@@ -30,7 +30,7 @@ open_enum! {
         QUERY_DEVICE = 0x100,
         /// Makes the device ready for objects.
         INIT = 0x102,
-        /// Destroys all objects.
+        /// Destroys all objects and clears the source address tables.
         TEARDOWN = 0x103,
         /// A memory key: region, region for fast registration, window. Result: the key.
         CREATE_MKEY = 0x200,
@@ -88,7 +88,7 @@ open_enum! {
         OK = 0x00,
         /// The host refused an access to slot or mailbox.
         INTERNAL_ERROR = 0x01,
-        /// No such command.
+        /// No such command, or it belongs to a feature that the device lacks. `detail`: its code.
         BAD_OPCODE = 0x02,
         /// An input field has a value that it cannot have. `detail`: its offset in the mailbox.
         BAD_PARAMETER = 0x03,
