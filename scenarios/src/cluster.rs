@@ -19,6 +19,9 @@ pub enum ClusterError {
     /// A fault names what does not exist.
     #[error("fault: {0}")]
     Fault(String),
+    /// The flows of a study are impossible.
+    #[error("flows: {0}")]
+    Flows(String),
     /// A device could not be started.
     #[error("node{node}: the device did not start: {what}")]
     Device {

@@ -4,11 +4,13 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What a run needs besides its scenario. None of it but the input changes the trace hash.
+/// What a run needs besides its scenario. None of it but input and topology changes the trace hash.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
     /// The bytes that the workload works on.
     pub input: Bytes,
+    /// The text of the topology file, if the cluster has one.
+    pub topology: String,
     /// The cables to capture, by [`Cable::name`](crate::spec::Cable::name).
     pub capture: Vec<String>,
     /// Told from time to time how far the run is.

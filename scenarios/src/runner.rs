@@ -5,6 +5,7 @@ use crate::consumers::replicate::{self, Job};
 use crate::options::RunOptions;
 use crate::report::RunReport;
 use crate::spec::{Replicate, Scenario, Workload};
+use crate::study;
 use crate::world::complete;
 use des::Dur;
 use sha2::{Digest, Sha256};
@@ -15,9 +16,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// # Errors
 /// If the cluster is impossible, or a device of it does not start.
 pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<RunReport, ClusterError> {
+    match &scenario.workload {
+        Workload::Replicate(workload) => replicate(scenario, workload, options),
+        Workload::Flows(flows) => study::run(scenario, flows, options),
+    }
+}
+
+fn replicate(scenario: &Scenario, workload: &Replicate, options: &RunOptions) -> Result<RunReport, ClusterError> {
     let mut cluster = Cluster::new(scenario)?;
     cluster.capture(&options.capture);
-    let Workload::Replicate(workload) = &scenario.workload;
     let job = job(&cluster, scenario, workload, options);
     for node in 0..cluster.nodes() {
         let style = workload.style(node as u16);

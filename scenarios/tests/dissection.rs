@@ -20,10 +20,10 @@ const MTU_BYTES: u16 = 1_024;
 fn capture() -> Bytes {
     let mut scenario = Scenario::named("dissection");
     scenario.cluster.mtu_bytes = MTU_BYTES;
-    let Workload::Replicate(replicate) = &mut scenario.workload;
+    let Workload::Replicate(replicate) = &mut scenario.workload else { panic!("the default workload replicates") };
     replicate.chunk_bytes = CHUNK_BYTES;
     let input = (0..INPUT_BYTES).map(|index| (index * 7 % 251) as u8).collect::<Vec<u8>>().into();
-    let options = RunOptions { input, capture: vec!["node0-switch".to_owned()], progress: None };
+    let options = RunOptions { input, capture: vec!["node0-switch".to_owned()], ..RunOptions::default() };
     let report = run(&scenario, &options).expect("two nodes and a switch");
     assert!(report.findings.is_empty(), "{:#?}", report.findings);
     Bytes::from(report.captures.into_iter().next().expect("the cable was captured").pcapng)

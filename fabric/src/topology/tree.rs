@@ -97,19 +97,44 @@ impl Topology {
             return Err(TopologyError::OddRadix { k });
         }
         let half = k / 2;
+        Self::three_layer(k, half, half, half, half, cabling)
+    }
+
+    /// Three layers of any proportion: `pods` pods of `edges` edge switches with `hosts_per_edge` hosts each, and of
+    /// `aggregations` aggregation switches with a cable to every edge of the pod. Aggregation switch i of each pod goes to
+    /// cores `i * cores` to `i * cores + cores - 1`. With 5, 4, 4, 4 and 16 it is the tree of the HPCC paper (SIGCOMM 2019).
+    ///
+    /// # Errors
+    /// If a parameter is zero, or a switch would have too many ports.
+    pub fn three_layer(
+        pods: u32,
+        edges: u32,
+        aggregations: u32,
+        cores: u32,
+        hosts_per_edge: u32,
+        cabling: Cabling,
+    ) -> Result<Self, TopologyError> {
+        const NAME: &str = "three-layer";
+        let ports_max = u16::MAX.into();
+        for (name, actual) in [("pods", pods), ("edges", edges), ("aggregations", aggregations), ("cores", cores)] {
+            check(NAME, name, actual.into(), 1, ports_max)?;
+        }
+        check(NAME, "hosts per edge", hosts_per_edge.into(), 1, ports_max)?;
+        let in_pods = product([pods, edges]).saturating_add(product([pods, aggregations]));
+        check_size(product([pods, edges, hosts_per_edge]), in_pods.saturating_add(product([aggregations, cores])))?;
         let mut wiring = Wiring::new();
-        let edges = wiring.switches(k * half);
-        let aggregations = wiring.switches(k * half);
-        let cores = wiring.switches(half * half);
-        let per_pod = half as usize;
-        for (edges, aggregations) in edges.chunks(per_pod).zip(aggregations.chunks(per_pod)) {
+        let edge_switches = wiring.switches(pods * edges);
+        let aggregation_switches = wiring.switches(pods * aggregations);
+        let core_switches = wiring.switches(aggregations * cores);
+        let pods = edge_switches.chunks(edges as usize).zip(aggregation_switches.chunks(aggregations as usize));
+        for (edges, aggregations) in pods {
             for &edge in edges {
-                for host in wiring.hosts(half) {
+                for host in wiring.hosts(hosts_per_edge) {
                     wiring.cable(host, edge, cabling.host);
                 }
                 aggregations.iter().for_each(|&aggregation| wiring.cable(edge, aggregation, cabling.fabric));
             }
-            for (&aggregation, cores) in aggregations.iter().zip(cores.chunks(per_pod)) {
+            for (&aggregation, cores) in aggregations.iter().zip(core_switches.chunks(cores as usize)) {
                 cores.iter().for_each(|&core| wiring.cable(aggregation, core, cabling.fabric));
             }
         }

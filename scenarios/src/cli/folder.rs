@@ -1,10 +1,11 @@
 //! The run folder: what is needed to repeat and explain a run.
 //!
-//! `scenario.toml` (defaults written out, this run's seed), `input` (the bytes it worked on), `summary.json`, and
+//! `scenario.toml` (defaults written out, this run's seed), `input` (the bytes it worked on) and `topology` if
+//! there are any, `summary.json`, and
 //! `captures/CABLE.pcapng`. `rnic run FOLDER/scenario.toml` repeats the run.
 
 use super::answer::CommandError;
-use scenarios::spec::{Scenario, Workload};
+use scenarios::spec::{Flows, Pattern, Scenario, Topology, Workload};
 use scenarios::{RunOptions, RunReport};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,10 +30,19 @@ pub(crate) fn write(
     forget_captures(folder, scenario);
 
     let mut repeat = scenario.clone();
-    let Workload::Replicate(replicate) = &mut repeat.workload;
-    replicate.input = Some(PathBuf::from("input"));
+    match &mut repeat.workload {
+        Workload::Replicate(replicate) => replicate.input = Some(PathBuf::from("input")),
+        Workload::Flows(Flows { pattern: Pattern::File { path, .. }, .. }) => *path = PathBuf::from("input"),
+        Workload::Flows(_) => {}
+    }
+    if let Topology::File { path } = &mut repeat.cluster.topology {
+        *path = PathBuf::from("topology");
+        put("topology", options.topology.as_bytes())?;
+    }
     put("scenario.toml", repeat.to_toml().as_bytes())?;
-    put("input", &options.input)?;
+    if !options.input.is_empty() {
+        put("input", &options.input)?;
+    }
 
     if !report.captures.is_empty() {
         let captures = folder.join("captures");

@@ -48,6 +48,7 @@ pub(super) fn list(folder: &Path) -> Result<Answer, CommandError> {
 pub(super) fn check(path: &Path) -> Result<Answer, CommandError> {
     let file = ScenarioFile::load(path)?;
     let input = file.read_input(None)?;
+    file.read_topology()?;
     let (about, cluster) = (&file.scenario.about, &file.scenario.cluster);
     Ok(Answer::text(format!(
         "{} is good: {}, {} nodes, {}, input of {} bytes, {} fault rows\n",

@@ -1,7 +1,8 @@
 //! Reads the command line, runs one command, says how it ended.
 //!
 //! Reading order: [`Arguments`] here, [`Answer`] (what a command gives back), [`run`], [`inspect`] (`list`, `check`,
-//! `show`), [`folder`] (what a run leaves on disk), [`progress`], [`clock`] (the only one that reads a clock).
+//! `show`), [`folder`] (what a run leaves on disk), [`progress`], [`clock`] (the only one that reads a clock),
+//! [`usage`] (what the process has used).
 //!
 //! Invariants:
 //! * a command returns what is to be printed, and `main` prints it: with `--json`, standard output has the object alone;
@@ -13,6 +14,7 @@ mod folder;
 mod inspect;
 mod progress;
 mod run;
+mod usage;
 
 pub(crate) use answer::Answer;
 

@@ -1,10 +1,10 @@
 //! `run`: one scenario, one summary, one run folder.
 
 use super::answer::{Answer, CommandError, colour};
-use super::{clock::Stopwatch, folder, progress};
+use super::{clock::Stopwatch, folder, progress, usage};
 use clap::Args;
 use scenarios::report::{Verdict, human};
-use scenarios::spec::{SEED_MAX, Scenario, ScenarioFile};
+use scenarios::spec::{SEED_MAX, Scenario, ScenarioFile, Workload};
 use scenarios::{Progress, RunOptions, RunReport};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,15 +38,17 @@ pub(super) struct RunArguments {
 pub(super) fn run(arguments: &RunArguments) -> Result<Answer, CommandError> {
     let mut file = ScenarioFile::load(&arguments.file)?;
     let input = file.read_input(arguments.input.as_deref())?;
+    let topology = file.read_topology()?;
     let scenario = &mut file.scenario;
     scenario.about.seed = arguments.seed.unwrap_or(scenario.about.seed);
     let capture = chosen_cables(scenario, &arguments.capture)?;
 
     let watched = Arc::new(Progress::default());
-    let options = RunOptions { input: input.bytes.into(), capture, progress: Some(watched.clone()) };
+    let options = RunOptions { input: input.bytes.into(), topology, capture, progress: Some(watched.clone()) };
     let stopwatch = Stopwatch::start();
     let mut report = progress::watch(&watched, || scenarios::run(scenario, &options))?;
     report.wall_s = stopwatch.elapsed().as_secs_f64();
+    (report.cpu_s, report.peak_rss_bytes) = (usage::cpu_s(), usage::peak_rss_bytes());
 
     let place = arguments.out.clone().unwrap_or_else(|| folder::default_place(scenario));
     folder::write(&place, scenario, &options, &mut report)?;
@@ -55,6 +57,10 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Answer, CommandError> {
 
 /// The cables to capture.
 fn chosen_cables(scenario: &Scenario, chosen: &[String]) -> Result<Vec<String>, CommandError> {
+    if !chosen.is_empty() && matches!(scenario.workload, Workload::Flows(_)) {
+        let message = "--capture: [workload.flows] captures nothing".to_owned();
+        return Err(CommandError::Option { message, remedy: "run without --capture".to_owned() });
+    }
     let cables: Vec<String> = scenario.cluster.cables().iter().map(|cable| cable.name()).collect();
     if chosen.iter().any(|name| name == "all") {
         return Ok(cables);

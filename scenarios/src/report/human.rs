@@ -1,5 +1,6 @@
 //! The printed summary of a run.
 
+use super::study;
 use super::summary::{NodeReport, ObjectCounts, Replica, RunReport, Severity};
 use super::table::{Cell, Colour, Table, Tone};
 use super::units::{bytes, count, gbps, percent};
@@ -13,6 +14,9 @@ use std::fmt::Write;
 #[must_use]
 pub fn summary(scenario: &Scenario, report: &RunReport, colour: Colour) -> String {
     let mut out = heading(scenario, report, colour);
+    for table in report.study.iter().flat_map(study::tables) {
+        table.write(&mut out, colour);
+    }
     for table in [
         objects_by_node(report),
         objects_by_kind(report),
@@ -76,6 +80,9 @@ fn footer(report: &RunReport, outcome: Verdict, colour: Colour) -> String {
     line("trace hash", report.trace_hash.clone());
     line("simulated", format!("{} in {} events", Dur::from_ps(report.simulated_ps), count(report.events)));
     line("wall time", format!("{:.3} s", report.wall_s));
+    if report.cpu_s > 0.0 {
+        line("processors", format!("{:.3} s, {} at most", report.cpu_s, bytes(report.peak_rss_bytes)));
+    }
     if let Some(folder) = &report.run_folder {
         line("run folder", folder.clone());
     }

@@ -1,14 +1,16 @@
 //! What a run found out, as data, and how people and programs read it.
 //!
 //! Reading order: [`summary`] (the report itself), [`latency`] (integers in, percentiles out), [`verdict`] (what was
-//! expected), [`units`] and [`table`] (numbers and columns for people), [`human`] (the printed summary).
+//! expected), [`study`] (fabric studies), [`units`] and [`table`] (numbers and columns for people), [`human`] (the printed summary).
 //!
 //! Invariants:
-//! * a report is a function of the scenario alone, but for `wall_s` and the paths, which the command line fills in;
-//! * every number is an integer with its unit in its name; only `wall_s` is a float.
+//! * a report is a function of the scenario alone, but for `wall_s`, `cpu_s`, `peak_rss_bytes` and the paths, which the
+//!   command line fills in;
+//! * every number is an integer with its unit in its name; only `wall_s` and `cpu_s` are floats.
 
 pub mod human;
 pub mod latency;
+pub mod study;
 pub mod summary;
 pub mod table;
 pub mod units;
@@ -23,4 +25,4 @@ pub use summary::{
     Severity, Versions,
 };
 pub use table::Colour;
-pub use verdict::{Verdict, judge};
+pub use verdict::{Verdict, judge, judge_study};

@@ -1,6 +1,7 @@
 //! The report of one run: `summary.json`, and what `--json` prints.
 
 use super::latency::Latency;
+use super::study::StudyReport;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -19,6 +20,10 @@ pub struct RunReport {
     pub simulated_ps: u64,
     /// Time that the run took on this machine. Zero until the command line fills it in.
     pub wall_s: f64,
+    /// Time that the process's threads spent on processors by the end of the run. Zero as above, or where nobody tells.
+    pub cpu_s: f64,
+    /// The most memory that the process had. Zero as above.
+    pub peak_rss_bytes: u64,
     /// Events processed.
     pub events: u64,
     /// Breaches that the checkers found.
@@ -33,6 +38,9 @@ pub struct RunReport {
     pub expectations: Vec<Expectation>,
     /// Captured links.
     pub captures: Vec<Capture>,
+    /// What a fabric study found out; its keys stand beside these.
+    #[serde(flatten)]
+    pub study: Option<StudyReport>,
     /// Where the run folder is, if one was written.
     pub run_folder: Option<String>,
 }

@@ -56,11 +56,25 @@ pub fn judge(expect: &Expect, report: &RunReport) -> Vec<Expectation> {
         let ok = least >= u64::from(gbps) * 1_000;
         lines.push(line(format!("goodput at least {gbps} Gb/s on every node"), ok, units::gbps(least)));
     }
-    if let Some(us) = expect.simulated_us_max {
-        let (most, took) = (Dur::from_us(us), Dur::from_ps(report.simulated_ps));
-        lines.push(line(format!("done within {most}"), took <= most, took.to_string()));
-    }
+    lines.extend(in_time(expect, report));
     lines
+}
+
+/// The same for a fabric study: the lines that it can have.
+#[must_use]
+pub fn judge_study(expect: &Expect, report: &RunReport) -> Vec<Expectation> {
+    let mut lines = vec![exactly("findings", expect.findings, report.breaches())];
+    if let (Some(most), Some(study)) = (expect.drops_max, &report.study) {
+        let (ok, seen) = (study.drops <= most, units::count(study.drops));
+        lines.push(line(format!("at most {} frames lost", units::count(most)), ok, seen));
+    }
+    lines.extend(in_time(expect, report));
+    lines
+}
+
+fn in_time(expect: &Expect, report: &RunReport) -> Option<Expectation> {
+    let (most, took) = (Dur::from_us(expect.simulated_us_max?), Dur::from_ps(report.simulated_ps));
+    Some(line(format!("done within {most}"), took <= most, took.to_string()))
 }
 
 impl RunReport {

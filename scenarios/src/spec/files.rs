@@ -1,7 +1,7 @@
 //! Reading scenarios and their inputs from disk.
 
 use super::diagnose;
-use super::{Problem, Scenario, ScenarioError, Workload, check::Violation};
+use super::{Flows, Pattern, Problem, Scenario, ScenarioError, Topology, Workload, check::Violation};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ pub struct ScenarioFile {
 pub struct Input {
     /// Where they come from.
     pub path: PathBuf,
-    /// Never empty.
+    /// Never empty, unless the workload takes none.
     pub bytes: Vec<u8>,
 }
 
@@ -49,10 +49,14 @@ impl ScenarioFile {
     /// # Errors
     /// There is none, or it cannot be read, or its length is out of range.
     pub fn read_input(&self, instead: Option<&Path>) -> Result<Input, ScenarioError> {
-        let Workload::Replicate(replicate) = &self.scenario.workload;
-        let path = match (instead, &replicate.input) {
+        let named = match &self.scenario.workload {
+            Workload::Replicate(replicate) => replicate.input.as_ref(),
+            Workload::Flows(Flows { pattern: Pattern::File { path, .. }, .. }) => Some(path),
+            Workload::Flows(_) => return Ok(Input { path: PathBuf::new(), bytes: Vec::new() }),
+        };
+        let path = match (instead, named) {
             (Some(path), _) => path.to_owned(),
-            (None, Some(path)) => self.path.parent().unwrap_or(Path::new("")).join(path),
+            (None, Some(path)) => self.beside(path),
             (None, None) => {
                 let remedy = "add input = \"FILE\", or run with --input FILE";
                 return Err(self.input_problem(None, "the workload has no input".to_owned(), remedy.to_owned()));
@@ -71,13 +75,36 @@ impl ScenarioFile {
         Ok(Input { path, bytes })
     }
 
+    /// Reads the topology file that the scenario names; empty if it names none.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read_topology(&self) -> Result<String, ScenarioError> {
+        let Topology::File { path } = &self.scenario.cluster.topology else { return Ok(String::new()) };
+        let path = self.beside(path);
+        fs::read_to_string(&path).map_err(|error| {
+            let message = format!("the topology file {} cannot be read: {error}", path.display());
+            let (path, remedy) = ("cluster.topology.file.path".to_owned(), "name a readable text file".to_owned());
+            diagnose::violation(&self.path.display().to_string(), &self.text, Violation { path, message, remedy })
+                .into()
+        })
+    }
+
+    /// A path that the scenario names.
+    fn beside(&self, path: &Path) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(path)
+    }
+
     /// A problem with the input: at its key in the scenario, or with the option that stands for it.
     fn input_problem(&self, instead: Option<&Path>, message: String, remedy: String) -> ScenarioError {
         let file = self.path.display().to_string();
         match instead {
             Some(_) => Problem { file: "--input".to_owned(), place: None, message, remedy },
             None => {
-                let path = "workload.replicate.input".to_owned();
+                let path = match self.scenario.workload {
+                    Workload::Replicate(_) => "workload.replicate.input".to_owned(),
+                    Workload::Flows(_) => "workload.flows.pattern.file.path".to_owned(),
+                };
                 diagnose::violation(&file, &self.text, Violation { path, message, remedy })
             }
         }

@@ -2,32 +2,23 @@
 
 use super::{NodeSlot, Place, SwitchSlot, World};
 use crate::cluster::ClusterError;
+use crate::fabrics;
 use crate::node::{self, Setup};
-use crate::spec::{Cluster, Scenario, Topology as Shape, WireEffect, WireFault};
-use des::{Dur, EventQueue, Rate, Rng, Sequencer, SourceId, Time, TraceHash};
+use crate::spec::{Cluster, Scenario, WireEffect, WireFault};
+use des::{Dur, EventQueue, Rng, Sequencer, SourceId, Time, TraceHash};
 use fabric::address::Endpoint;
 use fabric::rule::Loss;
-use fabric::topology::{CableEnd, Cabling};
+use fabric::topology::CableEnd;
 use fabric::{Link, Matcher, NodeId, Pick, PortRef, Rule, RuleSpec, SwitchConfig, Topology, Verdict};
 use std::net::IpAddr;
 
 /// Frames that a capture keeps of one link.
 const CAPTURE_FRAMES: usize = 1 << 20;
 
-fn topology(cluster: &Cluster) -> Result<Topology, ClusterError> {
-    let rate = Rate::from_gbps(u64::from(cluster.rate_gbps));
-    let cabling = Cabling::uniform(rate, Dur::from_ns(cluster.link_latency_ns));
-    match cluster.topology {
-        Shape::Star => Topology::star(u32::from(cluster.nodes), cabling),
-        Shape::BackToBack => Topology::back_to_back(cabling),
-    }
-    .map_err(|error| ClusterError::Topology(error.to_string()))
-}
-
 impl World {
     /// The world of a scenario, nothing started.
     pub(crate) fn build(scenario: &Scenario) -> Result<Self, ClusterError> {
-        let (topology, seed) = (topology(&scenario.cluster)?, scenario.about.seed);
+        let (topology, seed) = (fabrics::build(&scenario.cluster, "")?.topology, scenario.about.seed);
         let hosts = topology.host_count();
         let place = |end: &CableEnd| Place { entity: entity(end.peer.node, &topology), port: end.peer.port };
         let places = |node| topology.ports(node).iter().map(place).collect::<Vec<_>>();

@@ -1,0 +1,48 @@
+//! The topology that a scenario's `[cluster]` describes.
+
+use crate::cluster::ClusterError;
+use crate::spec::{Cluster, Topology as Shape};
+use des::{Dur, Rate};
+use fabric::topology::{Cabling, hpcc};
+use fabric::{LinkConfig, NodeId, Topology};
+
+/// A topology, and which node each number of its file is.
+#[derive(Debug)]
+pub(crate) struct Fabric {
+    pub(crate) topology: Topology,
+    /// By number in the topology file; without a file, hosts in their order.
+    pub(crate) nodes: Vec<NodeId>,
+}
+
+/// Builds the topology of a cluster; `file` is the text of its topology file.
+pub(crate) fn build(cluster: &Cluster, file: &str) -> Result<Fabric, ClusterError> {
+    let impossible = |error: &dyn std::fmt::Display| ClusterError::Topology(error.to_string());
+    let line =
+        |gbps: u32| LinkConfig { rate: Rate::from_gbps(gbps.into()), latency: Dur::from_ns(cluster.link_latency_ns) };
+    let cabling =
+        Cabling { host: line(cluster.rate_gbps), fabric: line(cluster.fabric_rate_gbps.unwrap_or(cluster.rate_gbps)) };
+    let topology = match cluster.topology {
+        Shape::Star => Topology::star(cluster.nodes.into(), cabling),
+        Shape::BackToBack => Topology::back_to_back(cabling),
+        Shape::LeafSpine { leaves, spines, nodes_per_leaf } => {
+            Topology::leaf_spine(leaves, spines, nodes_per_leaf, cabling)
+        }
+        Shape::FatTree { k } => Topology::fat_tree(k, cabling),
+        Shape::ThreeLayer { pods, edges, aggregations, cores_per_aggregation, nodes_per_edge } => {
+            Topology::three_layer(pods, edges, aggregations, cores_per_aggregation, nodes_per_edge, cabling)
+        }
+        Shape::Dragonfly { routers, nodes_per_router, globals } => {
+            Topology::dragonfly(routers, nodes_per_router, globals, cabling)
+        }
+        Shape::RailOptimised { units, hosts_per_unit, rails, spines } => {
+            Topology::rail_optimised(units, hosts_per_unit, rails, spines, cabling)
+        }
+        Shape::File { .. } => {
+            let imported = hpcc::parse(file).map_err(|error| impossible(&error))?;
+            return Ok(Fabric { topology: imported.topology, nodes: imported.nodes });
+        }
+    }
+    .map_err(|error| impossible(&error))?;
+    let nodes = (0..topology.host_count()).map(NodeId::Host).collect();
+    Ok(Fabric { topology, nodes })
+}

@@ -1,0 +1,152 @@
+//! What a fabric study found out.
+
+use super::table::{Cell, Table, Tone};
+use super::units::{bytes, count};
+use des::Dur;
+use serde::Serialize;
+
+/// A fabric study's part of the report.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StudyReport {
+    /// Packets with message data that nodes sent, repeated ones included.
+    pub packets: u64,
+    /// Links that those packets crossed.
+    pub packet_hops: u64,
+    /// Packets sent again.
+    pub retransmitted_packets: u64,
+    /// Frames that switches dropped.
+    pub drops: u64,
+    /// Pauses that switches sent, by priority and repeated ones included.
+    pub pauses_sent: u64,
+    /// Frames that switches marked.
+    pub ecn_marks: u64,
+    /// The longest queue of any switch port and priority.
+    pub queue_bytes_max: u64,
+    /// Slowdowns by size.
+    pub slowdown: Vec<Slowdown>,
+    /// The flows, in the order of the plan.
+    pub flows: Vec<FlowReport>,
+}
+
+/// A flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FlowReport {
+    /// Sending node.
+    pub from: u32,
+    /// Receiving node.
+    pub to: u32,
+    /// Its size.
+    pub bytes: u64,
+    /// When its first WRITE was posted.
+    pub start_ps: u64,
+    /// What its links alone would need.
+    pub ideal_ps: u64,
+    /// From its start to the completion of its last WRITE; none if it failed or has not ended.
+    pub completion_ps: Option<u64>,
+}
+
+/// Completion times over what the links alone would need, of flows of similar size. In hundredths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Slowdown {
+    /// Flows of at most so many bytes, and more than the row before.
+    pub up_to_bytes: u64,
+    /// How many.
+    pub count: u64,
+    /// Half were no slower.
+    pub p50_percent: u64,
+    /// Nine of ten.
+    pub p90_percent: u64,
+    /// Ninety-nine of a hundred.
+    pub p99_percent: u64,
+    /// The slowest.
+    pub max_percent: u64,
+}
+
+/// Upper ends of the rows.
+const SIZES: [u64; 6] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000, u64::MAX];
+
+impl FlowReport {
+    /// Completion time over ideal, in hundredths.
+    #[must_use]
+    pub fn slowdown_percent(&self) -> Option<u64> {
+        let ideal = u128::from(self.ideal_ps.max(1));
+        self.completion_ps.map(|completion| (u128::from(completion) * 100 / ideal) as u64)
+    }
+}
+
+impl Slowdown {
+    /// A row for each range of sizes with completed flows.
+    #[must_use]
+    pub fn by_size(flows: &[FlowReport]) -> Vec<Self> {
+        let mut rows = Vec::new();
+        let mut above = 0;
+        for up_to_bytes in SIZES {
+            let of_size = flows.iter().filter(|flow| (above..=up_to_bytes).contains(&flow.bytes));
+            let mut slowdowns: Vec<u64> = of_size.filter_map(FlowReport::slowdown_percent).collect();
+            slowdowns.sort_unstable();
+            above = up_to_bytes.saturating_add(1);
+            let Some(&max_percent) = slowdowns.last() else { continue };
+            // Nearest rank.
+            let at = |permille: usize| slowdowns[(slowdowns.len() * permille).div_ceil(1_000).max(1) - 1];
+            rows.push(Self {
+                up_to_bytes,
+                count: slowdowns.len() as u64,
+                p50_percent: at(500),
+                p90_percent: at(900),
+                p99_percent: at(990),
+                max_percent,
+            });
+        }
+        rows
+    }
+}
+
+/// The tables of a study.
+#[must_use]
+pub fn tables(study: &StudyReport) -> [Table; 2] {
+    let mut totals = Table::new("Study", &["", ">"]);
+    let done: Vec<u64> = study.flows.iter().filter_map(|flow| flow.completion_ps).collect();
+    let mut row = |name: &str, text: String| totals.row(vec![name.into(), text.into()]);
+    row("flows", format!("{} of {} completed", count(done.len() as u64), count(study.flows.len() as u64)));
+    row("last completion", done.iter().max().map_or("-".to_owned(), |&ps| Dur::from_ps(ps).to_string()));
+    row("packets", count(study.packets));
+    row("packet hops", count(study.packet_hops));
+    row("sent again", count(study.retransmitted_packets));
+    row("dropped by switches", count(study.drops));
+    row("pauses", count(study.pauses_sent));
+    row("marks", count(study.ecn_marks));
+    row("longest queue", bytes(study.queue_bytes_max));
+    let mut slowdowns = Table::new("Slowdown", &[">up to", ">flows", ">p50", ">p90", ">p99", ">max"]);
+    for row in &study.slowdown {
+        let size = if row.up_to_bytes == u64::MAX { "more".to_owned() } else { count(row.up_to_bytes) };
+        let mut cells: Vec<Cell> = vec![size.into(), count(row.count).into()];
+        let ratios = [row.p50_percent, row.p90_percent, row.p99_percent, row.max_percent];
+        cells.extend(ratios.map(|percent| Cell::toned(format!("{}.{:02}", percent / 100, percent % 100), Tone::Plain)));
+        slowdowns.row(cells);
+    }
+    [totals, slowdowns]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_of_the_nearest_rank() {
+        let flow = |bytes, completion| FlowReport {
+            bytes,
+            ideal_ps: 100,
+            completion_ps: Some(completion),
+            ..FlowReport::default()
+        };
+        let mut flows: Vec<FlowReport> = (1..=100).map(|number| flow(5_000, number * 100)).collect();
+        flows.push(flow(1_000, 250));
+        flows.push(FlowReport { bytes: 5_000, ..FlowReport::default() });
+        let rows = Slowdown::by_size(&flows);
+        assert_eq!(rows.len(), 2);
+        assert_eq!((rows[0].count, rows[0].p50_percent), (1, 250));
+        let row = rows[1];
+        let percentiles = [row.p50_percent, row.p90_percent, row.p99_percent, row.max_percent];
+        assert_eq!((row.count, percentiles), (100, [5_000, 9_000, 9_900, 10_000]), "one has not ended");
+    }
+}

@@ -1,0 +1,35 @@
+//! Fabric studies: full NICs in a large fabric, each with a light consumer instead of an NDK provider.
+//!
+//! Reading order: [`sizes`] and [`traffic`] (which flows there are), [`node`] (a NIC, its driver and the consumer that posts
+//! the flows' WRITEs), [`world`] (the event loop), [`build`] (all of it from a scenario), [`ideal`] (how long a flow takes
+//! alone), [`report`].
+//!
+//! Queue pairs are connected by their drivers before time zero, without connection management. Everything after that goes
+//! through registers, rings and frames as it does under a provider.
+
+mod build;
+mod ideal;
+mod node;
+mod report;
+mod sizes;
+mod traffic;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+use crate::cluster::ClusterError;
+use crate::fabrics;
+use crate::options::RunOptions;
+use crate::report::RunReport;
+use crate::spec::{Flows, Scenario};
+use world::World;
+
+/// Runs the study of a scenario.
+pub(crate) fn run(scenario: &Scenario, flows: &Flows, options: &RunOptions) -> Result<RunReport, ClusterError> {
+    let fabric = fabrics::build(&scenario.cluster, &options.topology)?;
+    let planned = traffic::plan(scenario, flows, &fabric, &options.input)?;
+    let mut world = World::build(scenario, flows, &fabric.topology, &planned)?;
+    world.run(options.progress.as_deref());
+    Ok(report::report(scenario, flows, &fabric.topology, &planned, &world))
+}

@@ -1,0 +1,291 @@
+//! A node of a study: NIC, driver, and a consumer that posts the WRITEs of flows and polls.
+
+use crate::node::{BusConfig, Hardware, Later};
+use crate::spec::PayloadMode;
+use des::{Dur, Phase, Time, TraceHash};
+use fabric::address::Endpoint;
+use host::{Mdl, PAGE_SIZE};
+use nic_model::Nic;
+use nic_model::port::Input;
+use provider::backend::{
+    Backend, Command, CommandOutput, ConnectionLimits, CqId, Event, Execution, PdId, QpId, Resource, SendOperation,
+    SendRequest, Submitted,
+};
+use provider::ndk::{MrFlags, Sge, Status};
+use provider::sim::cm::RemoteEnd;
+use provider::sim::{self, SimBackend};
+use std::net::{IpAddr, SocketAddr};
+use wire::cm::PathMtu;
+use wire::{Frame, Psn, Qpn};
+
+/// How all consumers of a study work.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Habits {
+    pub(super) message_bytes: u32,
+    pub(super) window_messages: u32,
+    pub(super) payload: PayloadMode,
+    pub(super) mtu_bytes: u16,
+}
+
+/// Memory that flows are sent from and written to.
+#[derive(Clone, Copy, Debug)]
+struct Region {
+    address: u64,
+    local: u32,
+    remote: u32,
+}
+
+/// A flow at its sender.
+#[derive(Clone, Debug)]
+struct Sending {
+    /// In the plan.
+    flow: u32,
+    qp: QpId,
+    /// Where at the receiver.
+    target: (u64, u32),
+    bytes_left: u64,
+    outstanding: u32,
+}
+
+/// A flow that has ended at its sender.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    pub(super) flow: u32,
+    pub(super) at: Time,
+    pub(super) status: Status,
+}
+
+/// A node.
+#[derive(Debug)]
+pub(super) struct LightNode {
+    pub(super) hardware: Hardware,
+    backend: SimBackend,
+    endpoint: Endpoint,
+    pd: PdId,
+    cq: CqId,
+    region: Region,
+    habits: Habits,
+    sendings: Vec<Sending>,
+    pub(super) ended: Vec<Ended>,
+    pub(super) hash: TraceHash,
+}
+
+/// A store on its way from a processor to the NIC; assumed.
+const MMIO_WRITE: Dur = Dur::from_ns(250);
+/// 26 is usual for RoCE; switches make it priority 3, which is lossless.
+const DSCP: u8 = 26;
+/// Event queues are as short as the driver allows: interrupts are served at once.
+const LOG_EVENT_ENTRIES: u8 = 8;
+/// First byte of the region in the consumer's address space.
+const REGION_ADDRESS: u64 = 1 << 32;
+
+impl LightNode {
+    /// A node whose device has been started; `sends` flows will begin here.
+    pub(super) fn new(
+        endpoint: Endpoint,
+        nic: nic_model::Config,
+        habits: Habits,
+        sends: u32,
+        timed: bool,
+    ) -> Result<Self, String> {
+        let mmio_write = if timed { MMIO_WRITE } else { Dur::ZERO };
+        let elide_payload = habits.payload == PayloadMode::Elided;
+        let mut hardware = Hardware::new(Nic::new(nic), BusConfig { mmio_write, elide_payload });
+        hardware.begin(Time::ZERO);
+        let config = sim::Config {
+            addresses: vec![IpAddr::V4(endpoint.ipv4())],
+            log_event_entries: LOG_EVENT_ENTRIES,
+            dscp: DSCP,
+            ..sim::Config::default()
+        };
+        let mut backend = SimBackend::new(&mut hardware, config).map_err(|error| error.to_string())?;
+        let mut create = |command| run(&mut backend, &mut hardware, command);
+        let CommandOutput::Created(Resource::Pd(pd)) = create(Command::CreatePd)? else { return Err(surprise()) };
+        let depth = sends.saturating_mul(habits.window_messages).max(1);
+        let CommandOutput::Created(Resource::Cq(cq)) = create(Command::CreateCq { depth, vector: 0 })? else {
+            return Err(surprise());
+        };
+        let mdl = memory(&mut hardware, habits);
+        let rights = MrFlags::ALLOW_LOCAL_WRITE | MrFlags::ALLOW_REMOTE_WRITE;
+        let register = Command::RegisterMr { pd, mdl: &mdl, length_bytes: mdl.length_bytes, rights };
+        let CommandOutput::Keys { local, remote, .. } = run(&mut backend, &mut hardware, register)? else {
+            return Err(surprise());
+        };
+        let region = Region { address: mdl.virtual_address, local, remote };
+        backend.arm(&mut hardware, cq, false);
+        let (sendings, ended, hash) = (Vec::new(), Vec::new(), TraceHash::new());
+        Ok(Self { hardware, backend, endpoint, pd, cq, region, habits, sendings, ended, hash })
+    }
+
+    /// A queue pair for one flow.
+    pub(super) fn create_qp(&mut self) -> Result<QpId, String> {
+        let command = Command::CreateQp {
+            pd: self.pd,
+            send_cq: self.cq,
+            receive_cq: self.cq,
+            srq: None,
+            send_depth: self.habits.window_messages,
+            receive_depth: 1,
+            max_send_sge: 1,
+            max_receive_sge: 1,
+            max_inline_bytes: 0,
+        };
+        match run(&mut self.backend, &mut self.hardware, command)? {
+            CommandOutput::Created(Resource::Qp(qp)) => Ok(qp),
+            _ => Err(surprise()),
+        }
+    }
+
+    /// Connects a queue pair to that of a peer. Both sides begin with the same sequence number.
+    pub(super) fn connect(&mut self, qp: QpId, peer: &Self, peer_qp: QpId, first: Psn) -> Result<(), String> {
+        let settings = sim::cm::Settings::default();
+        let address = |endpoint: Endpoint| SocketAddr::new(IpAddr::V4(endpoint.ipv4()), 0);
+        let remote = RemoteEnd {
+            address: address(peer.endpoint),
+            local: address(self.endpoint),
+            qpn: Qpn::new(peer_qp.0),
+            starting_psn: first,
+            path_mtu: PathMtu::from_bytes(self.habits.mtu_bytes.into()).ok_or("the path MTU has no code")?,
+            limits: ConnectionLimits { inbound_reads: 1, outbound_reads: 1 },
+            ack_timeout: settings.ack_timeout,
+            retry_count: settings.retry_count,
+            rnr_retry_count: settings.rnr_retry_count,
+        };
+        let connected = self.backend.connect_directly(&mut self.hardware, qp, first, &remote, peer.endpoint.mac());
+        connected.map_err(|status| status.to_string())
+    }
+
+    /// Takes on a flow to `peer`; gives its number here.
+    pub(super) fn add(&mut self, flow: u32, qp: QpId, bytes: u64, peer: &Self) -> u32 {
+        let target = (peer.region.address, peer.region.remote);
+        self.sendings.push(Sending { flow, qp, target, bytes_left: bytes, outstanding: 0 });
+        self.sendings.len() as u32 - 1
+    }
+
+    /// Forgets the time that starting took: it lies before the run.
+    pub(super) fn started(&mut self) {
+        self.hardware.begin(Time::ZERO);
+    }
+
+    pub(super) fn frame(&mut self, now: Time, frame: Box<Frame>) {
+        self.hash.mix(frame.wire_len() as u64);
+        self.hardware.begin(now);
+        self.hardware.tell(now, Input::Frame { port: 0, frame });
+    }
+
+    pub(super) fn pause(&mut self, now: Time, classes: u8, length: Dur) {
+        self.hash.mix(u64::from(classes));
+        self.hardware.begin(now);
+        self.hardware.tell(now, Input::Pause { port: 0, classes, length });
+    }
+
+    /// What the hardware wanted to happen; false if nothing has come of it.
+    pub(super) fn later(&mut self, now: Time, later: Later) -> bool {
+        self.hardware.begin(now);
+        match later {
+            Later::Mmio if !self.hardware.mmio_is_due(now) => return false,
+            Later::Mmio => self.hardware.mmio_arrived(now),
+            Later::NicWake => return self.hardware.wake(now),
+            Later::DmaDone(slot) => {
+                self.hash.mix(u64::from(slot));
+                self.hardware.dma_done(now, slot);
+            }
+            Later::Interrupt(vector) => self.interrupt(now, vector),
+        }
+        true
+    }
+
+    /// A flow begins.
+    pub(super) fn begin(&mut self, now: Time, number: u32) {
+        self.hash.mix(number.into());
+        self.hardware.begin(now);
+        self.post(now, number);
+    }
+
+    /// Posts as many WRITEs of a flow as its window allows.
+    fn post(&mut self, now: Time, number: u32) {
+        let Self { hardware, backend, region, habits, sendings, ended, .. } = self;
+        let sending = &mut sendings[number as usize];
+        let mut posted = false;
+        while sending.bytes_left > 0 && sending.outstanding < habits.window_messages {
+            let length_bytes = sending.bytes_left.min(habits.message_bytes.into()) as u32;
+            let (remote_address, key) = sending.target;
+            let request = SendRequest {
+                id: number.into(),
+                operation: SendOperation::Write { remote_address, key },
+                sgl: &[Sge { address: region.address, length_bytes, token: region.local }],
+                inline_data: None,
+                signalled: true,
+                solicited: false,
+                fence: false,
+            };
+            if let Err(status) = backend.post_send(hardware, sending.qp, &request) {
+                sending.bytes_left = 0;
+                ended.push(Ended { flow: sending.flow, at: now, status });
+                return;
+            }
+            sending.bytes_left -= u64::from(length_bytes);
+            sending.outstanding += 1;
+            posted = true;
+        }
+        if posted {
+            backend.ring(hardware, sending.qp);
+        }
+    }
+
+    fn interrupt(&mut self, now: Time, vector: u16) {
+        self.backend.interrupt(&mut self.hardware, now, vector);
+        while let Some(event) = self.backend.next_event() {
+            if matches!(event, Event::CqReady(_)) {
+                self.poll(now);
+                self.backend.arm(&mut self.hardware, self.cq, false);
+            }
+        }
+    }
+
+    fn poll(&mut self, now: Time) {
+        while let Some(completion) = self.backend.poll(&mut self.hardware, self.cq) {
+            self.hash.mix(completion.id);
+            let number = completion.id as u32;
+            let sending = &mut self.sendings[number as usize];
+            sending.outstanding -= 1;
+            let failed = completion.status != Status::SUCCESS;
+            if failed || sending.bytes_left == 0 && sending.outstanding == 0 {
+                sending.bytes_left = 0;
+                self.ended.push(Ended { flow: sending.flow, at: now, status: completion.status });
+            } else {
+                self.post(now, number);
+            }
+        }
+    }
+
+    /// Events for later, taken by the world.
+    pub(super) fn wanted(&mut self) -> impl Iterator<Item = (Time, Phase, Later)> + '_ {
+        self.hardware.later.drain(..)
+    }
+}
+
+/// The buffer of a node. Without payload one page stands for all.
+fn memory(hardware: &mut Hardware, habits: Habits) -> Mdl {
+    let length_bytes = u64::from(habits.message_bytes);
+    match habits.payload {
+        PayloadMode::Real => hardware.memory.allocate(length_bytes, 0),
+        PayloadMode::Elided => {
+            let page = hardware.memory.allocate_contiguous(1);
+            let pages = vec![page; length_bytes.div_ceil(PAGE_SIZE) as usize];
+            Mdl { virtual_address: REGION_ADDRESS, length_bytes, pages }
+        }
+    }
+}
+
+/// Runs a command while the processor waits.
+fn run(backend: &mut SimBackend, hardware: &mut Hardware, command: Command<'_>) -> Result<CommandOutput, String> {
+    match backend.submit(hardware, Execution::Inline, command) {
+        Submitted::Done(result) => result.map_err(|status| status.to_string()),
+        Submitted::Queued(_) => Err(surprise()),
+    }
+}
+
+fn surprise() -> String {
+    "the driver answers with something else than was asked for".to_owned()
+}

@@ -1,0 +1,77 @@
+//! Studies end to end, small.
+
+use crate::options::RunOptions;
+use crate::report::RunReport;
+use crate::spec::{Flows, Pattern, PayloadMode, Scenario, Topology, Workload};
+
+fn scenario(topology: Topology, nodes: u16, pattern: Pattern) -> Scenario {
+    let mut scenario = Scenario::named("study");
+    scenario.cluster.topology = topology;
+    scenario.cluster.nodes = nodes;
+    scenario.cluster.mtu_bytes = 1_024;
+    let flows = Flows { message_bytes: 65_536, window_messages: 2, payload: PayloadMode::Elided, pattern };
+    scenario.workload = Workload::Flows(flows);
+    scenario
+}
+
+fn run(scenario: &Scenario) -> RunReport {
+    let report = crate::run(scenario, &RunOptions::default()).expect("the study can be built");
+    assert_eq!(report.findings, [], "every flow completes");
+    report
+}
+
+#[test]
+fn packets_and_hops_are_those_of_the_flow() {
+    let report = run(&scenario(Topology::BackToBack, 2, Pattern::Incast { bytes: 1_000_000 }));
+    let study = report.study.expect("a study");
+    assert_eq!((study.packets, study.packet_hops, study.retransmitted_packets), (977, 977, 0));
+    let flow = study.flows[0];
+    let completion = flow.completion_ps.expect("it completed");
+    // Beyond the links there are two PCIe buses, two NICs and an interrupt.
+    assert!(completion > flow.ideal_ps && completion < flow.ideal_ps + 10_000_000, "{flow:?}");
+}
+
+#[test]
+fn every_topology_carries_a_permutation() {
+    let shapes = [
+        (Topology::Star, 6, 2),
+        (Topology::LeafSpine { leaves: 2, spines: 2, nodes_per_leaf: 3 }, 6, 4),
+        (Topology::FatTree { k: 4 }, 16, 6),
+        (Topology::Dragonfly { routers: 2, nodes_per_router: 1, globals: 1 }, 6, 5),
+        (Topology::RailOptimised { units: 2, hosts_per_unit: 2, rails: 2, spines: 2 }, 8, 4),
+    ];
+    for (topology, nodes, hops_max) in shapes {
+        let report = run(&scenario(topology.clone(), nodes, Pattern::Permutation { bytes: 100_000 }));
+        let study = report.study.expect("a study");
+        assert_eq!(study.packets, u64::from(nodes) * 98, "{topology:?}");
+        assert!((2 * study.packets..=hops_max * study.packets).contains(&study.packet_hops), "{topology:?}");
+    }
+}
+
+#[test]
+fn an_incast_loses_nothing_and_shares_fairly() {
+    let study = run(&scenario(Topology::Star, 9, Pattern::Incast { bytes: 500_000 })).study.expect("a study");
+    assert_eq!((study.drops, study.retransmitted_packets), (0, 0));
+    let times = || study.flows.iter().filter_map(|flow| flow.completion_ps);
+    let (first, last) = (times().min().expect("a flow"), times().max().expect("a flow"));
+    assert!(first * 10 > last * 8, "from {first} to {last} ps");
+}
+
+#[test]
+fn one_seed_is_one_run() {
+    let pattern = Pattern::Poisson { sizes: crate::spec::Sizes::Hadoop, load_permille: 300, duration_us: 50 };
+    let mut scenario = scenario(Topology::FatTree { k: 4 }, 16, pattern);
+    let first = run(&scenario);
+    assert_eq!(first, run(&scenario));
+    scenario.about.seed += 1;
+    assert_ne!(first.trace_hash, run(&scenario).trace_hash);
+}
+
+#[test]
+fn elided_payload_changes_nothing_else() {
+    let mut scenario = scenario(Topology::Star, 5, Pattern::AllToAll { bytes: 70_000 });
+    let elided = run(&scenario);
+    let Workload::Flows(flows) = &mut scenario.workload else { unreachable!("it has flows") };
+    flows.payload = PayloadMode::Real;
+    assert_eq!(elided, run(&scenario));
+}

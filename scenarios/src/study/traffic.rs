@@ -1,0 +1,190 @@
+//! Which flows a study has: patterns become a list, sorted by nothing but the order in which they were made.
+
+use super::sizes::{draw_bytes, draw_exponential, mean_bytes};
+use crate::cluster::ClusterError;
+use crate::fabrics::Fabric;
+use crate::spec::{Flows, Pattern, Scenario, Sizes};
+use des::{Dur, Rate, Rng, Time};
+use fabric::NodeId;
+
+/// Flows begin this long after the devices have been started and connected.
+const SETTLING: Dur = Dur::from_ms(1);
+
+/// A flow of the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Planned {
+    /// Endpoints.
+    pub(super) from: u32,
+    pub(super) to: u32,
+    pub(super) bytes: u64,
+    pub(super) start: Time,
+}
+
+/// The flows of a scenario; `file` is the content of its flow file.
+pub(super) fn plan(
+    scenario: &Scenario,
+    flows: &Flows,
+    fabric: &Fabric,
+    file: &[u8],
+) -> Result<Vec<Planned>, ClusterError> {
+    let nodes = fabric.topology.endpoint_count();
+    let mut rng = Rng::stream(scenario.about.seed, "flows");
+    let start = Time::ZERO + SETTLING;
+    let planned = match &flows.pattern {
+        Pattern::List(list) => list
+            .iter()
+            .map(|flow| Planned {
+                from: flow.from,
+                to: flow.to,
+                bytes: flow.bytes,
+                start: start + Dur::from_ns(flow.start_ns),
+            })
+            .collect(),
+        Pattern::File { epoch_ms, .. } => {
+            let text = std::str::from_utf8(file).map_err(|_| ClusterError::Flows("the file is no text".to_owned()))?;
+            read(text, fabric, Dur::from_ms(*epoch_ms)).map_err(ClusterError::Flows)?
+        }
+        Pattern::Incast { bytes } => {
+            let to = nodes - 1;
+            (0..to).map(|from| Planned { from, to, bytes: *bytes, start }).collect()
+        }
+        Pattern::Permutation { bytes } => {
+            let pairs = (0..nodes).zip(derangement(nodes, &mut rng));
+            pairs.map(|(from, to)| Planned { from, to, bytes: *bytes, start }).collect()
+        }
+        Pattern::AllToAll { bytes } => {
+            // In turn, so that no receiver is the first of all.
+            let pairs = (1..nodes).flat_map(|step| (0..nodes).map(move |from| (from, (from + step) % nodes)));
+            pairs.map(|(from, to)| Planned { from, to, bytes: *bytes, start }).collect()
+        }
+        Pattern::Poisson { sizes, load_permille, duration_us } => {
+            let rate = Rate::from_gbps(scenario.cluster.rate_gbps.into());
+            let distance = mean_distance(*sizes, *load_permille, nodes, rate);
+            poisson(*sizes, distance, start + Dur::from_us(*duration_us), nodes, &mut rng)
+        }
+    };
+    match planned.iter().find(|flow| flow.from >= nodes || flow.to >= nodes || flow.from == flow.to) {
+        None if planned.is_empty() => Err(ClusterError::Flows("there are none".to_owned())),
+        None => Ok(planned),
+        Some(flow) => {
+            Err(ClusterError::Flows(format!("node {} to node {} is impossible with {nodes} nodes", flow.from, flow.to)))
+        }
+    }
+}
+
+/// A permutation without fixed points: a random cycle (Sattolo's shuffle).
+fn derangement(nodes: u32, rng: &mut Rng) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..nodes).collect();
+    for last in (1..order.len()).rev() {
+        order.swap(last, rng.below(last as u64) as usize);
+    }
+    order
+}
+
+/// Between two flows of the whole cluster.
+fn mean_distance(sizes: Sizes, load_permille: u32, nodes: u32, rate: Rate) -> Dur {
+    let alone = u128::from(rate.time_for(mean_bytes(sizes)).as_ps());
+    Dur::from_ps((alone * 1_000 / (u128::from(load_permille) * u128::from(nodes))) as u64)
+}
+
+fn poisson(sizes: Sizes, distance: Dur, end: Time, nodes: u32, rng: &mut Rng) -> Vec<Planned> {
+    let mut flows = Vec::new();
+    let mut start = Time::ZERO + SETTLING + draw_exponential(distance, rng);
+    while start < end {
+        let from = rng.below(nodes.into()) as u32;
+        let other = rng.below(u64::from(nodes) - 1) as u32;
+        let to = if other < from { other } else { other + 1 };
+        flows.push(Planned { from, to, bytes: draw_bytes(sizes, rng), start });
+        start += draw_exponential(distance, rng).max(Dur::from_ps(1));
+    }
+    flows
+}
+
+/// Reads a flow file of the HPCC simulator: a count, then source, destination, priority, port, bytes, and seconds of its
+/// clock for each flow.
+fn read(text: &str, fabric: &Fabric, epoch: Dur) -> Result<Vec<Planned>, String> {
+    const COLUMNS: usize = 6;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let (count, rows) = words.split_first().ok_or("the file is empty")?;
+    let count: usize = count.parse().map_err(|_| format!("{count:?} is no number of flows"))?;
+    if rows.len() != count.saturating_mul(COLUMNS) {
+        return Err(format!("the file announces {count} flows of {COLUMNS} words and has {} words", rows.len()));
+    }
+    let row = |(index, row): (usize, &[&str])| {
+        let wrong = |what: &str, word: &str| format!("flow {}: {word:?} is no {what}", index + 1);
+        let endpoint = |word: &str| {
+            let number: usize = word.parse().map_err(|_| wrong("node", word))?;
+            match fabric.nodes.get(number) {
+                Some(NodeId::Host(host)) => Ok(fabric.topology.endpoint(*host, 0).0),
+                _ => Err(wrong("host of the topology", word)),
+            }
+        };
+        let bytes: u64 = row[4].parse().ok().filter(|&bytes| bytes > 0).ok_or_else(|| wrong("size", row[4]))?;
+        let start = seconds(row[5]).ok_or_else(|| wrong("time", row[5]))?.saturating_sub(epoch);
+        let start = Time::ZERO + SETTLING + start;
+        Ok(Planned { from: endpoint(row[0])?, to: endpoint(row[1])?, bytes, start })
+    };
+    rows.chunks(COLUMNS).enumerate().map(row).collect()
+}
+
+/// A decimal number of seconds, exact to a picosecond.
+fn seconds(text: &str) -> Option<Dur> {
+    const DIGITS: usize = 12;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if fraction.len() > DIGITS || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let whole: u64 = whole.parse().ok()?;
+    let fraction: u64 = format!("{fraction:0<DIGITS$}").parse().ok()?;
+    Some(Dur::from_ps(whole.checked_mul(1_000_000_000_000)?.checked_add(fraction)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fabrics;
+    use crate::spec::{Cluster, Topology};
+
+    fn star(nodes: u16) -> Fabric {
+        let cluster = Cluster { nodes, topology: Topology::Star, ..Cluster::default() };
+        fabrics::build(&cluster, "").expect("a star")
+    }
+
+    #[test]
+    fn everybody_sends_and_receives_once_in_a_permutation() {
+        for nodes in 2..40 {
+            let mut targets = derangement(nodes, &mut Rng::stream(nodes.into(), "test"));
+            assert!((0..nodes).zip(&targets).all(|(from, &to)| from != to));
+            targets.sort_unstable();
+            assert_eq!(targets, (0..nodes).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_flow_file_is_read_as_it_is() {
+        let text = "2\n0 1 3 100 1000 2.000000000\n1 2 3 100 5 2.000002194\n";
+        let flows = read(text, &star(3), Dur::from_ms(2_000)).expect("a flow file");
+        let start = Time::ZERO + SETTLING;
+        let expected = [
+            Planned { from: 0, to: 1, bytes: 1_000, start },
+            Planned { from: 1, to: 2, bytes: 5, start: start + Dur::from_ps(2_194_000) },
+        ];
+        assert_eq!(flows, expected);
+        for wrong in
+            ["", "x", "2\n0 1 3 100 1000 2.0", "1\n0 7 3 100 1000 2.0", "1\n0 1 3 100 0 2.0", "1\n0 1 3 1 5 2.x"]
+        {
+            assert!(read(wrong, &star(3), Dur::ZERO).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn poisson_flows_ask_for_the_load() {
+        let distance = mean_distance(Sizes::WebSearch, 300, 320, Rate::from_gbps(100));
+        let end = Time::ZERO + SETTLING + Dur::from_ms(20);
+        let flows = poisson(Sizes::WebSearch, distance, end, 320, &mut Rng::stream(3, "test"));
+        let offered: u64 = flows.iter().map(|flow| flow.bytes).sum();
+        // 320 * 12.5 GB/s * 0.3 for 20 ms.
+        assert!(offered.abs_diff(24_000_000_000) < 1_500_000_000, "{offered} bytes");
+        assert!(flows.iter().all(|flow| flow.from != flow.to && flow.from < 320 && flow.to < 320));
+    }
+}
