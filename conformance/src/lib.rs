@@ -1,7 +1,7 @@
 //! Judges NDK providers and consumers: the conformance suite, and the broken ones that prove the checker.
 //!
 //! Reading order: [`entry`] (rows of the table of broken ones, and what a run shows), [`bench`] (two nodes that a case runs
-//! on), [`suite`] (the cases), [`mutant`] (broken providers), [`verdict`] (rules covered, mutants killed).
+//! on), [`suite`] (the cases), [`mutant`] (broken providers), [`consumer`] (broken consumers), [`ideal`] (an example of a bench), [`verdict`] (rules covered, mutants killed).
 //!
 //! Invariants:
 //! * a case sees a provider through [`provider::consumer::Session`] alone, so it judges any provider behind one;
@@ -9,6 +9,7 @@
 //! * a broken provider or consumer differs from a healthy one by one small mechanism, and names the rule that must fire.
 
 pub mod bench;
+pub mod consumer;
 pub mod entry;
 pub mod ideal;
 pub mod mutant;

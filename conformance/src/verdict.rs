@@ -1,6 +1,7 @@
 //! Runs cases and judges what they show.
 
 use crate::bench::{Bench, Creation, Lab, LabError, Setup};
+use crate::consumer::BrokenConsumer;
 use crate::entry::{Entry, Found};
 use crate::mutant::Defect;
 use crate::suite::{self, Case, Pair};
@@ -69,9 +70,13 @@ pub enum RuleState {
 /// # Errors
 /// If there is no bench.
 pub fn run<L: Lab>(lab: &L, case: &Case, setup: &Setup) -> Result<(Vec<Found>, usize), LabError> {
+    start(lab, case.start, setup)
+}
+
+fn start<L: Lab>(lab: &L, tasks: fn(&Pair), setup: &Setup) -> Result<(Vec<Found>, usize), LabError> {
     let mut bench = lab.bench(setup)?;
     let pair = Pair::new(&bench);
-    (case.start)(&pair);
+    tasks(&pair);
     let ran = bench.run();
     let mut found = ran.found;
     found.extend(pair.troubles());
@@ -84,9 +89,8 @@ pub fn run<L: Lab>(lab: &L, case: &Case, setup: &Setup) -> Result<(Vec<Found>, u
 /// If there is no bench.
 pub fn judge<L: Lab>(lab: &L, case: &'static Case, creation: Creation) -> Result<CaseReport, LabError> {
     let (mut found, unfinished) = run(lab, case, &Setup { creation, ..Setup::default() })?;
-    let provoked = |found: &Found| {
-        found.side == Side::Consumer && found.rule.is_some_and(|rule| case.provokes.contains(&rule.0))
-    };
+    let provoked =
+        |found: &Found| found.side == Side::Consumer && found.rule.is_some_and(|rule| case.provokes.contains(&rule.0));
     found.retain(|found| !provoked(found));
     Ok(CaseReport { case, creation, found, unfinished })
 }
@@ -111,6 +115,15 @@ pub fn try_defect<L: Lab>(lab: &L, defect: &'static Defect) -> Result<MutantRepo
     let case = suite::case(defect.case).expect("every defect names a case of the suite");
     let (found, _) = run(lab, case, &Setup { creation: defect.creation, defect: Some(defect), ..Setup::default() })?;
     Ok(MutantReport { entry: defect.entry, found })
+}
+
+/// Runs a broken consumer on the healthy provider.
+///
+/// # Errors
+/// If there is no bench.
+pub fn try_consumer<L: Lab>(lab: &L, broken: &BrokenConsumer) -> Result<MutantReport, LabError> {
+    let (found, _) = start(lab, broken.start, &Setup::default())?;
+    Ok(MutantReport { entry: broken.entry, found })
 }
 
 /// The state of a rule, given the broken ones that were killed by it.

@@ -1,5 +1,6 @@
 //! A cluster as a value: what `rnic run` and a Rust test both stand on.
 
+use crate::conformance::Trial;
 use crate::options::Progress;
 use crate::report::RunReport;
 use crate::spec::Scenario;
@@ -57,7 +58,11 @@ pub enum ClusterError {
 ///     assert_eq!(result.bytes_transferred, 5);
 ///     connector.disconnected().await;
 ///     connector.close().await;
-///     (qp.close().await, cq.close().await, mr.close().await, pd.close().await, listener.close().await);
+///     qp.close().await;
+///     cq.close().await;
+///     mr.close().await;
+///     pd.close().await;
+///     listener.close().await;
 ///     adapter.close().await
 /// });
 /// cluster.spawn(1, async move |node| {
@@ -74,7 +79,10 @@ pub enum ClusterError {
 ///     cq.next().await?.status.ok()?;
 ///     connector.disconnect().await?;
 ///     connector.close().await;
-///     (qp.close().await, cq.close().await, mr.close().await, pd.close().await);
+///     qp.close().await;
+///     cq.close().await;
+///     mr.close().await;
+///     pd.close().await;
 ///     adapter.close().await
 /// });
 ///
@@ -99,7 +107,12 @@ impl Cluster {
     /// # Errors
     /// What is impossible about it.
     pub fn new(scenario: &Scenario) -> Result<Self, ClusterError> {
-        Ok(Self { world: World::build(scenario)?, scenario: scenario.clone(), captured: Vec::new() })
+        Ok(Self { world: World::build(scenario, None)?, scenario: scenario.clone(), captured: Vec::new() })
+    }
+
+    /// The same with the providers of a conformance case.
+    pub(crate) fn on_trial(scenario: &Scenario, trial: &Trial) -> Result<Self, ClusterError> {
+        Ok(Self { world: World::build(scenario, Some(trial))?, scenario: scenario.clone(), captured: Vec::new() })
     }
 
     /// The address of a node's adapter.

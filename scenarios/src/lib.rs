@@ -1,11 +1,12 @@
 //! Composition root: clusters of simulated nodes, their consumers, faults, checkers and reports.
 //!
 //! Reading order: [`spec`] (the scenario file), [`options`] (what is not part of it), [`cluster`] (a cluster as a value, for
-//! tests in Rust), `fabrics` (what connects nodes), `node` and `world` (what runs), `consumers` (programs over NDK),
-//! `study` (fabric studies: full NICs, light consumers), [`report`] (what a run found out),
+//! tests in Rust), `fabrics` (what connects nodes), `node` and `world` (what runs), `consumers` (programs over NDK), `study` (fabric studies: full NICs, light
+//! consumers), [`report`] (what a run found out),
 //! [`run`] (all of it together).
 
 pub mod cluster;
+pub mod conformance;
 mod consumers;
 mod fabrics;
 mod node;

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use des::Time;
 use host::Mdl;
 use provider::backend::{
-    Backend, Capabilities, Command, CommandId, CommandOutput, CommandResult, CqId,
-    Event, Execution, ListenerId, MrId, MwId, PdId, QpId, Resource, SendRequest, SrqId, Submitted, WorkCompletion,
+    Backend, Capabilities, Command, CommandId, CommandOutput, CommandResult, CqId, Event, Execution, ListenerId, MrId,
+    MwId, PdId, QpId, Resource, SendRequest, SrqId, Submitted, WorkCompletion,
 };
 use provider::ndk::{MrFlags, Sge, Status};
 use std::collections::VecDeque;
@@ -271,4 +271,3 @@ impl Backend for Half {
 
     fn wake(&mut self, _medium: &mut Medium, _now: Time) {}
 }
-

@@ -17,12 +17,25 @@ pub(super) const PRIVILEGED_KEY: u32 = 0x77;
 /// What a posted request does, with its bytes where they were taken at the post.
 #[derive(Clone, Debug)]
 pub(super) enum Operation {
-    Send { invalidate: Option<u32> },
-    Write { address: u64, key: u32 },
-    Read { address: u64, key: u32 },
+    Send {
+        invalidate: Option<u32>,
+    },
+    Write {
+        address: u64,
+        key: u32,
+    },
+    Read {
+        address: u64,
+        key: u32,
+    },
     /// A bind or fast registration: what becomes of the resource's key.
-    Map { resource: Resource, region: Region },
-    Invalidate { key: u32 },
+    Map {
+        resource: Resource,
+        region: Region,
+    },
+    Invalidate {
+        key: u32,
+    },
 }
 
 /// A posted request.
@@ -48,7 +61,8 @@ impl Medium {
             SendOperation::Invalidate { key } => Operation::Invalidate { key },
             SendOperation::Bind { mr, mw, key, address, length_bytes, rights } => {
                 let under = self.region(node, Resource::Mr(mr)).ok_or(Status::ACCESS_VIOLATION)?;
-                let region = Region { key, base: address, length: length_bytes, rights, valid: true, ..under.window(address) };
+                let region =
+                    Region { key, base: address, length: length_bytes, rights, valid: true, ..under.window(address) };
                 Operation::Map { resource: Resource::Mw(MwId(mw.0)), region }
             }
             SendOperation::FastRegister { mr, key, pages, first_byte_offset, length_bytes, base_address, rights } => {

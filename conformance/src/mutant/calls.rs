@@ -3,9 +3,7 @@
 use super::how::{How, Which};
 use super::{Asked, Mutant, SOON, completion_body};
 use des::Dur;
-use provider::ndk::{
-    Answer, Call, CallKind, CallSite, Completion, NdkProvider, Out, Return, Status, UpcallBody,
-};
+use provider::ndk::{Answer, Call, CallKind, CallSite, Completion, NdkProvider, Out, Return, Status, UpcallBody};
 
 impl<P: NdkProvider> Mutant<P> {
     /// Takes note of a call, and of what must happen before it.

@@ -331,8 +331,7 @@ async fn from_shared_endpoint(probe: Probe) -> Result<(), Trouble> {
     let card = local.card(&probe)?;
     let (destination, data) = (probe.peer(PORT), card.encode());
     let params = params(local.qp, &data);
-    let connect =
-        |completion| Call::ConnectWithSharedEndpoint { connector, endpoint, destination, params, completion };
+    let connect = |completion| Call::ConnectWithSharedEndpoint { connector, endpoint, destination, params, completion };
     probe.request("NdkConnectWithSharedEndpoint", connect).await?;
     let link = probe.complete(connector, card).await?;
     let begun = probe.begin_close(endpoint)?;

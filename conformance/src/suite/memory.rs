@@ -52,7 +52,8 @@ async fn mapping(probe: Probe) -> Result<(), Trouble> {
     const LENGTH: u64 = 10_000;
     let local = probe.local(Sizes::default()).await?;
     let (adapter, mdl) = (local.adapter.object(), local.buffer.mdl());
-    let build = |lam_bytes| move |completion| Call::BuildLam { adapter, mdl, length_bytes: LENGTH, lam_bytes, completion };
+    let build =
+        |lam_bytes| move |completion| Call::BuildLam { adapter, mdl, length_bytes: LENGTH, lam_bytes, completion };
     let short = probe.settle(build(0)).await;
     expect_status("a mapping without room", short.status, &[Status::BUFFER_TOO_SMALL], 80)?;
     let Out::NeededBytes(lam_bytes) = short.out else {
@@ -74,7 +75,8 @@ async fn page_counts(probe: Probe) -> Result<(), Trouble> {
     let create = |completion| Call::CreateMr { pd, fast_register: true, completion };
     for adapter_page_count in [local.info.frmr_page_count, u32::MAX] {
         let mr = probe.create("NdkCreateMr", create).await?;
-        let prepare = |completion| Call::InitializeFastRegisterMr { mr, adapter_page_count, remote_access: true, completion };
+        let prepare =
+            |completion| Call::InitializeFastRegisterMr { mr, adapter_page_count, remote_access: true, completion };
         let status = probe.settle(prepare).await.status;
         let allowed: &[Status] = match adapter_page_count {
             u32::MAX => &[Status::IMPLEMENTATION_LIMIT],

@@ -1,7 +1,7 @@
 //! Opening, creating, limits.
 
 use super::local::{PORT, Sizes};
-use super::probe::Probe;
+use super::probe::{Ended, Probe};
 use super::trouble::{Trouble, expect, expect_status};
 use super::{Case, Pair};
 use des::Dur;
@@ -113,6 +113,12 @@ async fn refused_create(probe: Probe) -> Result<(), Trouble> {
     probe.sleep(A_WHILE).await;
     let called = probe.waiting(completion.context);
     expect(called == 0, 70, || "a create that failed inline called its completion".to_owned())?;
+    // A provider may be out of resources; then there is nothing to close.
+    let parent = adapter.object();
+    let create = |completion| Call::CreatePd { adapter: parent, completion };
+    if let Ended { status: Status::SUCCESS, out: Out::Object(pd), .. } = probe.settle(create).await {
+        probe.close(pd).await?;
+    }
     Ok(adapter.close().await?)
 }
 

@@ -3,9 +3,7 @@
 use super::trouble::Trouble;
 use des::{Dur, Time};
 use provider::consumer::{Adapter, Buffer, Session};
-use provider::ndk::{
-    Answer, Call, Callback, Completion, NdkVersion, Object, Out, Return, Status, Upcall, UpcallBody,
-};
+use provider::ndk::{Answer, Call, Callback, Completion, NdkVersion, Object, Out, Return, Status, Upcall, UpcallBody};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

@@ -93,7 +93,8 @@ async fn hold_still(probe: Probe) -> Result<(), Trouble> {
 
 async fn hold_still_with_receive(probe: Probe) -> Result<(), Trouble> {
     let local = probe.local(Sizes::default()).await?;
-    probe.ok(Call::Receive { qp: local.qp, context: 1, sgl: &[local.sge(0, 64)] })?;
+    post_receive(&probe, &local, 0)?;
+    post_receive(&probe, &local, 0)?;
     let link = probe.serve_on(&local).await?;
     probe.leave_after_peer(local, link).await
 }
@@ -287,7 +288,8 @@ async fn fast_passive(probe: Probe) -> Result<(), Trouble> {
     let (pd, adapter, mdl) = (local.pd, local.adapter.object(), local.buffer.mdl());
     let create = |completion| Call::CreateMr { pd, fast_register: true, completion };
     let mr = probe.create("NdkCreateMr", create).await?;
-    let prepare = |completion| Call::InitializeFastRegisterMr { mr, adapter_page_count: 8, remote_access: true, completion };
+    let prepare =
+        |completion| Call::InitializeFastRegisterMr { mr, adapter_page_count: 8, remote_access: true, completion };
     probe.request("NdkInitializeFastRegisterMr", prepare).await?;
     let length_bytes = local.buffer.len();
     let build = |completion| Call::BuildLam { adapter, mdl, length_bytes, lam_bytes: 4_096, completion };
@@ -322,7 +324,8 @@ async fn invalidated_passive(probe: Probe) -> Result<(), Trouble> {
     send_token(&probe, &local, card)?;
     probe.next_good(&local.initiator_cq).await?;
     let result = probe.next_good(&local.receive_cq).await?;
-    let right = result.operation == OperationType::ReceiveAndInvalidate && result.type_specific == u64::from(card.token);
+    let right =
+        result.operation == OperationType::ReceiveAndInvalidate && result.type_specific == u64::from(card.token);
     expect(right, 108, || format!("a receive that invalidated {:#x} is {result:?}", card.token))?;
     probe.upcall(link.disconnected).await;
     probe.close(mw).await?;

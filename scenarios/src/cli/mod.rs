@@ -1,8 +1,8 @@
 //! Reads the command line, runs one command, says how it ended.
 //!
 //! Reading order: [`Arguments`] here, [`Answer`] (what a command gives back), [`run`], [`inspect`] (`list`, `check`,
-//! `show`), [`folder`] (what a run leaves on disk), [`progress`], [`clock`] (the only one that reads a clock),
-//! [`usage`] (what the process has used).
+//! `show`), [`conformance`], [`folder`] (what a run leaves on disk), [`progress`], [`clock`] (the only one that reads a clock), [`usage`] (what
+//! the process has used).
 //!
 //! Invariants:
 //! * a command returns what is to be printed, and `main` prints it: with `--json`, standard output has the object alone;
@@ -10,6 +10,7 @@
 
 mod answer;
 mod clock;
+mod conformance;
 mod folder;
 mod inspect;
 mod progress;
@@ -40,6 +41,8 @@ struct Arguments {
 enum Command {
     /// Run a scenario and print what happened
     Run(run::RunArguments),
+    /// Judge the provider by the conformance suite, and the suite by broken providers
+    Conformance(conformance::ConformanceArguments),
     /// List the scenarios of a folder
     List {
         /// The folder
@@ -62,6 +65,7 @@ enum Command {
 pub(crate) fn answer() -> Answer {
     let result = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Conformance(arguments) => conformance::conformance(&arguments),
         Command::List { folder } => inspect::list(&folder),
         Command::Check { file } => inspect::check(&file),
         Command::Show { file } => inspect::show(&file),

@@ -1,8 +1,9 @@
 //! A node from a scenario: its NIC, the driver that starts it, the provider's layers over it.
 
-use super::stack::{self, NodePlan};
+use super::stack::{self, NodePlan, Stack};
 use super::{BusConfig, Core, Hardware, HostTiming, Node};
 use crate::cluster::ClusterError;
+use crate::conformance::Trial;
 use crate::spec::{Cluster, NicProfile, NicTime, Scenario};
 use des::{Dur, Time};
 use fabric::address::Endpoint;
@@ -18,6 +19,8 @@ pub(crate) struct Setup<'a> {
     /// Everybody's endpoint, the own one included.
     pub neighbours: &'a [Endpoint],
     pub scenario: &'a Scenario,
+    /// A conformance case runs here.
+    pub trial: Option<&'a Trial>,
 }
 
 /// A store on its way from a processor to the NIC; assumed.
@@ -37,11 +40,16 @@ pub(crate) fn bring_up(setup: &Setup<'_>) -> Result<Node, ClusterError> {
     hardware.begin(Time::ZERO);
     let backend = SimBackend::new(&mut hardware, driver_config(setup))
         .map_err(|error| ClusterError::Device { node: setup.host as usize, what: error.to_string() })?;
-    let plan = NodePlan::new(&scenario.fault.create, setup.host as u16);
     let label = format!("fault.{}", Cluster::node_name(setup.host as u16));
-    let provider = stack::healthy(backend, &scenario.provider, &plan, scenario.about.seed, &label);
+    let provider: Box<dyn Stack> = match setup.trial {
+        Some(trial) => stack::on_trial(backend, trial, setup.host as usize, &label),
+        None => {
+            let plan = NodePlan::new(&scenario.fault.create, setup.host as u16);
+            Box::new(stack::healthy(backend, &scenario.provider, &plan, scenario.about.seed, &label))
+        }
+    };
     let timing = HostTiming { call: scale(CALL), callback: scale(CALLBACK), task_switch: scale(TASK_SWITCH) };
-    let mut core = Core::new(hardware, Box::new(provider), timing, scenario.cluster.processors);
+    let mut core = Core::new(hardware, provider, timing, scenario.cluster.processors);
     core.started();
     Ok(Node::new(core))
 }

@@ -1,7 +1,10 @@
 //! The provider of a node with its layers: the checker on top, creation faults below it, then the engine and the driver.
 
+use crate::conformance::Trial;
 use crate::report::FaultRow;
 use crate::spec::{CreateEffect, CreateFault, Creation, Provider};
+use conformance::ideal::engine_config;
+use conformance::mutant::Mutant;
 use des::{Dur, Time};
 use host::HostBus;
 use provider::check::{Checked, Finding, Settings};
@@ -25,7 +28,7 @@ pub(crate) trait Stack: NdkProvider<Host = dyn HostBus> + Send {
 /// The layers of a healthy node.
 pub(crate) type Healthy = Checked<FaultLayer<Engine<SimBackend>>>;
 
-impl Stack for Healthy {
+impl<P: NdkProvider<Host = dyn HostBus> + Send> Stack for Checked<FaultLayer<P>> {
     fn finish(&mut self, host: &mut (dyn HostBus + 'static), now: Time, quiescent: bool) -> Vec<Finding> {
         if quiescent { self.finish_quiescent(host, now).to_vec() } else { Checked::finish(self, now).to_vec() }
     }
@@ -40,6 +43,15 @@ pub(super) fn healthy(backend: SimBackend, provider: &Provider, plan: &NodePlan,
     let engine = Engine::new(backend, config(provider));
     let faulty = FaultLayer::new(engine, plan.rows.clone(), seed, label);
     Checked::new(faulty, Settings::default())
+}
+
+/// Puts the layers of a conformance case over a driver, a defect among them if there is one to be tried.
+pub(super) fn on_trial(backend: SimBackend, trial: &Trial, node: usize, label: &str) -> Box<dyn Stack> {
+    let config = engine_config(trial.setup.creation);
+    let rows = trial.setup.faults.iter().filter(|(at, _)| *at == node).map(|(_, row)| row.clone()).collect();
+    let mutant = Mutant::new(Engine::new(backend, config), trial.setup.defect);
+    let settings = Settings { call_duration: trial.call, ..Settings::default() };
+    Box::new(Checked::new(FaultLayer::new(mutant, rows, 0, label), settings))
 }
 
 /// The engine's configuration that a scenario asks for.

@@ -2,6 +2,7 @@
 
 use super::{NodeSlot, Place, SwitchSlot, World};
 use crate::cluster::ClusterError;
+use crate::conformance::Trial;
 use crate::fabrics;
 use crate::node::{self, Setup};
 use crate::spec::{Cluster, Scenario, WireEffect, WireFault};
@@ -17,7 +18,7 @@ const CAPTURE_FRAMES: usize = 1 << 20;
 
 impl World {
     /// The world of a scenario, nothing started.
-    pub(crate) fn build(scenario: &Scenario) -> Result<Self, ClusterError> {
+    pub(crate) fn build(scenario: &Scenario, trial: Option<&Trial>) -> Result<Self, ClusterError> {
         let (topology, seed) = (fabrics::build(&scenario.cluster, "")?.topology, scenario.about.seed);
         let hosts = topology.host_count();
         let place = |end: &CableEnd| Place { entity: entity(end.peer.node, &topology), port: end.peer.port };
@@ -26,7 +27,7 @@ impl World {
         let mut nodes = Vec::with_capacity(hosts as usize);
         for host in 0..hosts {
             let own = neighbours[host as usize];
-            let setup = Setup { host, own, neighbours: &neighbours, scenario };
+            let setup = Setup { host, own, neighbours: &neighbours, scenario, trial };
             nodes.push(NodeSlot {
                 node: node::bring_up(&setup)?,
                 address: IpAddr::V4(own.ipv4()),

@@ -1,0 +1,141 @@
+//! Closing.
+
+use super::{inline, row};
+use crate::mutant::how::{Defect, How, Which};
+use provider::ndk::{CallKind, ObjectKind, Status};
+
+pub(super) const DEFECTS: &[Defect] = &[
+    row(
+        "close-fails",
+        84,
+        "every-object",
+        How::Answer(CallKind::Close, |returned| returned.status = Status::UNSUCCESSFUL),
+        "a close returns an error",
+    ),
+    row(
+        "close-completed-twice",
+        85,
+        "every-object",
+        How::Twice(Which::Close(ObjectKind::Mr)),
+        "calls a close completion twice",
+    ),
+    row(
+        "close-never-completed",
+        85,
+        "every-object",
+        How::Never(Which::Close(ObjectKind::Qp)),
+        "pends a close and forgets its completion",
+    ),
+    row(
+        "close-wrong-context",
+        85,
+        "every-object",
+        How::Change(Which::Close(ObjectKind::Cq), |upcall| upcall.context ^= 0x1000),
+        "calls a close completion with another context",
+    ),
+    inline(
+        "close-completed-after-success",
+        85,
+        "every-object",
+        How::CompletesToo(CallKind::Close),
+        "returns SUCCESS from a close, and calls the completion too",
+    ),
+    row(
+        "close-before-requests",
+        86,
+        "close-cancels",
+        How::EarlyClose(ObjectKind::Connector),
+        "completes the close of a connector whose connect still pends",
+    ),
+    row(
+        "close-before-notification-returns",
+        87,
+        "close-inside-notification",
+        How::EarlyClose(ObjectKind::Cq),
+        "completes the close of a queue while its notification runs",
+    ),
+    row(
+        "notification-after-close",
+        88,
+        "close-inside-notification",
+        How::AfterClose(Which::Notification),
+        "notifies of a queue whose close has completed",
+    ),
+    row(
+        "disconnect-event-after-close",
+        88,
+        "disconnect-event",
+        How::AfterClose(Which::DisconnectEvent),
+        "reports a disconnect of a connector whose close has completed",
+    ),
+    row(
+        "connect-event-after-close",
+        88,
+        "rejected",
+        How::AfterClose(Which::ConnectEvent),
+        "offers a connection on a listener whose close has completed",
+    ),
+    row(
+        "pd-before-its-objects",
+        89,
+        "antecedents-first",
+        How::EarlyClose(ObjectKind::Pd),
+        "completes the close of a protection domain with objects on it",
+    ),
+    row(
+        "cq-before-its-qp",
+        89,
+        "antecedents-first",
+        How::EarlyClose(ObjectKind::Cq),
+        "completes the close of a completion queue under its queue pair",
+    ),
+    row(
+        "listener-before-connectors",
+        89,
+        "listener-closes",
+        How::EarlyClose(ObjectKind::Listener),
+        "completes the close of a listener over its connectors",
+    ),
+    row(
+        "endpoint-before-connectors",
+        89,
+        "shared-endpoint",
+        How::EarlyClose(ObjectKind::SharedEndpoint),
+        "completes the close of a shared endpoint under its connectors",
+    ),
+    row(
+        "close-beside-successors-callback",
+        90,
+        "close-inside-close",
+        How::EarlyClose(ObjectKind::Pd),
+        "completes a close while the close completion of a successor runs",
+    ),
+    row(
+        "close-waits-for-ever",
+        91,
+        "close-cancels",
+        How::Never(Which::Completion(CallKind::Connect)),
+        "does not cancel what pends, and waits for it",
+    ),
+    row(
+        "offer-while-closing",
+        93,
+        "listener-closes",
+        How::DuringClose(Which::ConnectEvent),
+        "offers a connection after the close of the listener was called",
+    ),
+    row(
+        "adapter-before-callbacks",
+        94,
+        "adapter-last",
+        How::EarlyAdapter,
+        "returns from closing the adapter while a close completion runs",
+    ),
+    row(
+        "close-inside-completes-inside",
+        95,
+        "close-inside-completion",
+        How::EarlyClose(ObjectKind::Mr),
+        "completes a close inside the request completion that called it",
+    ),
+];

@@ -1,0 +1,66 @@
+//! Suite and broken ones, run over the simulated NIC.
+
+use super::SimLab;
+use conformance::consumer;
+use conformance::verdict::{self, CaseReport, MutantReport, RuleState};
+use conformance::{Creation, LabError, mutant, suite};
+use provider::check::{Rule, RuleId};
+use std::collections::BTreeSet;
+
+/// What to run.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// This case alone, and the broken providers that it shows.
+    pub case: Option<String>,
+    /// The broken ones too.
+    pub mutants: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Every rule with its state.
+    pub rules: Vec<(&'static Rule, RuleState)>,
+    /// Every run of a case on the healthy provider.
+    pub cases: Vec<CaseReport>,
+    /// Every broken provider and consumer.
+    pub mutants: Vec<MutantReport>,
+}
+
+impl Summary {
+    /// Whether the healthy provider conforms and nothing broken survives.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.cases.iter().all(CaseReport::passed) && self.mutants.iter().all(MutantReport::killed)
+    }
+}
+
+/// Runs the suite.
+///
+/// # Errors
+/// If the cluster cannot be built, or there is no case of that name.
+pub fn run(choice: &Choice) -> Result<Summary, LabError> {
+    let wanted = |name: &str| choice.case.as_deref().is_none_or(|only| only == name);
+    let mut cases = Vec::new();
+    for case in suite::cases().filter(|case| wanted(case.name)) {
+        for creation in Creation::ALL {
+            cases.push(verdict::judge(&SimLab, case, creation)?);
+        }
+    }
+    if cases.is_empty() {
+        let names: Vec<&str> = suite::cases().map(|case| case.name).collect();
+        return Err(LabError(format!("there is no such case; the cases are {}", names.join(", "))));
+    }
+    let mut mutants = Vec::new();
+    if choice.mutants {
+        for defect in mutant::defects().filter(|defect| wanted(defect.case)) {
+            mutants.push(verdict::try_defect(&SimLab, defect)?);
+        }
+        for broken in consumer::broken().filter(|_| choice.case.is_none()) {
+            mutants.push(verdict::try_consumer(&SimLab, broken)?);
+        }
+    }
+    let killed: BTreeSet<RuleId> = mutants.iter().filter(|m| m.killed()).map(|m| m.entry.rule).collect();
+    let rules = Rule::all().map(|rule| (rule, verdict::rule_state(rule, &killed))).collect();
+    Ok(Summary { rules, cases, mutants })
+}
