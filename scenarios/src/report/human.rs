@@ -302,7 +302,7 @@ mod tests {
         report.nodes[1].replicas[0].ok = false;
         report.expectations = judge(&scenario.expect, &report);
         let text = summary(&scenario, &report, Colour::Off);
-        assert!(text.contains("node1 DIFFERS") && text.contains("close.callback-running"), "{text}");
+        assert!(text.contains("node1 DIFFERS") && text.contains("R87, node2"), "{text}");
         assert!(text.ends_with("FAIL\n"));
         assert!(one_line(&scenario, &report, Colour::Off).starts_with("FAIL first-cluster seed 7 hash 00c0ffee"));
     }
