@@ -58,6 +58,11 @@ impl Arm {
         self.failure.is_some()
     }
 
+    /// Whether the consumer has been told that the queue is dead: nothing comes out of it any more.
+    pub(super) fn failure_told(&self) -> bool {
+        self.failure_told
+    }
+
     /// The consumer arms. `present`: an entry is there that satisfies the merged arm.
     pub(super) fn arm(&mut self, strength: Strength, present: bool) -> Action {
         if self.failure_told {

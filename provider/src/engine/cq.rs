@@ -34,11 +34,13 @@ pub(super) struct Cq {
     pub(super) next_entry: u64,
     /// Entries from this number on have come since the last notification.
     pub(super) first_new: u64,
+    /// Entries from this number on have come since the arm in force.
+    first_armed: u64,
 }
 
 impl Cq {
     pub(super) fn new(id: CqId, spec: CqSpec) -> Self {
-        Self { id, spec, arm: Arm::default(), stash: VecDeque::new(), next_entry: 0, first_new: 0 }
+        Self { id, spec, arm: Arm::default(), stash: VecDeque::new(), next_entry: 0, first_new: 0, first_armed: 0 }
     }
 
     pub(super) fn id(&self) -> CqId {
@@ -132,7 +134,8 @@ impl<B: Backend> Engine<B> {
             bounded => bounded,
         };
         let command = Command::ModerateCq { cq: cq.id, interval_us, count };
-        self.run_inline(host, command)
+        // The page knows no other failure.
+        self.run_inline(host, command).map_err(|_| Status::INSUFFICIENT_RESOURCES)
     }
 
     /// `NdkArmCq`.
@@ -141,18 +144,25 @@ impl<B: Backend> Engine<B> {
         let strength = Strength::from(notify);
         let merged = self.objects.cq(id).arm.merged(strength);
         let present = !self.objects.cq(id).arm.failed() && self.is_satisfied_now(host, id, merged);
-        let action = self.objects.cq_mut(id).arm.arm(strength, present);
+        let cq = self.objects.cq_mut(id);
+        if cq.arm.armed().is_none() {
+            cq.first_armed = cq.next_entry;
+        }
+        let action = cq.arm.arm(strength, present);
         self.act(host, id, action);
     }
 
-    /// An armed queue has something, says the device.
+    /// An armed queue has something, says the device. The event may be late, of an arm that was satisfied otherwise, and
+    /// the device knows no arm for errors alone: so the entries decide.
     pub(super) fn cq_ready(&mut self, host: &mut B::Host, id: ObjectId) {
+        let Some(armed) = self.objects.cq(id).arm.armed() else { return };
         let cq = self.objects.cq(id);
-        // The device knows no arm for errors alone: it was asked for solicited entries.
-        if cq.arm.armed() == Some(Strength::Errors) && !self.is_satisfied_now(host, id, Strength::Errors) {
-            return self.act(host, id, Action::AskDevice(Strength::Errors));
+        let taken_since = armed == Strength::Any && cq.next_entry > cq.first_armed;
+        if taken_since || self.is_satisfied_now(host, id, armed) {
+            self.cq_satisfied(host, id);
+        } else {
+            self.act(host, id, Action::AskDevice(armed));
         }
-        self.cq_satisfied(host, id);
     }
 
     pub(super) fn cq_satisfied(&mut self, host: &mut B::Host, id: ObjectId) {
@@ -163,7 +173,6 @@ impl<B: Backend> Engine<B> {
     /// A queue is dead, and with it all its queue pairs.
     pub(super) fn cq_failed(&mut self, host: &mut B::Host, id: ObjectId, status: Status) {
         self.counters.cq_error += 1;
-        self.objects.cq_mut(id).stash.clear();
         let action = self.objects.cq_mut(id).arm.fail(status);
         self.break_qps(|qp| qp.spec().uses_cq(id));
         self.act(host, id, action);

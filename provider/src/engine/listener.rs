@@ -148,6 +148,9 @@ impl<B: Backend> Engine<B> {
         if let Some(listener) = listener.id {
             self.run_detached(host, Command::PauseListener { listener, pause });
         }
+        if pause {
+            self.turn_away_waiting(host, id);
+        }
     }
 
     /// Somebody wants to connect: a connector is made and given to the consumer, or the request is turned away.
@@ -183,8 +186,12 @@ impl<B: Backend> Engine<B> {
             }
             return;
         }
-        // The listener closes: connectors that nobody has heard of go with it.
-        for child in std::mem::take(&mut listener.waiting) {
+        self.turn_away_waiting(host, id);
+    }
+
+    /// The listener pauses or closes: connectors that nobody has heard of are no more.
+    fn turn_away_waiting(&mut self, host: &mut B::Host, id: ObjectId) {
+        for child in std::mem::take(&mut self.objects.listener_mut(id).waiting) {
             let entry = self.objects.remove(child).expect("a connector that waits is there");
             self.forget(&entry.body);
             let antecedents = self.lifetimes.remove(child);

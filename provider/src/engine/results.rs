@@ -65,8 +65,8 @@ impl<B: Backend> Engine<B> {
 
     fn take_result(&mut self, host: &mut B::Host, cq: ObjectId) -> Option<NdkResultEx> {
         loop {
-            // A dead queue reports nothing more.
-            if self.objects.cq(cq).arm.failed() {
+            // What a dead queue held can be taken until its death is told, and not after that.
+            if self.objects.cq(cq).arm.failure_told() {
                 return None;
             }
             let entry = match self.objects.cq_mut(cq).stash.pop_front() {
@@ -105,10 +105,11 @@ impl<B: Backend> Engine<B> {
             let completion = self.backend.poll(host, self.objects.cq(cq).id())?;
             if let Some(entry) = self.translate(cq, &completion) {
                 self.objects.cq_mut(cq).next_entry += 1;
-                if self.objects.cq(cq).arm.armed() == Some(Strength::Errors)
-                    && entry.satisfies(Strength::Errors, self.config.policy.error_entries_satisfy_errors)
+                let errors_count = self.config.policy.error_entries_satisfy_errors;
+                // The consumer may take it before the device's event comes.
+                if let Some(armed @ (Strength::Errors | Strength::Solicited)) = self.objects.cq(cq).arm.armed()
+                    && entry.satisfies(armed, errors_count)
                 {
-                    // The consumer may take it before the device's event comes.
                     self.cq_satisfied(host, cq);
                 }
                 return Some(entry);
@@ -206,14 +207,13 @@ impl<B: Backend> Engine<B> {
     pub(super) fn sweep_results(&mut self, host: &mut B::Host, qp: ObjectId) {
         let (receive_cq, initiator_cq) = self.objects.qp(qp).spec().cqs();
         for cq in [receive_cq, initiator_cq] {
-            if !self.objects.cq(cq).arm.failed() {
-                self.drain(host, cq);
-            }
+            self.drain(host, cq);
             if !self.config.policy.results_after_qp_close {
                 let stash = std::mem::take(&mut self.objects.cq_mut(cq).stash);
                 let (gone, kept): (VecDeque<_>, VecDeque<_>) = stash.into_iter().partition(|entry| entry.qp == qp);
                 self.objects.cq_mut(cq).stash = kept;
-                gone.iter().for_each(|entry| self.settle_entry(entry));
+                // Whether a bind among them succeeded nobody will know: its window stays bound.
+                gone.iter().filter(|entry| entry.srq.is_some()).for_each(|entry| self.settle_entry(entry));
             }
         }
     }

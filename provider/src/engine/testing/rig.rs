@@ -2,10 +2,11 @@
 
 use super::Script;
 use crate::backend::{CqId, Event, QpId, Resource, WorkCompletion};
+use crate::check::{Checked, Finding, RuleId, Settings, Severity, Side};
 use crate::engine::{Config, Engine};
 use crate::ndk::{
     Answer, Call, CallSite, Callback, Completion, ConnectParams, CqNotify, DisconnectEvent, Irql, NdkProvider,
-    NdkResult, NdkResultEx, NdkVersion, Object, OpFlags, Out, Return, Sge, Status, Upcall, UpcallBody,
+    NdkResult, NdkResultEx, NdkVersion, Object, ObjectKind, OpFlags, Out, Return, Sge, Status, Upcall, UpcallBody,
 };
 use des::Time;
 use std::net::SocketAddr;
@@ -13,7 +14,9 @@ use std::net::SocketAddr;
 /// A provider over the scripted backend, and its consumer.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct Rig {
-    pub(in crate::engine) engine: Engine<Script>,
+    checked: Checked<Engine<Script>>,
+    /// The device behaves: what is wrong is the provider's doing.
+    pub(in crate::engine) honest_device: bool,
 }
 
 /// An address of the adapter.
@@ -33,16 +36,25 @@ pub(in crate::engine) fn done(context: u64) -> Completion {
 
 impl Rig {
     pub(in crate::engine) fn new(config: Config) -> Self {
-        Self { engine: Engine::new(Script::default(), config) }
+        let checked = Checked::new(Engine::new(Script::default(), config), Settings::default());
+        Self { checked, honest_device: true }
+    }
+
+    pub(in crate::engine) fn engine(&self) -> &Engine<Script> {
+        self.checked.inner()
+    }
+
+    pub(in crate::engine) fn engine_mut(&mut self) -> &mut Engine<Script> {
+        self.checked.inner_mut()
     }
 
     pub(in crate::engine) fn device(&mut self) -> &mut Script {
-        self.engine.backend_mut()
+        self.engine_mut().backend_mut()
     }
 
     pub(in crate::engine) fn answer(&mut self, call: Call<'_>) -> Answer {
         let site = CallSite { now: Time::ZERO, processor: 3, level: Irql::Passive, inside: None };
-        self.engine.call(&mut (), &site, call)
+        self.checked.call(&mut (), &site, call)
     }
 
     pub(in crate::engine) fn call(&mut self, call: Call<'_>) -> Return {
@@ -58,7 +70,7 @@ impl Rig {
 
     /// The callbacks that are due; they run until [`leave`](Self::leave).
     pub(in crate::engine) fn enter(&mut self) -> Vec<Upcall> {
-        std::iter::from_fn(|| self.engine.next_upcall()).collect()
+        std::iter::from_fn(|| self.checked.next_upcall()).collect()
     }
 
     /// The only callback that is due.
@@ -69,7 +81,7 @@ impl Rig {
     }
 
     pub(in crate::engine) fn leave(&mut self, upcall: &Upcall) {
-        self.engine.upcall_returned(&mut (), Time::ZERO, upcall.token);
+        self.checked.upcall_returned(&mut (), Time::ZERO, upcall.token);
     }
 
     /// Ends all that the device has to do now.
@@ -80,7 +92,7 @@ impl Rig {
 
     /// Lets the provider see the device's events.
     pub(in crate::engine) fn interrupt(&mut self) {
-        self.engine.interrupt(&mut (), Time::ZERO, 0);
+        self.checked.interrupt(&mut (), Time::ZERO, 0);
     }
 
     pub(in crate::engine) fn raise(&mut self, event: Event) {
@@ -220,11 +232,11 @@ impl Rig {
     }
 
     pub(in crate::engine) fn device_cq(&self, cq: Object) -> CqId {
-        self.engine.objects.cq(cq.id).id()
+        self.engine().objects.cq(cq.id).id()
     }
 
     pub(in crate::engine) fn device_qp(&self, qp: Object) -> QpId {
-        self.engine.objects.qp(qp.id).id()
+        self.engine().objects.qp(qp.id).id()
     }
 
     /// The device ends request `id` of a queue pair.
@@ -249,16 +261,36 @@ impl Rig {
 
     /// Whether the device knows nothing and the provider holds nothing.
     pub(in crate::engine) fn assert_empty(&self) {
-        assert_eq!(self.engine.objects.iter().count(), 0, "{:?}", self.engine.objects);
-        assert_eq!(self.engine.local_endpoints(), 0);
-        assert_eq!(self.engine.unfinished_upcalls(), 0);
-        assert!(self.engine.resources.is_empty(), "{:?}", self.engine.resources);
-        assert!(self.engine.tokens.is_empty(), "{:?}", self.engine.tokens);
-        assert!(self.engine.closes.is_empty() && self.engine.commands.is_empty());
+        assert_eq!(self.engine().objects.iter().count(), 0, "{:?}", self.engine().objects);
+        assert_eq!(self.engine().local_endpoints(), 0);
+        assert_eq!(self.engine().unfinished_upcalls(), 0);
+        assert!(self.engine().resources.is_empty(), "{:?}", self.engine().resources);
+        assert!(self.engine().tokens.is_empty(), "{:?}", self.engine().tokens);
+        assert!(self.engine().closes.is_empty() && self.engine().commands.is_empty());
     }
 
     /// What the device was told to destroy, in order.
     pub(in crate::engine) fn destroyed(&self, resource: Resource) -> bool {
-        self.engine.backend().was_told(&format!("Destroy({resource:?})"))
+        self.engine().backend().was_told(&format!("Destroy({resource:?})"))
+    }
+}
+
+/// What the contract checker has against the provider fails the test.
+impl Drop for Rig {
+    fn drop(&mut self) {
+        // Things that the checker takes for breaches: an invalidation or an error that is reported of a queue pair that
+        // is being closed does not count with it, and it takes the refusal of a second disconnect for the first one's end.
+        let mistaken = |finding: &Finding| match finding.rule {
+            RuleId(89 | 90) => finding.object.is_some_and(|object| object.kind == ObjectKind::Mr),
+            RuleId(97 | 101) => finding.what.contains("notified for successes"),
+            RuleId(134) => true,
+            _ => false,
+        };
+        let broken = |finding: &&Finding| {
+            finding.side() == Side::Provider && finding.severity == Severity::Error && !mistaken(finding)
+        };
+        let findings: Vec<String> = self.checked.findings().iter().filter(broken).map(ToString::to_string).collect();
+        let excused = std::thread::panicking() || !self.honest_device;
+        assert!(excused || findings.is_empty(), "{}", findings.join("\n"));
     }
 }

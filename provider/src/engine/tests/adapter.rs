@@ -10,11 +10,11 @@ fn opening_negotiates_and_fails_while_disabled() {
     let adapter = rig.open(NdkVersion { major: 1, minor: 0 });
     assert_eq!((adapter.kind, adapter.version), (ObjectKind::Adapter, NdkVersion::V1_2));
     assert_eq!(rig.status(Call::OpenAdapter { version: NdkVersion::V2_0 }), Status::BAD_VERSION);
-    rig.engine.set_enabled(false);
+    rig.engine_mut().set_enabled(false);
     assert_eq!(rig.status(Call::OpenAdapter { version: NdkVersion::V1_1 }), Status::ADAPTER_NOT_READY);
-    assert_eq!(rig.engine.open_adapters(), 1, "the disable waits for this one");
+    assert_eq!(rig.engine().open_adapters(), 1, "the disable waits for this one");
     rig.ok(Call::CloseAdapter { adapter });
-    assert_eq!(rig.engine.open_adapters(), 0);
+    assert_eq!(rig.engine().open_adapters(), 0);
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn mdl() -> Mdl {
 }
 
 fn offer(rig: &mut Rig, listener: Object, connection: u32) -> Upcall {
-    let listener = rig.engine.objects.listener(listener.id).id().expect("it listens");
+    let listener = rig.engine().objects.listener(listener.id).id().expect("it listens");
     rig.raise(Event::ConnectionRequest {
         listener,
         connection: ConnectionId(connection),
@@ -223,7 +223,7 @@ fn the_device_ends_users_before_what_they_use() {
     rig.finish();
     assert!(!rig.destroyed(Resource::Cq(device_cq)));
     rig.close(qp);
-    let log = &rig.engine.backend().log;
+    let log = &rig.engine().backend().log;
     let place = |resource: Resource| log.iter().position(|line| *line == format!("Destroy({resource:?})"));
     assert!(place(Resource::Qp(device_qp)) < place(Resource::Cq(device_cq)));
     assert!(place(Resource::Cq(device_cq)).is_some());
@@ -252,7 +252,7 @@ fn an_event_callback_that_runs_holds_the_close_and_is_the_last() {
     let mut rig = Rig::new(Config::default());
     let house = house(&mut rig);
     rig.arm(house.cq, CqNotify::ANY);
-    let connection = rig.engine.objects.connector(house.active.id).connection().expect("connected");
+    let connection = rig.engine().objects.connector(house.active.id).connection().expect("connected");
     let notice = {
         rig.complete(house.cq, rig.completion(house.qp, 0, Status::SUCCESS));
         rig.enter_one()
@@ -329,7 +329,7 @@ fn a_registration_under_way_ends_before_its_region_does() {
     assert_eq!(close(&mut rig, mr), Status::PENDING);
     let contexts: Vec<u64> = rig.settle().iter().map(|upcall| upcall.context).collect();
     assert_eq!(contexts, [5, mr.id]);
-    assert!(rig.engine.backend().was_told("Destroy(Mr("), "what was registered on the way is deregistered");
+    assert!(rig.engine().backend().was_told("Destroy(Mr("), "what was registered on the way is deregistered");
 }
 
 #[test]
@@ -367,7 +367,7 @@ fn an_adapter_closes_when_the_last_callback_has_returned() {
     rig.finish();
     let last = rig.enter_one();
     assert_eq!((closed(std::slice::from_ref(&last)), rig.settle().len()), (vec![pd.id], 0));
-    assert_eq!(rig.engine.open_adapters(), 1);
+    assert_eq!(rig.engine().open_adapters(), 1);
     rig.leave(&last);
     let returns = rig.enter_one();
     assert!(matches!(returns.body, UpcallBody::CallReturns { call: returned, .. } if returned == call));

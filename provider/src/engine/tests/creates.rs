@@ -155,7 +155,7 @@ fn a_failure_leaves_nothing_behind() {
         for (kind, makes) in creates().filter(|&(kind, _)| needs_device(kind)) {
             let mut rig = Rig::new(Config { style, ..Config::default() });
             let ground = ground(&mut rig);
-            let before = rig.engine.live_objects(makes);
+            let before = rig.engine().live_objects(makes);
             rig.device().results.push_back(Err(Status::INSUFFICIENT_RESOURCES));
             let returned = rig.call(create(&ground, kind, done(42)));
             let seen = rig.settle();
@@ -167,7 +167,7 @@ fn a_failure_leaves_nothing_behind() {
                 assert_eq!(seen.len(), 1);
                 assert_eq!(object_of(&seen[0]), (Status::INSUFFICIENT_RESOURCES, None));
             }
-            assert_eq!(rig.engine.live_objects(makes), before, "{kind:?} {style:?}");
+            assert_eq!(rig.engine().live_objects(makes), before, "{kind:?} {style:?}");
             for object in [ground.srq, ground.cq, ground.pd] {
                 rig.close(object);
             }

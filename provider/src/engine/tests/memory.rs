@@ -322,7 +322,7 @@ fn a_mapping_lists_the_pages_and_is_given_back() {
     let Out::Lam(first) = memory.rig.run(build(24, 4096 - 0x123)).out else { panic!("no mapping") };
     assert_eq!(first.adapter_pages, [0x10_000], "only the pages that are used");
     assert_eq!(memory.rig.status(build(64, 7001)), Status::INVALID_PARAMETER);
-    let kept = |memory: &mut Memory| memory.rig.engine.objects.adapter_mut(adapter.id).lams.len();
+    let kept = |memory: &mut Memory| memory.rig.engine_mut().objects.adapter_mut(adapter.id).lams.len();
     let changed = LogicalAddressMapping { adapter_pages: vec![], ..lam.clone() };
     assert_eq!(memory.rig.status(Call::ReleaseLam { adapter, lam: &changed }), OK, "a void function");
     assert_eq!(kept(&mut memory), 2);

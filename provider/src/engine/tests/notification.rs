@@ -285,11 +285,11 @@ fn resizing_obeys_the_limits_and_the_capability() {
     let cq = rig.cq(adapter);
     let resize = |depth| Call::ResizeCq { cq, depth, completion: done(5) };
     rig.ok(resize(256));
-    assert_eq!(rig.engine.objects.cq(cq.id).depth(), 256);
+    assert_eq!(rig.engine().objects.cq(cq.id).depth(), 256);
     assert_eq!(rig.status(resize(257)), Status::INVALID_PARAMETER);
     rig.device().results.push_back(Err(Status::BUFFER_OVERFLOW));
     assert_eq!(rig.run(resize(1)).status, Status::BUFFER_OVERFLOW);
-    assert_eq!(rig.engine.objects.cq(cq.id).depth(), 256, "a failure changes nothing");
+    assert_eq!(rig.engine().objects.cq(cq.id).depth(), 256, "a failure changes nothing");
     rig.device().capabilities.resize_cq = false;
     assert_eq!(rig.status(resize(8)), Status::NOT_SUPPORTED);
 }

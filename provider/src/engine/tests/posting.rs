@@ -86,7 +86,7 @@ fn receives_have_slots_of_their_own_and_need_no_connection() {
     }
     assert_eq!(rig.send(qp, 1, NONE), Status::CONNECTION_INVALID);
     rig.call(Call::Flush { qp });
-    assert!(rig.engine.backend().was_told("FlushQp"));
+    assert!(rig.engine().backend().was_told("FlushQp"));
     let cancelled = |rig: &Rig, id| WorkCompletion { receive: true, ..rig.completion(qp, id, Status::CANCELLED) };
     for id in 0..4 {
         rig.complete(cq, cancelled(&rig, id));
@@ -145,7 +145,7 @@ fn flush_close_and_disconnect_hand_over_what_was_deferred() {
             _ => rig.ok(Call::Disconnect { connector, completion: done(1) }),
         }
         assert_eq!(rig.device().rings, 1, "case {case}");
-        assert!(rig.engine.backend().was_told("FlushQp"), "case {case}");
+        assert!(rig.engine().backend().was_told("FlushQp"), "case {case}");
     }
 }
 

@@ -50,7 +50,7 @@ impl Shared {
     }
 
     fn device_srq(&self) -> SrqId {
-        self.rig.engine.objects.srq(self.srq.id).id()
+        self.rig.engine().objects.srq(self.srq.id).id()
     }
 
     /// The device fell below its limit. Statuses of the notifications.
@@ -107,7 +107,7 @@ fn a_threshold_is_told_once_an_arm() {
         assert_eq!(shared.post(context), OK);
     }
     assert_eq!(shared.modify(0, 2), (Status::PENDING, vec![]));
-    assert!(shared.rig.engine.backend().was_told("SetSrqLimit"));
+    assert!(shared.rig.engine().backend().was_told("SetSrqLimit"));
     assert_eq!(shared.modify(0, 0), (Status::PENDING, vec![]), "zero keeps the arm");
     assert_eq!(shared.below(), [OK]);
     assert_eq!(shared.below(), []);

@@ -19,7 +19,7 @@ fn a_paused_or_closing_listener_turns_requests_away() {
     side.rig.call(Call::ControlConnectEvents { listener, pause: false });
     let second = side.offered(listener, 3);
     assert_eq!(side.rig.status(Call::Close { object: listener, completion: done(1) }), Status::PENDING);
-    assert!(side.rig.engine.backend().was_told("Destroy(Listener"), "at once, not with the last connector");
+    assert!(side.rig.engine().backend().was_told("Destroy(Listener"), "at once, not with the last connector");
     let listener_id = crate::backend::ListenerId(u32::MAX);
     side.rig.raise(Event::ConnectionRequest {
         listener: listener_id,
@@ -31,10 +31,10 @@ fn a_paused_or_closing_listener_turns_requests_away() {
     });
     assert_eq!(side.rig.settle(), []);
     for connection in [2, 4] {
-        assert!(side.rig.engine.backend().was_told(&format!("Reject {{ connection: ConnectionId({connection})")));
+        assert!(side.rig.engine().backend().was_told(&format!("Reject {{ connection: ConnectionId({connection})")));
     }
     side.rig.close(first);
-    assert_eq!(side.rig.engine.local_endpoints(), 1, "a connector is left");
+    assert_eq!(side.rig.engine().local_endpoints(), 1, "a connector is left");
     assert_eq!(side.rig.status(Call::Close { object: second, completion: done(2) }), Status::PENDING);
     let contexts: Vec<u64> = side.rig.settle().iter().map(|upcall| upcall.context).collect();
     assert_eq!(contexts, [2, 1]);
@@ -56,12 +56,20 @@ fn connect_events_one_after_the_other() {
             side.rig.leave(&due[0]);
             let second = side.rig.enter_one();
             side.rig.close(connector_of(&due[0]));
+            side.ask(listener, 4);
+            side.rig.call(Call::ControlConnectEvents { listener, pause: true });
+            for connection in [3, 4] {
+                let reject = format!("Reject {{ connection: ConnectionId({connection})");
+                assert!(side.rig.engine().backend().was_told(&reject), "paused before it was told of");
+            }
+            side.rig.call(Call::ControlConnectEvents { listener, pause: false });
+            side.ask(listener, 5);
             side.rig.close(connector_of(&second));
             side.rig.call(Call::Close { object: listener, completion: done(1) });
             side.rig.leave(&second);
-            assert_eq!(side.rig.settle().len(), 1, "the third is turned away, the listener is closed");
-            assert!(side.rig.engine.backend().was_told("Reject { connection: ConnectionId(3)"));
-            assert_eq!(side.rig.engine.local_endpoints(), 0);
+            assert_eq!(side.rig.settle().len(), 1, "the last is turned away, the listener is closed");
+            assert!(side.rig.engine().backend().was_told("Reject { connection: ConnectionId(5)"));
+            assert_eq!(side.rig.engine().local_endpoints(), 0);
         }
     }
 }
@@ -81,7 +89,7 @@ fn local_addresses_are_checked_counted_and_given_back() {
     assert_eq!(side.rig.status(listen(peer_address(7000))), Status::INVALID_ADDRESS);
     side.rig.device().results.push_back(Err(Status::SHARING_VIOLATION));
     assert_eq!(side.rig.run(listen(adapter_address(0))).status, Status::SHARING_VIOLATION, "the device knows more");
-    assert_eq!(side.rig.engine.local_endpoints(), 1);
+    assert_eq!(side.rig.engine().local_endpoints(), 1);
     side.rig.ok(listen(adapter_address(0)));
     assert_eq!(side.rig.status(listen(adapter_address(0))), Status::ADDRESS_ALREADY_ASSOCIATED);
     let local = side.rig.call(Call::GetLocalAddress { object: listener, buffer_bytes: 16 });
@@ -103,7 +111,7 @@ fn local_addresses_are_checked_counted_and_given_back() {
     let (third, qp) = (side.rig.connector(adapter), side.another_qp());
     assert_eq!(side.rig.status(through(third, qp, 1)), Status::ADDRESS_ALREADY_EXISTS);
     side.rig.ok(through(third, qp, 2));
-    assert!(side.rig.engine.backend().log.concat().contains("shared_endpoint: true"));
+    assert!(side.rig.engine().backend().log.concat().contains("shared_endpoint: true"));
     assert_eq!(side.rig.status(Call::Close { object: endpoint, completion: done(1) }), Status::PENDING);
     side.rig.close(second);
     assert_eq!(side.rig.status(shared(adapter_address(7000))), Status::SHARING_VIOLATION, "a connector is left");

@@ -46,7 +46,7 @@ impl Side {
     }
 
     fn ask(&mut self, listener: Object, connection: u32) {
-        let listener = self.rig.engine.objects.listener(listener.id).id().expect("it listens");
+        let listener = self.rig.engine().objects.listener(listener.id).id().expect("it listens");
         self.rig.raise(Event::ConnectionRequest {
             listener,
             connection: ConnectionId(connection),
@@ -70,7 +70,7 @@ impl Side {
     }
 
     fn connection(&self, connector: Object) -> ConnectionId {
-        self.rig.engine.objects.connector(connector.id).connection().expect("it has a connection")
+        self.rig.engine().objects.connector(connector.id).connection().expect("it has a connection")
     }
 }
 
@@ -103,7 +103,7 @@ fn the_active_side_from_connect_to_disconnect() {
     rig.ok(Call::CompleteConnect { connector, disconnect_event: Rig::event(9), completion: done(3) });
     assert_eq!(rig.send(qp, 1, OpFlags::empty()), OK);
     rig.ok(Call::Disconnect { connector, completion: done(5) });
-    let log = &rig.engine.backend().log;
+    let log = &rig.engine().backend().log;
     let place = |start: &str| log.iter().position(|line| line.starts_with(start));
     assert!(place("Disconnect") < place("FlushQp") && place("FlushQp").is_some(), "{log:?}");
     assert_eq!(rig.status(Call::Disconnect { connector, completion: done(5) }), Status::CONNECTION_INVALID);
@@ -144,7 +144,7 @@ fn asking_for_too_many_reads_is_capped() {
     let Side { mut rig, adapter, qp, .. } = side();
     let connector = rig.connector(adapter);
     rig.ok(Rig::connect_call(connector, qp));
-    assert!(rig.engine.backend().log.concat().contains("inbound_reads: 16, outbound_reads: 8"));
+    assert!(rig.engine().backend().log.concat().contains("inbound_reads: 16, outbound_reads: 8"));
     let returned = rig.call(Call::GetConnectionData { connector, buffer_bytes: Some(8) });
     let Out::ConnectionData { inbound_read_limit, outbound_read_limit, private_data, .. } = returned.out else {
         panic!("{returned:?}");
@@ -167,7 +167,7 @@ fn the_passive_side_accepts_and_hears_of_the_end_once() {
     side.rig.raise(Event::QpError(qp));
     let seen = side.rig.settle();
     assert_eq!((seen.len(), is_gone(&seen[0]), seen[0].context), (1, true, 9));
-    assert!(!side.rig.engine.backend().was_told("FlushQp"), "the event flushes nothing");
+    assert!(!side.rig.engine().backend().was_told("FlushQp"), "the event flushes nothing");
     side.rig.ok(Call::Disconnect { connector, completion: done(5) });
 }
 
@@ -177,7 +177,7 @@ fn no_event_after_the_own_disconnect_and_none_of_an_own_flush() {
         let Side { mut rig, adapter, qp, .. } = side();
         let connector = rig.connected(adapter, qp, Rig::event(9));
         let (connection, device_qp): (_, QpId) =
-            (rig.engine.objects.connector(connector.id).connection().expect("connected"), rig.device_qp(qp));
+            (rig.engine().objects.connector(connector.id).connection().expect("connected"), rig.device_qp(qp));
         if own == 0 {
             assert_eq!(rig.status(Call::Disconnect { connector, completion: done(5) }), Status::PENDING);
             rig.raise(Event::Disconnected { connection, graceful: true });
@@ -218,7 +218,7 @@ fn an_extended_event_came_with_2_1() {
         let status = rig.run(Call::CompleteConnect { connector, disconnect_event, completion: done(3) }).status;
         assert_eq!(status, expected);
         if status == OK {
-            let connection = rig.engine.objects.connector(connector.id).connection().expect("connected");
+            let connection = rig.engine().objects.connector(connector.id).connection().expect("connected");
             rig.raise(Event::Disconnected { connection, graceful: true });
             assert_eq!(rig.enter_one().body, UpcallBody::DisconnectEvent { reason: Some(0) });
         }
@@ -287,7 +287,7 @@ fn rejecting_and_closing_turn_the_peer_away() {
     side.rig.close(rejected);
     let closed = side.offered(listener, 2);
     side.rig.close(closed);
-    let log = side.rig.engine.backend().log.join("\n");
+    let log = side.rig.engine().backend().log.join("\n");
     for (connection, rejects) in [(1, 1), (2, 1)] {
         let reject = format!("Reject {{ connection: ConnectionId({connection})");
         assert_eq!(log.matches(&reject).count(), rejects);
@@ -307,8 +307,8 @@ fn a_connected_connector_is_closed_as_the_policy_has_it() {
         assert_eq!(rig.status(Call::Close { object: connector, completion: done(1) }), Status::PENDING);
         let seen = rig.settle();
         assert_eq!((seen.len(), is_gone(&seen[0])), (1, false), "the own close is no event");
-        assert_eq!(rig.engine.backend().was_told("Disconnect("), disconnects);
-        assert!(rig.engine.backend().was_told("FlushQp"));
+        assert_eq!(rig.engine().backend().was_told("Disconnect("), disconnects);
+        assert!(rig.engine().backend().was_told("FlushQp"));
         assert_eq!(rig.send(qp, 1, OpFlags::empty()), Status::CONNECTION_INVALID);
     }
 }
@@ -338,7 +338,7 @@ fn a_disconnect_that_timed_out_says_so_and_has_flushed() {
     rig.device().results.push_back(Err(Status::IO_TIMEOUT));
     let returned = rig.run(Call::Disconnect { connector, completion: done(5) });
     assert_eq!(returned.status, Status::IO_TIMEOUT);
-    assert!(rig.engine.backend().was_told("FlushQp"));
+    assert!(rig.engine().backend().was_told("FlushQp"));
     rig.device().results.push_back(Ok(CommandOutput::Done));
     assert_eq!(rig.run(Rig::connect_call(connector, qp)).status, Status::ADDRESS_ALREADY_ASSOCIATED, "no second life");
 }
@@ -355,12 +355,12 @@ fn what_happens_is_counted() {
     assert_eq!(side.rig.run(call).status, Status::CONNECTION_REFUSED);
     let active = side.rig.connected(side.adapter, side.qp, Rig::no_event());
     let stand = Counters { connect: 1, accept: 1, connect_failure: 1, active_connection: 2, ..Counters::default() };
-    assert_eq!(side.rig.engine.counters(), stand);
+    assert_eq!(side.rig.engine().counters(), stand);
     let connection = side.connection(active);
     side.rig.raise(Event::Disconnected { connection, graceful: false });
     side.rig.ok(Call::Disconnect { connector: passive, completion: done(5) });
-    assert_eq!(side.rig.engine.counters(), Counters { connection_error: 1, active_connection: 0, ..stand });
+    assert_eq!(side.rig.engine().counters(), Counters { connection_error: 1, active_connection: 0, ..stand });
     let cq = side.rig.device_cq(side.cq);
     side.rig.raise(Event::CqError { cq, overrun: true });
-    assert_eq!(side.rig.engine.counters().cq_error, 1);
+    assert_eq!(side.rig.engine().counters().cq_error, 1);
 }
