@@ -1,7 +1,7 @@
 //! The backend for real NICs: libibverbs and librdmacm, opened at run time.
 //!
 //! Reading order: [`error`] (why there is no device), [`memory`] (buffers that consumers and devices share), [`backend`]
-//! (the provider's seam over a device), `status` (what error codes mean to a consumer), `sys` (the libraries, and all that
+//! (the provider's seam over a device), [`node`] (this machine as a host), `status` (what error codes mean to a consumer), `sys` (the libraries, and all that
 //! is unsafe).
 //!
 //! Invariants:
@@ -13,6 +13,7 @@
 pub mod backend;
 pub mod error;
 pub mod memory;
+pub mod node;
 
 mod status;
 mod sys;
@@ -20,3 +21,4 @@ mod sys;
 pub use backend::{Options, Signal, VerbsBackend, devices};
 pub use error::VerbsError;
 pub use memory::PinnedMemory;
+pub use node::RealBus;

@@ -3,7 +3,9 @@
 use super::how::{How, Which};
 use super::{Asked, Mutant, SOON, completion_body};
 use des::Dur;
-use provider::ndk::{Answer, Call, CallKind, CallSite, Completion, NdkProvider, Out, Return, Status, UpcallBody};
+use provider::ndk::{
+    AdapterFlags, Answer, Call, CallKind, CallSite, Completion, NdkProvider, Out, Return, Status, UpcallBody,
+};
 
 impl<P: NdkProvider> Mutant<P> {
     /// Takes note of a call, and of what must happen before it.
@@ -51,6 +53,12 @@ impl<P: NdkProvider> Mutant<P> {
     pub(super) fn instead(&mut self, how: How, call: &Call<'_>) -> Option<Return> {
         match how {
             How::Refuse(refuse) => refuse(call).map(Return::status),
+            How::Loops => match call {
+                Call::Connect { source, destination, .. } if source.ip() == destination.ip() => {
+                    Some(Return::status(Status::SUCCESS))
+                }
+                _ => None,
+            },
             How::Fake(kind, status) if call.kind() == kind => {
                 let (object, to) = (call.object()?, call.completion()?);
                 let body = completion_body(kind, &Return::status(status));
@@ -93,6 +101,11 @@ impl<P: NdkProvider> Mutant<P> {
             How::NotifyUnarmed if matches!(asked.kind, CallKind::GetCqResultsEx | CallKind::GetCqResults) => {
                 if let Some(cq) = asked.object.filter(|cq| !self.memory.armed.contains(&cq.id)) {
                     self.notify(cq.id);
+                }
+            }
+            How::Loops => {
+                if let Out::Info(info) = &mut returned.out {
+                    info.flags.remove(AdapterFlags::LOOPBACK_CONNECTIONS_SUPPORTED);
                 }
             }
             How::SameAddress if asked.kind == CallKind::GetLocalAddress => {

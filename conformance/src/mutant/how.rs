@@ -115,4 +115,6 @@ pub enum How {
     DisconnectBeforeAccept,
     /// The disconnect event comes for the own disconnect.
     OwnDisconnect,
+    /// The adapter does not say that it connects to itself, and does.
+    Loops,
 }

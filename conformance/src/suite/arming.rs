@@ -156,7 +156,9 @@ async fn arm_twice(probe: Probe) -> Result<(), Trouble> {
     probe.arm(&cq, CqNotify::ERRORS);
     probe.upcall(cq.events).await;
     probe.take(&cq, 4);
-    probe.leave_after_peer(local, link).await
+    probe.upcall(link.disconnected).await;
+    probe.take(&cq, 4);
+    probe.hang_up(local, link).await
 }
 
 async fn arm_inside(probe: Probe) -> Result<(), Trouble> {

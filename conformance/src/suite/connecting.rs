@@ -1,11 +1,11 @@
 //! Connections coming to be, or not.
 
-use super::local::{Link, PORT, READS, Sizes, params};
+use super::local::{Link, Local, PORT, READS, Sizes, params};
 use super::probe::Probe;
 use super::trouble::{Trouble, expect, expect_status};
 use super::{Case, Pair};
 use des::Dur;
-use provider::ndk::{AdapterFlags, Call, Object, Out, Status};
+use provider::ndk::{AdapterFlags, Call, Object, Out, Status, UpcallBody};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -125,7 +125,7 @@ pub(super) const CASES: &[Case] = &[
         name: "loopback",
         rules: &[140],
         provokes: &[],
-        what: "connects to itself where the adapter cannot",
+        what: "connects to itself, which works if the adapter says so, and only then",
         start: |pair: &Pair| pair.on(0, loopback),
     },
 ];
@@ -344,14 +344,52 @@ async fn from_shared_endpoint(probe: Probe) -> Result<(), Trouble> {
 
 async fn loopback(probe: Probe) -> Result<(), Trouble> {
     let local = probe.local(Sizes::default()).await?;
-    if !local.info.flags.contains(AdapterFlags::LOOPBACK_CONNECTIONS_SUPPORTED) {
-        let (listener, _) = probe.listen(local.adapter.object()).await?;
-        let connector = probe.connector(local.adapter.object()).await?;
-        let (source, destination, params) = (probe.own(0), probe.own(PORT), params(local.qp, b"me"));
-        let connect = |completion| Call::Connect { connector, source, destination, params, completion };
-        let status = probe.settle(connect).await.status;
-        expect(status != Status::SUCCESS, 140, || "an adapter without loopback connected to itself".to_owned())?;
-        probe.close_all(&[connector, listener]).await?;
-    }
+    let able = local.info.flags.contains(AdapterFlags::LOOPBACK_CONNECTIONS_SUPPORTED);
+    let (listener, events) = probe.listen(local.adapter.object()).await?;
+    let connector = probe.connector(local.adapter.object()).await?;
+    let (source, destination, params) = (probe.own(0), probe.own(PORT), params(local.qp, b"me"));
+    let connected = probe.completion();
+    let status = probe.status(Call::Connect { connector, source, destination, params, completion: connected });
+    let reached = match (able, status) {
+        (true, Status::PENDING) => answer_itself(&probe, &local, (connector, connected.context), events).await?,
+        (false, Status::PENDING) => completed(&probe, connected.context).await == Status::SUCCESS,
+        (_, status) => status == Status::SUCCESS,
+    };
+    expect(reached == able, 140, || {
+        format!("an adapter whose loopback flag is {able} connected to itself: {reached}")
+    })?;
+    probe.close_all(&[connector, listener]).await?;
     probe.end_local(local).await
+}
+
+/// The status of a request that pends.
+async fn completed(probe: &Probe, context: u64) -> Status {
+    match probe.upcall(context).await.body {
+        UpcallBody::RequestCompletion { status, .. } => status,
+        _ => Status::UNSUCCESSFUL,
+    }
+}
+
+/// Both ends of a connection at one node: whether it comes to be.
+async fn answer_itself(
+    probe: &Probe,
+    local: &Local,
+    (active, connected): (Object, u64),
+    events: u64,
+) -> Result<bool, Trouble> {
+    let passive = probe.offered(events).await?;
+    let cqs = [local.receive_cq.object, local.initiator_cq.object];
+    let qp = probe.qp(local.pd, cqs, Sizes { inline_bytes: 0, ..Sizes::default() }).await?;
+    let (params, accepted, disconnect_event) = (params(qp, b"too"), probe.completion(), probe.disconnect_event());
+    let pending = probe.status(Call::Accept { connector: passive, params, disconnect_event, completion: accepted });
+    let mut stands = pending == Status::PENDING && completed(probe, connected).await == Status::SUCCESS;
+    if stands {
+        let disconnect_event = probe.disconnect_event();
+        let complete = |completion| Call::CompleteConnect { connector: active, disconnect_event, completion };
+        stands = probe.settle(complete).await.status == Status::SUCCESS;
+        stands &= completed(probe, accepted.context).await == Status::SUCCESS;
+        probe.request("NdkDisconnect", |completion| Call::Disconnect { connector: active, completion }).await?;
+    }
+    probe.close_all(&[passive, qp]).await?;
+    Ok(stands)
 }

@@ -19,8 +19,9 @@ use std::net::IpAddr;
 
 /// How long a call executes, for the rules on concurrent calls: as long as the nodes' model lets it take.
 const CALL: Dur = Dur::from_ns(100);
-/// Simulated time after which a run ends, whatever is left: longer than any time-out of a case.
-const LIMIT_MS: u64 = 60_000;
+/// Simulated time after which a run ends, whatever is left. Longer than the driver's time-out of commands, the longest timer
+/// of all: a case that hangs comes to rest before, and what is missing is missing for good.
+const LIMIT_MS: u64 = 300_000;
 
 /// The providers of a case.
 #[derive(Clone, Debug)]

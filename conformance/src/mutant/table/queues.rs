@@ -26,7 +26,7 @@ pub(super) const DEFECTS: &[Defect] = &[
     row(
         "notification-before-entry",
         97,
-        "arm-any",
+        "arm-twice",
         How::NotifyAtArm,
         "notifies before the entry can be taken, and again when it can",
     ),

@@ -1,0 +1,72 @@
+//! Random consumers that make no mistake: neither the checker nor the model of objects and completions finds one.
+
+use conformance::consumer::random::program::{EFFECTS, FAULTY};
+use conformance::consumer::random::{Fault, Program, Step, Verb, run, run_many, run_with};
+use conformance::ideal::IdealLab;
+use conformance::{Creation, mutant};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// Programs of a run that is not told how many: `rnic conformance --programs` runs more.
+const PROGRAMS: u64 = 300;
+
+fn step() -> impl Strategy<Value = Step> {
+    (select(Verb::ALL), any::<u8>(), any::<u8>()).prop_map(|(verb, pick, how)| Step { verb, pick, how })
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    (0_usize..2, select(FAULTY), 1_u64..4, select(EFFECTS)).prop_map(|(node, kind, nth, effect)| Fault {
+        node,
+        kind,
+        nth,
+        effect,
+    })
+}
+
+fn program() -> impl Strategy<Value = Program> {
+    let steps = || prop::collection::vec(step(), 0..60);
+    (select(&Creation::ALL[..]), steps(), steps(), prop::collection::vec(fault(), 0..4))
+        .prop_map(|(creation, first, second, faults)| Program { creation, nodes: [first, second], faults })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_a_careful_consumer_does_is_found_right(program in program()) {
+        let outcome = run(&IdealLab, &program).expect("the ideal lab has a bench");
+        prop_assert!(outcome.is_clean(), "{program}\n{}", outcome.wrong());
+    }
+}
+
+#[test]
+fn programs_that_connect_are_found_right_and_get_somewhere() {
+    let (outcome, failed) = run_many(&IdealLab, 1, PROGRAMS, |_| ()).expect("the ideal lab has a bench");
+    if let Some((number, program)) = failed {
+        panic!("program {number}\n{program}\n{}", outcome.wrong());
+    }
+    assert!(outcome.calls > 50 * PROGRAMS, "{outcome:?}");
+    assert!(outcome.established > PROGRAMS / 4, "{outcome:?}");
+    assert!(outcome.messages > PROGRAMS / 4, "{outcome:?}");
+    assert!(outcome.results > outcome.messages, "{outcome:?}");
+}
+
+#[test]
+fn one_program_runs_the_same_twice() {
+    let program = Program::random(7, 7);
+    assert_eq!(run(&IdealLab, &program), run(&IdealLab, &program));
+}
+
+/// The model has an opinion of its own: it sees defects without the checker's help.
+#[test]
+fn the_model_sees_broken_providers_by_itself() {
+    let programs: Vec<Program> = (0..12).map(|number| Program::random(3, number)).collect();
+    let seen = mutant::defects().filter(|&defect| {
+        programs.iter().any(|program| {
+            let outcome = run_with(&IdealLab, program, Some(defect)).expect("the ideal lab has a bench");
+            !outcome.breaches.is_empty()
+        })
+    });
+    let names: Vec<&str> = seen.map(|defect| defect.entry.name).collect();
+    assert!(names.len() >= 12, "the model saw {names:?}");
+}
