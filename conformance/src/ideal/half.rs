@@ -88,20 +88,7 @@ impl Half {
                 Ok(CommandOutput::Done)
             }
             Command::CreateQp { pd, send_cq, receive_cq, srq, .. } => {
-                let qp = Qp {
-                    pd,
-                    send_cq,
-                    receive_cq,
-                    srq,
-                    own: Receives::default(),
-                    sends: VecDeque::new(),
-                    rung: 0,
-                    executing: false,
-                    retries: 0,
-                    peer: None,
-                    broken: false,
-                };
-                device.qps.insert(QpId(number), qp);
+                device.qps.insert(QpId(number), idle(pd, send_cq, receive_cq, srq));
                 created(Resource::Qp(QpId(number)))
             }
             Command::FlushQp(qp) => {
@@ -270,4 +257,21 @@ impl Backend for Half {
     }
 
     fn wake(&mut self, _medium: &mut Medium, _now: Time) {}
+}
+
+/// A QP with nothing posted and no peer.
+fn idle(pd: PdId, send_cq: CqId, receive_cq: CqId, srq: Option<SrqId>) -> Qp {
+    Qp {
+        pd,
+        send_cq,
+        receive_cq,
+        srq,
+        own: Receives::default(),
+        sends: VecDeque::new(),
+        rung: 0,
+        executing: false,
+        retries: 0,
+        peer: None,
+        broken: false,
+    }
 }

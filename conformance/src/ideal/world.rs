@@ -139,7 +139,7 @@ impl Port for Node {
     fn call(&self, call: Call<'_>) -> Answer {
         let mut world = lock(&self.world);
         let World { medium, providers, contexts, .. } = &mut *world;
-        contexts[self.index].spent = contexts[self.index].spent + CALL;
+        contexts[self.index].spent += CALL;
         let Context { processor, level, inside, spent } = contexts[self.index];
         let site = CallSite { now: medium.now + spent, processor, level, inside };
         let answer = providers[self.index].call(medium, &site, call);

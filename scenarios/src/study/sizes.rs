@@ -89,7 +89,7 @@ pub(super) fn draw_exponential(mean: Dur, rng: &mut Rng) -> Dur {
             descents += 1;
         }
         if descents.is_multiple_of(2) {
-            let fraction = u128::from(mean.as_ps()) * u128::from(first) >> 64;
+            let fraction = (u128::from(mean.as_ps()) * u128::from(first)) >> 64;
             return mean * whole + Dur::from_ps(fraction as u64);
         }
         whole += 1;

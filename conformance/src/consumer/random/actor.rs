@@ -101,7 +101,7 @@ impl Actor {
         let moment = Dur::from_us(u64::from(how / 4 % 8) * 3);
         self.session.sleep(moment).await;
         for _ in 0..LOOKS {
-            if how % 4 == 0 || !self.model().is_busy() {
+            if how.is_multiple_of(4) || !self.model().is_busy() {
                 return;
             }
             self.session.sleep(Dur::from_us(3)).await;
