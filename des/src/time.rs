@@ -158,7 +158,14 @@ impl fmt::Display for Dur {
 
 /// A data rate in bits per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Rate(u64);
+pub struct Rate {
+    bps: u64,
+    /// Picoseconds of a byte if that is a whole number, else zero: most lines then need no division.
+    ps_per_byte: u64,
+}
+
+/// A byte at one bit per second.
+const PS_BITS_PER_BYTE: u64 = 8 * 1_000_000_000_000;
 
 impl Rate {
     /// A rate of `bps` bits per second.
@@ -168,7 +175,8 @@ impl Rate {
     #[must_use]
     pub const fn from_bps(bps: u64) -> Self {
         assert!(bps > 0, "a rate is above zero");
-        Self(bps)
+        let ps_per_byte = if PS_BITS_PER_BYTE.is_multiple_of(bps) { PS_BITS_PER_BYTE / bps } else { 0 };
+        Self { bps, ps_per_byte }
     }
 
     /// A rate of `gbps` times 10^9 bits per second.
@@ -180,24 +188,28 @@ impl Rate {
     /// The rate in bits per second.
     #[must_use]
     pub const fn as_bps(self) -> u64 {
-        self.0
+        self.bps
     }
 
     /// How long `bytes` take at this rate, rounded up to a picosecond.
     #[must_use]
     pub const fn time_for(self, bytes: u64) -> Dur {
-        const PS_BITS_PER_BYTE: u64 = 8 * 1_000_000_000_000;
+        if self.ps_per_byte > 0
+            && let Some(length) = bytes.checked_mul(self.ps_per_byte)
+        {
+            return Dur(length);
+        }
         // Up to 2.3 MB the product fits 64 bits; the wide division is several times slower.
         match bytes.checked_mul(PS_BITS_PER_BYTE) {
-            Some(scaled) => Dur(scaled.div_ceil(self.0)),
-            None => Dur((bytes as u128 * PS_BITS_PER_BYTE as u128).div_ceil(self.0 as u128) as u64),
+            Some(scaled) => Dur(scaled.div_ceil(self.bps)),
+            None => Dur((bytes as u128 * PS_BITS_PER_BYTE as u128).div_ceil(self.bps as u128) as u64),
         }
     }
 }
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mbps = self.0 / 1_000_000;
+        let mbps = self.bps / 1_000_000;
         f.pad(&format!("{}.{:02} Gb/s", mbps / 1_000, mbps % 1_000 / 10))
     }
 }

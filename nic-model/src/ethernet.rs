@@ -24,6 +24,8 @@ pub(crate) struct EthernetPort {
     /// When the port looks again whether it can go on.
     pub(crate) alarm: Option<Time>,
     paused_until: [Time; CLASSES],
+    /// Nothing is paused from then on.
+    all_speak: Time,
 }
 
 impl EthernetPort {
@@ -38,6 +40,7 @@ impl EthernetPort {
             egress: Egress::new(profile, rate),
             alarm: None,
             paused_until: [Time::ZERO; CLASSES],
+            all_speak: Time::ZERO,
         }
     }
 
@@ -48,10 +51,14 @@ impl EthernetPort {
                 *until = now + length;
             }
         }
+        self.all_speak = self.paused_until.into_iter().max().unwrap_or(Time::ZERO);
     }
 
     /// Classes that must be silent, and when the first may speak again.
     pub(crate) fn paused(&self, now: Time) -> (u8, Option<Time>) {
+        if now >= self.all_speak {
+            return (0, None);
+        }
         let mut classes = 0;
         let mut first = None;
         for (class, until) in self.paused_until.iter().enumerate() {

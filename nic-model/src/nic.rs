@@ -96,7 +96,7 @@ impl Nic {
                 }
             }
             Input::DmaWriteFailed(_) => self.host.counters.dma_errors += 1,
-            Input::Frame { port, frame } => self.frame(cx, port, *frame),
+            Input::Frame { port, frame } => self.frame(cx, port, &frame),
             Input::Pause { port, classes, length } => {
                 self.host.counters.pauses_received += 1;
                 if let Some(port) = self.ports.get_mut(usize::from(port)) {
@@ -163,7 +163,7 @@ impl Nic {
     fn loop_back(&mut self, cx: &mut Cx<'_>) {
         while self.loopback.front().is_some_and(|(at, ..)| *at <= cx.now) {
             if let Some((_, port, frame)) = self.loopback.pop_front() {
-                self.frame(cx, port, *frame);
+                self.frame(cx, port, &frame);
             }
         }
     }

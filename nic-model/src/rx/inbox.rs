@@ -25,13 +25,18 @@ pub(super) fn queue_of<'a>(qp: &'a mut Receives, shared: &'a mut Table<SharedQue
 
 impl Nic {
     /// A request or datagram has come.
-    pub(super) fn put_into_inbox(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, packet: RocePacket) {
+    pub(super) fn put_into_inbox(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, packet: &RocePacket) {
         let Some(qp) = self.qps.get_mut(qpn) else { return };
+        if qp.inbox.is_empty() && qp.state.responds() && !QueuePair::needs_receive(packet) {
+            // The usual packet waits for nothing.
+            self.take_packet(cx, at, qpn, packet);
+            return self.read_ahead(cx, at, qpn);
+        }
         if qp.inbox.len() >= INBOX_PACKETS_MAX {
             self.host.counters.rx_overflows += 1;
             return;
         }
-        qp.inbox.push_back(packet);
+        qp.inbox.push_back(packet.clone());
         self.serve_inbox(cx, at, qpn, false);
     }
 

@@ -35,12 +35,16 @@ const FULL_MEMBER: u16 = 0x8000;
 
 impl Nic {
     /// A frame has arrived whole.
-    pub(crate) fn frame(&mut self, cx: &mut Cx<'_>, port: u8, frame: Frame) {
+    pub(crate) fn frame(&mut self, cx: &mut Cx<'_>, port: u8, frame: &Frame) {
         let bytes = frame.wire_len() as u64;
-        let packet = match frame.body {
+        let received;
+        let packet = match &frame.body {
             Body::Roce(packet) => packet,
-            Body::Raw(bytes) => match RocePacket::receive(&bytes) {
-                Ok(packet) => packet,
+            Body::Raw(bytes) => match RocePacket::receive(bytes) {
+                Ok(packet) => {
+                    received = packet;
+                    &received
+                }
                 Err(ParseError::Icrc { .. }) => {
                     self.host.counters.rx_icrc_errors += 1;
                     return;
@@ -59,7 +63,7 @@ impl Nic {
             self.host.counters.rx_overflows += 1;
             return;
         }
-        match self.classify(port, &packet) {
+        match self.classify(port, packet) {
             Ok((qpn, operation)) => {
                 self.host.counters.rx_packets += 1;
                 self.host.counters.rx_bytes += bytes;
@@ -107,14 +111,14 @@ impl Nic {
         Ok((qp.number, operation))
     }
 
-    fn accept(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, operation: Operation, packet: RocePacket) {
+    fn accept(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, operation: Operation, packet: &RocePacket) {
         use Operation::{Acknowledge, AtomicAcknowledge, ReadResponse};
         let Some(qp) = self.qps.get_mut(qpn) else { return };
         if qp.state == QpState::ReadyToReceive && !std::mem::replace(&mut qp.established, true) {
             self.host.event(cx, at, EventType::COMMUNICATION_ESTABLISHED, qpn, 0);
         }
         if matches!(operation, Acknowledge | AtomicAcknowledge | ReadResponse) {
-            self.response(cx, at, qpn, &packet);
+            self.response(cx, at, qpn, packet);
         } else {
             self.put_into_inbox(cx, at, qpn, packet);
         }

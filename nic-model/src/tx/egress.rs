@@ -80,8 +80,12 @@ pub(crate) struct Egress {
     line: Line,
     forecast: Time,
     lanes: [Lane; 2 * CLASSES],
+    /// Lanes with packets, one bit each.
+    occupied: u16,
     used: [Room; 2],
     most: Room,
+    /// How far ahead the line may be booked.
+    horizon: Dur,
 }
 
 impl Egress {
@@ -91,29 +95,26 @@ impl Egress {
             bytes: profile.transmit_buffer_bytes.value.max(1),
         };
         let lanes = std::array::from_fn(|_| Lane::default());
-        Self { line: Line::new(rate), forecast: Time::ZERO, lanes, used: [Room::default(); 2], most }
+        let line = Line::new(rate);
+        let horizon = line.time_for(most.bytes.into());
+        Self { line, forecast: Time::ZERO, lanes, occupied: 0, used: [Room::default(); 2], most, horizon }
     }
 
     /// Whether one more packet may be built in this direction.
     pub(crate) fn has_room(&self, direction: Direction, now: Time) -> bool {
         let used = self.used[direction as usize];
-        used.packets < self.most.packets && used.bytes < self.most.bytes && self.forecast.since(now) <= self.horizon()
+        used.packets < self.most.packets && used.bytes < self.most.bytes && self.forecast.since(now) <= self.horizon
     }
 
     /// When the line has worked off half of what may be booked, if it is booked that far.
     pub(crate) fn resumes(&self, now: Time) -> Option<Time> {
-        let resume = Time::from_ps(self.forecast.as_ps().saturating_sub(self.horizon().as_ps() / 2));
+        let resume = Time::from_ps(self.forecast.as_ps().saturating_sub(self.horizon.as_ps() / 2));
         (resume > now).then_some(resume)
-    }
-
-    /// How far ahead the line may be booked.
-    fn horizon(&self) -> Dur {
-        self.line.time_for(self.most.bytes.into())
     }
 
     /// When the payload of the next packet is wanted at the earliest: a little before the line is free.
     pub(crate) fn wanted(&self) -> Time {
-        let slack = self.horizon().as_ps() / 8;
+        let slack = self.horizon.as_ps() / 8;
         Time::from_ps(self.forecast.as_ps().saturating_sub(slack))
     }
 
@@ -139,6 +140,7 @@ impl Egress {
         let waits = whole.is_some();
         let packet = Outgoing { frame, sender, waits, dropped: false, payload_bytes, built };
         self.lanes[usize::from(lane)].packets.push_back(packet);
+        self.occupied |= 1 << lane;
     }
 
     /// The payload of a packet is there, or (`None`) will never be. Gives whose it is.
@@ -159,13 +161,15 @@ impl Egress {
 
     /// Puts the next whole packet of a class that is not `paused` on the line.
     pub(crate) fn leave(&mut self, now: Time, paused: u8) -> Option<Leaving> {
-        for (index, lane) in self.lanes.iter_mut().enumerate() {
-            if paused >> (index % CLASSES) & 1 != 0 {
-                continue;
-            }
+        let mut lanes = self.occupied & !(u16::from(paused) << CLASSES | u16::from(paused));
+        while lanes != 0 {
+            let index = lanes.trailing_zeros() as usize;
+            lanes &= lanes - 1;
+            let lane = &mut self.lanes[index];
             while lane.packets.front().is_some_and(|packet| !packet.waits) {
                 let Some(packet) = lane.packets.pop_front() else { break };
                 lane.first += 1;
+                self.occupied &= !(u16::from(lane.packets.is_empty()) << index);
                 let used = &mut self.used[packet.sender.direction as usize];
                 used.packets -= 1;
                 used.bytes -= packet.payload_bytes;

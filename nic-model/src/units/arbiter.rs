@@ -9,43 +9,48 @@ pub(crate) const CLASSES: usize = 8;
 #[derive(Clone, Debug)]
 pub(crate) struct Arbiter<T> {
     queues: [VecDeque<T>; CLASSES],
+    /// Classes with members, one bit each.
+    occupied: u8,
     next_class: usize,
 }
 
 impl<T> Arbiter<T> {
     pub(crate) fn new() -> Self {
-        Self { queues: std::array::from_fn(|_| VecDeque::new()), next_class: 0 }
+        Self { queues: std::array::from_fn(|_| VecDeque::new()), occupied: 0, next_class: 0 }
     }
 
     /// Puts `item` at the end of its class.
     pub(crate) fn push(&mut self, class: u8, item: T) {
-        self.queues[usize::from(class) % CLASSES].push_back(item);
+        let class = usize::from(class) % CLASSES;
+        self.queues[class].push_back(item);
+        self.occupied |= 1 << class;
     }
 
     /// Puts `item` back: it has not finished its turn.
     pub(crate) fn push_front(&mut self, class: u8, item: T) {
         let class = usize::from(class) % CLASSES;
         self.queues[class].push_front(item);
+        self.occupied |= 1 << class;
         self.next_class = class;
     }
 
     /// Takes the next one of a class that is not in the set `paused` (bit n is class n).
     pub(crate) fn pick(&mut self, paused: u8) -> Option<T> {
-        for step in 0..CLASSES {
-            let class = (self.next_class + step) % CLASSES;
-            if paused >> class & 1 == 0
-                && let Some(item) = self.queues[class].pop_front()
-            {
-                self.next_class = (class + 1) % CLASSES;
-                return Some(item);
-            }
+        let ready = self.occupied & !paused;
+        if ready == 0 {
+            return None;
         }
-        None
+        // The first ready class from `next_class` on, around the end.
+        let class = (self.next_class + ready.rotate_right(self.next_class as u32).trailing_zeros() as usize) % CLASSES;
+        let item = self.queues[class].pop_front();
+        self.occupied &= !(u8::from(self.queues[class].is_empty()) << class);
+        self.next_class = (class + 1) % CLASSES;
+        item
     }
 
     /// Whether [`pick`](Self::pick) has somebody.
-    pub(crate) fn has_work(&self, paused: u8) -> bool {
-        self.queues.iter().enumerate().any(|(class, queue)| paused >> class & 1 == 0 && !queue.is_empty())
+    pub(crate) const fn has_work(&self, paused: u8) -> bool {
+        self.occupied & !paused != 0
     }
 }
 

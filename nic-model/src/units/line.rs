@@ -8,11 +8,13 @@ use des::{Dur, Rate, Time};
 pub(crate) struct Line {
     rate: Option<Rate>,
     free: Time,
+    /// The last length asked for and its time: transfers come in few lengths, and a division is slow.
+    last: (u64, Dur),
 }
 
 impl Line {
     pub(crate) const fn new(rate: Option<Rate>) -> Self {
-        Self { rate, free: Time::ZERO }
+        Self { rate, free: Time::ZERO, last: (0, Dur::ZERO) }
     }
 
     /// How long `bytes` take.
@@ -23,7 +25,10 @@ impl Line {
     /// Carries `bytes` from `at` on, or when the line is free.
     pub(crate) fn book(&mut self, at: Time, bytes: u64) -> Booked {
         let start = at.max(self.free);
-        self.free = start + self.time_for(bytes);
+        if self.last.0 != bytes {
+            self.last = (bytes, self.time_for(bytes));
+        }
+        self.free = start + self.last.1;
         Booked { start, end: self.free }
     }
 
