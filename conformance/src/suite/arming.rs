@@ -10,7 +10,7 @@ use provider::ndk::{AdapterFlags, Call, CqNotify, OpFlags, Status, UpcallBody};
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "arm-any",
-        rules: &[97, 98, 102],
+        rules: &[97, 98],
         provokes: &[],
         what: "one notification for each arm, and none without",
         start: |pair: &Pair| {

@@ -10,7 +10,7 @@ use provider::ndk::{AdapterFlags, Call, Object, Out, Status, UpcallBody};
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "handshake",
-        rules: &[72, 126, 127, 129, 139],
+        rules: &[72, 126, 127, 129],
         provokes: &[],
         what: "connects, with connection data asked for by buffers of every size",
         start: |pair: &Pair| {

@@ -98,9 +98,9 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "flush",
-        rules: &[112],
+        rules: &[102, 112],
         provokes: &[],
-        what: "a flush ends all receives that are posted",
+        what: "a flush ends all receives that are posted, and its entries satisfy an arm for ANY",
         start: |pair: &Pair| pair.on(0, flush),
     },
 ];

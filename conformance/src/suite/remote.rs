@@ -5,7 +5,7 @@ use super::probe::Probe;
 use super::trouble::{Trouble, expect, expect_status};
 use super::{Case, Pair};
 use des::Dur;
-use provider::ndk::{Call, MrFlags, Object, OpFlags, OperationType, Out, Status};
+use provider::ndk::{Call, CqNotify, MrFlags, Object, OpFlags, OperationType, Out, Status};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -60,11 +60,21 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "remote-invalidation",
-        rules: &[108, 109],
+        rules: &[108],
         provokes: &[],
         what: "a send invalidates the peer's window, and the receive says so",
         start: |pair: &Pair| {
             pair.on(0, invalidated_passive);
+            pair.on(1, invalidating_active);
+        },
+    },
+    Case {
+        name: "invalidation-untold",
+        rules: &[109],
+        provokes: &[],
+        what: "the same by the plain getter: the receive is there, and its token has ended",
+        start: |pair: &Pair| {
+            pair.on(0, untold_passive);
             pair.on(1, invalidating_active);
         },
     },
@@ -327,6 +337,28 @@ async fn invalidated_passive(probe: Probe) -> Result<(), Trouble> {
     let right =
         result.operation == OperationType::ReceiveAndInvalidate && result.type_specific == u64::from(card.token);
     expect(right, 108, || format!("a receive that invalidated {:#x} is {result:?}", card.token))?;
+    probe.upcall(link.disconnected).await;
+    probe.close(mw).await?;
+    probe.hang_up(local, link).await
+}
+
+async fn untold_passive(probe: Probe) -> Result<(), Trouble> {
+    let (local, link) = lender(&probe).await?;
+    let Some(mw) = make_window(&probe, &local).await? else { return probe.leave_after_peer(local, link).await };
+    let card = bind_window(&probe, &local, mw).await?;
+    probe.next_good(&local.initiator_cq).await?;
+    send_token(&probe, &local, card)?;
+    probe.next_good(&local.initiator_cq).await?;
+    probe.arm(&local.receive_cq, CqNotify::ANY);
+    probe.upcall(local.receive_cq.events).await;
+    let results = probe.take_plain(&local.receive_cq, 4);
+    let told = matches!(results[..], [result] if result.status == Status::SUCCESS);
+    expect(told, 109, || format!("a receive that invalidated has the plain results {results:?}"))?;
+    let (qp, flags) = (local.qp, OpFlags::empty());
+    if probe.status(Call::Invalidate { qp, context: 6, target: mw, flags }) == Status::SUCCESS {
+        let again = probe.next(&local.initiator_cq).await.base.status;
+        expect(again != Status::SUCCESS, 109, || "a token was invalidated twice".to_owned())?;
+    }
     probe.upcall(link.disconnected).await;
     probe.close(mw).await?;
     probe.hang_up(local, link).await

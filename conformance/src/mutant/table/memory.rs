@@ -13,6 +13,13 @@ fn mapped(upcall: &mut Upcall, change: fn(&mut Vec<u64>)) {
     }
 }
 
+/// Makes a send that invalidates a plain one.
+fn forget_token(call: &mut Call<'_>) {
+    if let Call::SendAndInvalidate { qp, context, sgl, flags, .. } = *call {
+        *call = Call::Send { qp, context, sgl, flags };
+    }
+}
+
 pub(super) const DEFECTS: &[Defect] = &[
     row(
         "mapping-of-a-failure",
@@ -99,12 +106,15 @@ pub(super) const DEFECTS: &[Defect] = &[
         "bad-invalidation-ignored",
         120,
         "bad-invalidation",
-        How::Ask(|call| {
-            if let Call::SendAndInvalidate { qp, context, sgl, flags, .. } = *call {
-                *call = Call::Send { qp, context, sgl, flags };
-            }
-        }),
+        How::Ask(forget_token),
         "delivers a send that invalidates what is no token",
+    ),
+    row(
+        "remote-invalidation-forgotten",
+        109,
+        "invalidation-untold",
+        How::Ask(forget_token),
+        "receives a send that invalidates, and leaves the token valid",
     ),
     row(
         "token-after-deregistration",
