@@ -26,7 +26,7 @@ const PAUSE: Dur = Dur::from_ns(100);
 /// Calls that the notification makes in one go.
 const LATE: u64 = 20;
 /// Entries of the queues: nobody may run out of them.
-const DEPTH: u32 = 1_024;
+const DEPTH: u32 = 2_048;
 
 /// A QP that receives at a CQ with notifications on processor 1. The CQ is armed, and a flushed receive about to notify.
 struct Rigged {
