@@ -32,7 +32,7 @@ impl World {
         }
         nodes.iter_mut().for_each(|slot| slot.node.started());
         let built = topology
-            .build_switches(&SwitchConfig::default(), seed)
+            .build_switches(&switch_config(), seed)
             .map_err(|error| ClusterError::Topology(error.to_string()))?;
         let switches = (0..).zip(built).map(|(number, switch)| SwitchSlot {
             switch,
@@ -93,6 +93,12 @@ fn nic(scenario: &Scenario, endpoint: Endpoint, timed: bool) -> NicConfig {
     let ports = vec![PortConfig { mac: endpoint.mac(), guid: generic.ports[0].guid }];
     let config = NicConfig { ports, ..generic };
     if timed { config } else { config.in_zero_time() }
+}
+
+/// The default switch with a little memory in its ports, as real ones have: one wake-up sends several frames.
+fn switch_config() -> SwitchConfig {
+    const PORT_FIFO_BYTES: u32 = 4_096;
+    SwitchConfig { port_fifo_bytes: PORT_FIFO_BYTES, ..SwitchConfig::default() }
 }
 
 /// Gives a flow its queue pairs; gives its number at the sender.
