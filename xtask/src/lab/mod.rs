@@ -1,7 +1,7 @@
 //! The soft-RoCE lab: a virtual machine with Debian's kernel and two rxe devices, for tests that need a real RDMA stack.
 //!
-//! Reading order: [`image`] (Debian packages become a kernel and an initial file system), with [`modules`] and [`cpio`];
-//! [`machine`] (boot, one command, its exit code).
+//! Reading order: `image` (Debian packages become a kernel and an initial file system), with `modules` and `cpio`;
+//! `machine` (boot, one command, its exit code).
 //!
 //! Everything is kept below `target/lab`. Emulated (no KVM), so that it runs wherever qemu does; never a benchmark.
 
