@@ -9,7 +9,7 @@ pub struct Entry {
     pub name: &'static str,
     /// Who is broken.
     pub side: Side,
-    /// The rule that must fire. [`new`](Self::new) takes its number.
+    /// The rule that must fire. The constructor takes its number.
     pub rule: RuleId,
     /// What it does wrong, in one line.
     pub what: &'static str,

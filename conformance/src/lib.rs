@@ -1,6 +1,6 @@
 //! Judges NDK providers and consumers: the conformance suite, and the broken ones that prove the checker.
 //!
-//! Reading order: [`entry`] (rows of the table of broken ones, and what a run shows), [`bench`] (two nodes that a case runs
+//! Reading order: [`entry`] (rows of the table of broken ones, and what a run shows), `bench` (two nodes that a case runs
 //! on), [`suite`] (the cases), [`mutant`] (broken providers), [`consumer`] (broken consumers), [`ideal`] (an example of a bench), [`verdict`] (rules covered, mutants killed).
 //!
 //! Invariants:

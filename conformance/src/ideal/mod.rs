@@ -5,7 +5,7 @@
 //! as a [`Backend`](provider::backend::Backend)), [`world`] (providers and consumers in simulated time).
 //!
 //! Invariants:
-//! * all state of the devices is in [`Medium`](medium::Medium); whatever takes time is an action in its agenda;
+//! * all state of the devices is in `Medium`; whatever takes time is an action in its agenda;
 //! * requests of one queue execute one after the other, in posting order.
 
 mod connect;
