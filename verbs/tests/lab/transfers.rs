@@ -1,6 +1,6 @@
 //! Bytes from one device to the other, compared.
 
-use crate::side::{Connected, Region};
+use crate::side::{Connected, Ends, Region, connect};
 use crate::{Case, Devices};
 use provider::backend::{Command, Event, Execution, Resource, SendOperation, SendRequest};
 use provider::ndk::{MrFlags, Status};
@@ -196,8 +196,9 @@ fn shared_receives_serve_every_queue_pair(devices: &Devices) {
     };
     let Resource::Qp(qp) = both.b.create(Execution::Inline, create) else { panic!("no queue pair") };
     at_b.qp = qp;
-    let at_a = both.a.ends();
-    crate::side::connect(&mut both.a, at_a, &mut both.b, at_b);
+    // The regions' domain and queue, another pair.
+    let at_a = Ends { qp: both.a.qp(Execution::Inline, both.at_a.pd, both.at_a.cq), ..both.at_a };
+    connect(&mut both.a, at_a, &mut both.b, at_b);
     for id in 0..4 {
         both.b.receive_shared(srq, id, &[to.sge(0, 50), to.sge(50, 50)]).expect("posted");
     }
