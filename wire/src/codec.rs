@@ -28,6 +28,20 @@ impl Losses {
 impl RocePacket {
     /// UDP destination port of RoCEv2.
     pub const UDP_PORT: u16 = 4791;
+    /// Bytes that a receive of a datagram queue pair keeps free for the network header: those of InfiniBand's global route
+    /// header.
+    pub const ROUTE_HEADER_LEN: usize = 40;
+
+    /// The network header as it stands before a received datagram: the IPv6 header, or 20 zeros and the IPv4 header (IBTA
+    /// annex A17).
+    #[must_use]
+    pub fn route_header(&self) -> [u8; Self::ROUTE_HEADER_LEN] {
+        let mut header = BytesMut::with_capacity(Self::ROUTE_HEADER_LEN);
+        self.ip.encode(self.udp_len() as u16, &mut header);
+        let mut out = [0; Self::ROUTE_HEADER_LEN];
+        out[Self::ROUTE_HEADER_LEN - header.len()..].copy_from_slice(&header);
+        out
+    }
 
     /// Bytes of the Ethernet frame that carries the packet, without frame check sequence and without the padding that the
     /// shortest packets need on a cable.

@@ -98,6 +98,8 @@ flags! {
         const SOLICITED = 0x02;
         /// The receive came from a shared receive queue.
         const FROM_SRQ = 0x04;
+        /// The first 40 bytes of the receive are the datagram's network header, counted in `byte_count`.
+        const GRH = 0x08;
     }
 }
 

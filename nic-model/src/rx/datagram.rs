@@ -1,9 +1,10 @@
-//! Datagrams: checked against queue key and receive, placed, completed with the sender's address.
+//! Datagrams: checked against queue key and receive, placed behind their network header, completed with the sender's address.
 
 use super::inbox::queue_of;
 use crate::dma::Cx;
 use crate::mem::Accessor;
 use crate::nic::Nic;
+use crate::port::control;
 use crate::qp::Receives;
 use crate::regs::block::Gid;
 use crate::regs::cqe::{Cqe, CqeFlags, CqeOpcode};
@@ -11,6 +12,9 @@ use crate::transport::{Packet, Pmtu, ud};
 use crate::tx::message_segments;
 use des::Time;
 use wire::{Qpn, RocePacket};
+
+/// Bytes of the network header before every datagram.
+const GRH_BYTES: u32 = RocePacket::ROUTE_HEADER_LEN as u32;
 
 impl Nic {
     /// Takes a datagram. What does not fit is dropped and counted: nobody waits for an answer.
@@ -28,7 +32,7 @@ impl Nic {
             }
         };
         let mut who = qp.accessor();
-        let mut flags = CqeFlags::empty();
+        let mut flags = CqeFlags::GRH;
         let mut srq = 0;
         if let Receives::Shared(srqn) = qp.receives {
             let pd = self.srqs.get(srqn).map_or(who.pd, |shared| shared.pd);
@@ -36,8 +40,9 @@ impl Nic {
             flags |= CqeFlags::FROM_SRQ;
         }
         flags.set(CqeFlags::SOLICITED, packet.bth.solicited);
+        let received_bytes = GRH_BYTES + datagram.length_bytes;
         let Some(receive) = queue_of(&mut qp.receives, &mut self.srqs).and_then(|queue| {
-            let fits = queue.peek().is_some_and(|receive| receive.capacity() >= datagram.length_bytes);
+            let fits = queue.peek().is_some_and(|receive| receive.capacity() >= received_bytes);
             if fits { queue.take() } else { None }
         }) else {
             self.host.counters.rx_no_receive += 1;
@@ -52,18 +57,22 @@ impl Nic {
             source_mac: packet.source_mac.0,
             source_qpn: datagram.source_qp,
             immediate: datagram.immediate.unwrap_or(0),
-            byte_count: datagram.length_bytes,
+            byte_count: received_bytes,
             qpn: Qpn::new(qpn),
             wqe_index: receive.index,
             srqn: srq,
             flags,
             ..Cqe::default()
         };
-        match message_segments(&self.memory, who, &receive.segments, 0, datagram.length_bytes, true) {
-            Ok(segments) if datagram.length_bytes > 0 => {
-                self.host.write(cx, at, segments, packet.payload.clone());
+        let memory = &self.memory;
+        let place = |from, length| message_segments(memory, who, &receive.segments, from, length, true);
+        match place(0, GRH_BYTES).and_then(|header| Ok((header, place(GRH_BYTES, datagram.length_bytes)?))) {
+            Ok((header, message)) => {
+                self.host.write(cx, at, header, control(packet.route_header().to_vec()));
+                if datagram.length_bytes > 0 {
+                    self.host.write(cx, at, message, packet.payload.clone());
+                }
             }
-            Ok(_) => {}
             Err(fault) => {
                 cqe.opcode = CqeOpcode::RECEIVE_ERROR;
                 cqe.syndrome = crate::regs::cqe::Syndrome::LOCAL_PROTECTION;

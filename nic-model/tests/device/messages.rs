@@ -3,7 +3,7 @@
 use crate::support::driver::{ip, pattern};
 use crate::support::{Connection, World};
 use nic_model::regs::cmd::{QpType, Rights};
-use nic_model::regs::cqe::{CqeOpcode, Syndrome};
+use nic_model::regs::cqe::{CqeFlags, CqeOpcode, Syndrome};
 use nic_model::regs::wqe::{AddressVector, Atomic, Body, DataList, Opcode, RemoteAddress, WqeFlags};
 use smallvec::smallvec;
 use wire::Qpn;
@@ -236,9 +236,12 @@ fn datagrams(qp_type: QpType, qkey: u32) {
     world.run();
     let got = world.completions(&mut b);
     assert_eq!(got.len(), 1, "the second has another key, the third finds no receive");
-    assert_eq!((got[0].byte_count, got[0].immediate), (4_096, 0xaabb_ccdd));
+    assert_eq!((got[0].byte_count, got[0].immediate), (40 + 4_096, 0xaabb_ccdd));
+    assert!(got[0].flags.contains(CqeFlags::GRH));
+    let header = world.bytes(1, &sink, 0, 40);
+    assert_eq!((&header[..20], header[20], &header[32..36]), (&[0; 20][..], 0x45, &[10, 0, 0, 1][..]));
     assert_eq!((got[0].source_qpn.value(), got[0].source_gid.ip()), (a.number, ip(0)));
-    assert_eq!(world.bytes(1, &sink, 0, 4_096), pattern(5_000, 16)[..4_096]);
+    assert_eq!(world.bytes(1, &sink, 40, 4_096), pattern(5_000, 16)[..4_096]);
     assert_eq!(world.completions(&mut a).len(), 3, "nobody tells the sender");
     let counters = world.nodes[1].nic.counters();
     assert_eq!((counters.rx_key_violations, counters.rx_no_receive), (1, 1));

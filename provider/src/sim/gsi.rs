@@ -24,7 +24,7 @@ use wire::{Mac, Qpn};
 const RECEIVES: u32 = 128;
 /// Datagrams that may be on their way out in the device; more wait in the driver.
 const SENDS: u32 = 32;
-/// A device may put the network header of InfiniBand in front.
+/// The network header that stands before a datagram.
 const GRH_LEN: u32 = 40;
 const RECEIVE_SLOT: u64 = 512;
 const SEND_SLOT: u64 = MAD_LEN as u64;
@@ -176,14 +176,9 @@ impl Gsi {
     /// The datagram of a receive, if it can be read; the slot goes back to the device.
     fn received(&mut self, host: &mut dyn HostBus, cqe: &Cqe) -> Result<Option<Incoming>, Broken> {
         let slot = self.qp.receives.as_mut().and_then(|queue| queue.retire(cqe.wqe_index)).ok_or(Broken)?;
-        const BARE: u32 = MAD_LEN as u32;
-        const WITH_GRH: u32 = BARE + GRH_LEN;
-        let offset = match cqe.byte_count {
-            BARE => Some(0),
-            WITH_GRH => Some(u64::from(GRH_LEN)),
-            _ => None,
-        };
-        let bytes = offset.map(|offset| load::<MAD_LEN>(host.memory(), self.receive_slot(slot) + offset));
+        let whole = cqe.byte_count == GRH_LEN + MAD_LEN as u32;
+        let at = self.receive_slot(slot) + u64::from(GRH_LEN);
+        let bytes = whole.then(|| load::<MAD_LEN>(host.memory(), at));
         self.post_receive(host);
         // What is no message of connection management is ignored, as any node on the network may send it.
         let mad = bytes.and_then(|bytes| Mad::parse(&bytes).ok());
