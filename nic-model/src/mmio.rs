@@ -5,7 +5,7 @@ use crate::dma::Cx;
 use crate::nic::Nic;
 use crate::port::Output;
 use crate::regs::bar;
-use crate::regs::doorbell::{CqDoorbell, EqDoorbell, SqDoorbell};
+use crate::regs::doorbell::{CqDoorbell, EqDoorbell, ReceiveDoorbell, SqDoorbell};
 use wire::Mac;
 
 /// What nobody answers reads as.
@@ -121,7 +121,7 @@ impl Nic {
         let value = u64::from_le_bytes(data.try_into().ok()?);
         match register {
             bar::UAR_SQ => self.sq_doorbell(cx, SqDoorbell::from_value(value)),
-            bar::UAR_RQ => self.rq_doorbell(cx, (value >> 32) as u32 & 0x00ff_ffff),
+            bar::UAR_RQ => self.rq_doorbell(cx, ReceiveDoorbell::from_value(value)),
             bar::UAR_CQ => {
                 let at = self.timing.doorbell.book(cx.now).end;
                 self.host.cq_doorbell(cx, at, CqDoorbell::from_value(value));

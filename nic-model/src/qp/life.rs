@@ -5,6 +5,7 @@ use crate::alarm::Alarm;
 use crate::dma::{Cx, Purpose};
 use crate::nic::Nic;
 use crate::regs::cqe::CqeOpcode;
+use crate::regs::doorbell::ReceiveDoorbell;
 use crate::regs::eqe::EventType;
 use crate::regs::wqe::Opcode;
 use crate::transport::{QpEvent, QpState};
@@ -135,7 +136,8 @@ impl Nic {
     }
 
     /// The driver asks to look at a receive queue's record.
-    pub(crate) fn rq_doorbell(&mut self, cx: &mut Cx<'_>, qpn: u32) {
+    pub(crate) fn rq_doorbell(&mut self, cx: &mut Cx<'_>, doorbell: ReceiveDoorbell) {
+        let qpn = doorbell.qpn.value();
         if self.qps.get(qpn).is_none() {
             self.host.counters.bad_mmio += 1;
         }

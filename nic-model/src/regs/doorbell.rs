@@ -28,6 +28,27 @@ impl SqDoorbell {
     }
 }
 
+/// Asks the device to look at the record of a receive queue: only needed in ERROR, see `UAR_RQ`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiveDoorbell {
+    /// Whose queue.
+    pub qpn: Qpn,
+}
+
+impl ReceiveDoorbell {
+    /// Queue pair in bits 55:32.
+    #[must_use]
+    pub const fn to_value(self) -> u64 {
+        (self.qpn.value() as u64) << 32
+    }
+
+    /// Undoes [`to_value`](Self::to_value).
+    #[must_use]
+    pub const fn from_value(value: u64) -> Self {
+        Self { qpn: Qpn::new((value >> 32) as u32) }
+    }
+}
+
 /// Asks for one event of a completion queue.
 ///
 /// The sequence number counts the events of this queue that the driver has seen, modulo 4. The device ignores an arm with
@@ -128,6 +149,8 @@ mod tests {
         fn doorbells_survive_their_registers(number in 0..1_u32 << 24, index: u32, sequence in 0..4_u8, flag: bool) {
             let sq = SqDoorbell { qpn: Qpn::new(number), producer: index };
             prop_assert_eq!(SqDoorbell::from_value(sq.to_value()), sq);
+            let receive = ReceiveDoorbell { qpn: Qpn::new(number) };
+            prop_assert_eq!(ReceiveDoorbell::from_value(receive.to_value()), receive);
             let cq = CqDoorbell { cqn: number, sequence, solicited_only: flag, consumer: index };
             prop_assert_eq!(CqDoorbell::from_value(cq.to_value()), cq);
             let eq = EqDoorbell { eqn: number, arm: flag, consumer: index };

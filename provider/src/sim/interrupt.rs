@@ -80,6 +80,8 @@ impl SimBackend {
     pub(super) fn qp_failed(&mut self, host: &mut dyn HostBus, id: QpId) {
         let Some(qp) = self.qps.get_mut(&id).filter(|qp| !qp.broken) else { return };
         qp.broken = true;
+        // Those posted before the driver knew.
+        self.flush_receives(host, id);
         self.events.push_back(Event::QpError(id));
         self.tell_connection(host, id, cm::Input::Broken);
     }

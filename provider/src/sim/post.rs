@@ -8,7 +8,8 @@ use crate::ndk::{Sge, Status};
 use bytes::Bytes;
 use host::{HostBus, PAGE_SIZE};
 use nic_model::regs::bar;
-use nic_model::regs::doorbell::SqDoorbell;
+use nic_model::regs::cmd::QpState;
+use nic_model::regs::doorbell::{ReceiveDoorbell, SqDoorbell};
 use nic_model::regs::wqe::{
     Bind, Body, Control, Data, DataList, FastRegister, Opcode, RemoteAddress, SendWqe, WqeFlags,
 };
@@ -71,10 +72,22 @@ impl SimBackend {
         }
     }
 
-    pub(super) fn receive(&mut self, host: &mut dyn HostBus, qp: QpId, id: u64, sgl: &[Sge]) -> Result<(), Status> {
-        let qp = self.qps.get_mut(&qp).ok_or(Status::INVALID_PARAMETER)?;
+    pub(super) fn receive(&mut self, host: &mut dyn HostBus, id: QpId, wr: u64, sgl: &[Sge]) -> Result<(), Status> {
+        let qp = self.qps.get_mut(&id).ok_or(Status::INVALID_PARAMETER)?;
         let receives = qp.receives.as_mut().ok_or(Status::INVALID_PARAMETER)?;
-        receives.push(host.memory(), id, &segments(sgl)?)
+        receives.push(host.memory(), wr, &segments(sgl)?)?;
+        if qp.broken || qp.state == QpState::ERROR {
+            self.flush_receives(host, id);
+        }
+        Ok(())
+    }
+
+    /// Makes the device look for receives of a queue pair in error: nothing else would, and they are to be flushed.
+    pub(super) fn flush_receives(&self, host: &mut dyn HostBus, id: QpId) {
+        if let Some(qp) = self.qps.get(&id).filter(|qp| qp.receives.is_some()) {
+            let doorbell = ReceiveDoorbell { qpn: Qpn::new(id.0) };
+            host.mmio_write(bar::uar(qp.uar_page, bar::UAR_RQ), &doorbell.to_value().to_le_bytes());
+        }
     }
 
     pub(super) fn srq_receive(

@@ -172,3 +172,22 @@ fn a_flush_ends_all_that_is_posted() {
     assert_eq!(world.command(0, HOW, Command::FlushQp(end.qp)), Ok(CommandOutput::Done), "again");
     assert_eq!(world.nodes[0].events, [], "nobody but the consumer broke it");
 }
+
+#[test]
+fn receives_posted_after_the_flush_end_too() {
+    let (mut world, ends, buffers) = connected();
+    let [near, far] = ends;
+    world.command(0, HOW, Command::FlushQp(near.qp)).expect("it exists");
+    // The far end learns of it by silence, when its own request finds nobody; both then post receives.
+    let (remote_address, key) = (buffers[0].mdl.virtual_address, buffers[0].key);
+    let sgl = [buffers[1].sge(0, 8)];
+    post(&mut world, 1, &far, &request(7, SendOperation::Write { remote_address, key }, &sgl));
+    assert_eq!(world.completion(1, far.cq).id, 7);
+    for (node, end) in [near, far].into_iter().enumerate() {
+        let sgl = [buffers[node].sge(0, 64)];
+        let posted = world.step(node, |bus, driver| driver.post_receive(bus, end.qp, 9, &sgl));
+        assert_eq!(posted, Ok(()));
+        let flushed = world.completion(node, end.cq);
+        assert_eq!((flushed.id, flushed.status, flushed.receive), (9, Status::CANCELLED, true));
+    }
+}
