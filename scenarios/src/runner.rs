@@ -2,11 +2,12 @@
 
 use crate::cluster::{Cluster, ClusterError};
 use crate::consumers::replicate::{self, Job};
+use crate::consumers::{Crew, Work};
 use crate::options::RunOptions;
 use crate::report::RunReport;
 use crate::spec::{Replicate, Scenario, Workload};
 use crate::study;
-use crate::world::complete;
+use crate::world::{complete, judge};
 use des::Dur;
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,10 +17,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// # Errors
 /// If the cluster is impossible, or a device of it does not start.
 pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<RunReport, ClusterError> {
-    match &scenario.workload {
-        Workload::Replicate(workload) => replicate(scenario, workload, options),
-        Workload::Flows(flows) => study::run(scenario, flows, options),
+    match (&scenario.workload, Work::of(&scenario.workload)) {
+        (Workload::Replicate(workload), _) => replicate(scenario, workload, options),
+        (Workload::Flows(flows), _) => study::run(scenario, flows, options),
+        (_, Some(work)) => together(scenario, &work, options),
+        (workload, None) => unreachable!("nobody runs {workload:?}"),
     }
+}
+
+/// Runs a workload whose nodes are a crew.
+fn together(scenario: &Scenario, work: &Work<'_>, options: &RunOptions) -> Result<RunReport, ClusterError> {
+    let mut cluster = Cluster::new(scenario)?;
+    cluster.capture(&options.capture);
+    let nodes = cluster.nodes();
+    let addresses = (0..nodes).map(|node| cluster.address(node)).collect();
+    let (version, seed, planned) = (scenario.provider.version, scenario.about.seed, work.planned(nodes));
+    let crew = Crew::new(cluster.session(0), version, seed, addresses, planned);
+    (0..nodes).for_each(|node| work.start(&crew.at(node, cluster.session(node))));
+    let mut report = cluster.run_watched(options.progress.as_deref(), &|| crew.permille());
+    for (node, tally) in report.nodes.iter_mut().zip(crew.tallies()) {
+        node.retries = tally.retries;
+        node.work = Some(tally.report());
+    }
+    judge(&mut report, scenario);
+    Ok(report)
 }
 
 fn replicate(scenario: &Scenario, workload: &Replicate, options: &RunOptions) -> Result<RunReport, ClusterError> {

@@ -2,10 +2,10 @@
 
 use super::connection::{Connector, Listener, SharedEndpoint};
 use super::cq::Cq;
-use super::memory::Mr;
+use super::memory::{Buffer, Mr};
 use super::qp::Qp;
 use super::session::Session;
-use crate::ndk::{AdapterInfo, Call, Object, Out, Status};
+use crate::ndk::{AdapterInfo, Call, LogicalAddressMapping, Object, Out, Status};
 use std::net::SocketAddr;
 
 /// An open adapter.
@@ -95,6 +95,25 @@ impl Adapter {
         Ok(SharedEndpoint::new(self.session.clone(), object))
     }
 
+    /// `NdkBuildLAM` over a whole buffer. Give it back with [`release`](Self::release).
+    ///
+    /// # Errors
+    /// The status, inline or from the completion.
+    pub async fn map(&self, buffer: &Buffer) -> Result<LogicalAddressMapping, Status> {
+        let (adapter, mdl, length_bytes) = (self.object, buffer.mdl(), buffer.len());
+        let lam_bytes = u32::try_from(LogicalAddressMapping::size_bytes(mdl.pages.len())).unwrap_or(u32::MAX);
+        let build = |completion| Call::BuildLam { adapter, mdl, length_bytes, lam_bytes, completion };
+        match self.session.request(build).await? {
+            Out::Lam(mapping) => Ok(mapping),
+            _ => Err(Status::UNSUCCESSFUL),
+        }
+    }
+
+    /// `NdkReleaseLAM`.
+    pub fn release(&self, mapping: &LogicalAddressMapping) {
+        self.session.call(Call::ReleaseLam { adapter: self.object, lam: mapping });
+    }
+
     /// Closes the adapter: returns when nothing on it is left. Not from inside a callback.
     ///
     /// # Errors
@@ -147,6 +166,17 @@ impl Pd {
     pub async fn create_mr(&self) -> Result<Mr, Status> {
         let pd = self.object;
         let create = |completion| Call::CreateMr { pd, fast_register: false, completion };
+        let object = self.session.create(create).await?;
+        Ok(Mr::new(self.session.clone(), object))
+    }
+
+    /// `NdkCreateMr`, for fast registration; [`Mr::prepare`] comes next.
+    ///
+    /// # Errors
+    /// The status, inline or from the completion.
+    pub async fn create_fast_register_mr(&self) -> Result<Mr, Status> {
+        let pd = self.object;
+        let create = |completion| Call::CreateMr { pd, fast_register: true, completion };
         let object = self.session.create(create).await?;
         Ok(Mr::new(self.session.clone(), object))
     }

@@ -100,6 +100,16 @@ impl Mr {
         self.session.request(register).await.map(drop)
     }
 
+    /// `NdkInitializeFastRegisterMr`, for registrations of at most `pages` pages.
+    ///
+    /// # Errors
+    /// The status, inline or from the completion.
+    pub async fn prepare(&self, pages: u32, remote_access: bool) -> Result<(), Status> {
+        let (mr, adapter_page_count) = (self.object, pages);
+        let prepare = |completion| Call::InitializeFastRegisterMr { mr, adapter_page_count, remote_access, completion };
+        self.session.request(prepare).await.map(drop)
+    }
+
     /// `NdkDeregisterMr`.
     ///
     /// # Errors

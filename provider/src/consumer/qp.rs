@@ -1,7 +1,9 @@
 //! Queue pairs: posting.
 
+use super::memory::Mr;
 use super::session::Session;
-use crate::ndk::{Answer, Call, Object, OpFlags, Sge, Status};
+use crate::ndk::{Answer, Call, LogicalAddressMapping, Object, OpFlags, Sge, Status};
+use host::PAGE_SIZE;
 
 /// A queue pair. A post that fails has no result; a post that succeeds has exactly one (a silent success none).
 #[derive(Debug)]
@@ -65,6 +67,56 @@ impl Qp {
         flags: OpFlags,
     ) -> Result<(), Status> {
         self.post(Call::Read { qp: self.object, context, sgl, remote_address, remote_token, flags })
+    }
+
+    /// `NdkSendAndInvalidate` (1.2): ends the peer's `remote_token` as the message arrives.
+    ///
+    /// # Errors
+    /// The inline status.
+    pub fn send_and_invalidate(
+        &self,
+        context: u64,
+        sgl: &[Sge],
+        flags: OpFlags,
+        remote_token: u32,
+    ) -> Result<(), Status> {
+        self.post(Call::SendAndInvalidate { qp: self.object, context, sgl, flags, remote_token })
+    }
+
+    /// `NdkFastRegister` of `length_bytes` from the start of a mapping, known to peers from `base_virtual_address` on; it
+    /// must have the offset in its page that the mapping begins with. The token is [`Mr::remote_token`] from now on.
+    ///
+    /// # Errors
+    /// The inline status; INVALID_PARAMETER if the mapping is shorter.
+    pub fn fast_register(
+        &self,
+        context: u64,
+        mr: &Mr,
+        mapping: &LogicalAddressMapping,
+        length_bytes: u64,
+        base_virtual_address: u64,
+        flags: OpFlags,
+    ) -> Result<(), Status> {
+        let pages = (u64::from(mapping.first_byte_offset) + length_bytes).div_ceil(PAGE_SIZE) as usize;
+        let adapter_pages = mapping.adapter_pages.get(..pages).ok_or(Status::INVALID_PARAMETER)?;
+        self.post(Call::FastRegister {
+            qp: self.object,
+            context,
+            mr: mr.object(),
+            adapter_pages,
+            first_byte_offset: mapping.first_byte_offset,
+            length_bytes,
+            base_virtual_address,
+            flags,
+        })
+    }
+
+    /// `NdkInvalidate` of a fast-registered region or a window.
+    ///
+    /// # Errors
+    /// The inline status.
+    pub fn invalidate(&self, context: u64, target: Object, flags: OpFlags) -> Result<(), Status> {
+        self.post(Call::Invalidate { qp: self.object, context, target, flags })
     }
 
     /// `NdkFlush`.

@@ -8,9 +8,6 @@ use crate::backend::Backend;
 use crate::ndk::{CallKind, CallSite, Completion, LogicalAddressMapping, Object, ObjectKind, Out, Return, Status};
 use host::{Mdl, PAGE_SIZE};
 
-/// `FIELD_OFFSET(NDK_LOGICAL_ADDRESS_MAPPING, AdapterPageArray)` on x64.
-const HEADER_BYTES: u64 = 16;
-
 /// How many pages the first `length_bytes` of a buffer touch, if the buffer describes that many.
 pub(super) fn pages_of(mdl: &Mdl, length_bytes: u64) -> Option<usize> {
     if length_bytes > mdl.length_bytes {
@@ -33,7 +30,7 @@ impl<B: Backend> Engine<B> {
         let owner = self.live(adapter, ObjectKind::Adapter)?;
         let (mdl, length_bytes, lam_bytes) = wanted;
         let count = pages_of(mdl, length_bytes).ok_or(Status::INVALID_PARAMETER)?;
-        let needed = HEADER_BYTES + 8 * count as u64;
+        let needed = LogicalAddressMapping::size_bytes(count);
         if u64::from(lam_bytes) < needed {
             let out = Out::NeededBytes(u32::try_from(needed).map_err(|_| Status::INVALID_PARAMETER)?);
             return Ok(Return { status: Status::BUFFER_TOO_SMALL, out });

@@ -83,3 +83,13 @@ pub struct LogicalAddressMapping {
     /// Offset of the first byte in the first page.
     pub first_byte_offset: u32,
 }
+
+impl LogicalAddressMapping {
+    /// `sizeof(NDK_LOGICAL_ADDRESS_MAPPING)` with this many pages, in bytes.
+    #[must_use]
+    pub const fn size_bytes(pages: usize) -> u64 {
+        // `FIELD_OFFSET(NDK_LOGICAL_ADDRESS_MAPPING, AdapterPageArray)` on x64.
+        const HEADER_BYTES: u64 = 16;
+        HEADER_BYTES + 8 * pages as u64
+    }
+}

@@ -5,7 +5,7 @@
 //! `captures/CABLE.pcapng`. `rnic run FOLDER/scenario.toml` repeats the run.
 
 use super::answer::CommandError;
-use scenarios::spec::{Flows, Pattern, Scenario, Topology, Workload};
+use scenarios::spec::{Scenario, Topology};
 use scenarios::{RunOptions, RunReport};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,11 +30,7 @@ pub(crate) fn write(
     forget_captures(folder, scenario);
 
     let mut repeat = scenario.clone();
-    match &mut repeat.workload {
-        Workload::Replicate(replicate) => replicate.input = Some(PathBuf::from("input")),
-        Workload::Flows(Flows { pattern: Pattern::File { path, .. }, .. }) => *path = PathBuf::from("input"),
-        Workload::Flows(_) => {}
-    }
+    repeat.workload.set_input(PathBuf::from("input"));
     if let Topology::File { path } = &mut repeat.cluster.topology {
         *path = PathBuf::from("topology");
         put("topology", options.topology.as_bytes())?;

@@ -134,7 +134,9 @@ impl Node {
             let at = HostBus::now(&core.hardware) + core.timing.task_switch;
             core.arm_tasks(at);
         } else if let Some(at) = self.runtime.next_timer() {
-            core.arm_tasks(at);
+            // A timer that was due while the processor was busy is still there.
+            let now = HostBus::now(&core.hardware);
+            core.arm_tasks(at.max(now));
         }
         core.finish(processor);
     }

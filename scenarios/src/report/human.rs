@@ -1,5 +1,8 @@
 //! The printed summary of a run.
 
+mod work;
+
+use super::latency::Latency;
 use super::study;
 use super::summary::{NodeReport, ObjectCounts, Replica, RunReport, Severity};
 use super::table::{Cell, Colour, Table, Tone};
@@ -22,6 +25,8 @@ pub fn summary(scenario: &Scenario, report: &RunReport, colour: Colour) -> Strin
         objects_by_kind(report),
         transfer(report),
         latency(report),
+        work::operations(report),
+        work::latency(report),
         completions(report),
         replicas(report),
         links(report),
@@ -148,12 +153,20 @@ fn transfer(report: &RunReport) -> Table {
 }
 
 fn latency(report: &RunReport) -> Table {
-    let headings = ["node", "request", ">count", ">min", ">p50", ">p90", ">p99", ">max"];
-    let mut table = Table::new("Latency, post to completion", &headings);
-    for node in &report.nodes {
-        let mut name = node.name.as_str();
-        for (operation, latency) in node.latency.iter().filter(|(_, latency)| latency.count > 0) {
-            let mut row: Vec<Cell> = vec![name.into(), operation.as_str().into(), count(latency.count).into()];
+    let nodes = report.nodes.iter().map(|node| (node.name.as_str(), &node.latency));
+    latencies("Latency, post to completion", "request", nodes)
+}
+
+/// A row for each kind of thing that was measured on each node.
+fn latencies<'a>(
+    title: &str,
+    kind: &str,
+    nodes: impl Iterator<Item = (&'a str, &'a BTreeMap<String, Latency>)>,
+) -> Table {
+    let mut table = Table::new(title, &["node", kind, ">count", ">min", ">p50", ">p90", ">p99", ">max"]);
+    for (mut name, kinds) in nodes {
+        for (kind, latency) in kinds.iter().filter(|(_, latency)| latency.count > 0) {
+            let mut row: Vec<Cell> = vec![name.into(), kind.as_str().into(), count(latency.count).into()];
             let times = [latency.min_ps, latency.p50_ps, latency.p90_ps, latency.p99_ps, latency.max_ps];
             row.extend(times.map(|ps| Dur::from_ps(ps).to_string().into()));
             table.row(row);
@@ -268,7 +281,7 @@ mod tests {
 
     fn sample_summary(colour: Colour) -> String {
         let (scenario, mut report) = (sample::scenario(), sample::report());
-        report.expectations = judge(&scenario.expect, &report);
+        report.expectations = judge(&scenario, &report);
         summary(&scenario, &report, colour)
     }
 
@@ -300,7 +313,7 @@ mod tests {
         let (scenario, mut report) = (sample::scenario(), sample::report());
         report.findings.push(sample::finding());
         report.nodes[1].replicas[0].ok = false;
-        report.expectations = judge(&scenario.expect, &report);
+        report.expectations = judge(&scenario, &report);
         let text = summary(&scenario, &report, Colour::Off);
         assert!(text.contains("node1 DIFFERS") && text.contains("R87, node2"), "{text}");
         assert!(text.ends_with("FAIL\n"));

@@ -22,7 +22,7 @@ mod sample;
 pub use latency::{Latency, LatencyRecorder};
 pub use summary::{
     Capture, ConsumerStyle, Expectation, FaultRow, Finding, LinkReport, NodeReport, ObjectCounts, Replica, RunReport,
-    Severity, Versions,
+    Severity, Versions, WorkReport,
 };
 pub use table::Colour;
 pub use verdict::{Verdict, judge, judge_study};

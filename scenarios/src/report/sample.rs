@@ -78,6 +78,7 @@ fn node(index: u16) -> NodeReport {
         latency: ["read", "send", "write"].map(|kind| (kind.to_owned(), latencies.report())).into(),
         completions: BTreeMap::from([("STATUS_SUCCESS".to_owned(), 1_234), ("STATUS_CANCELLED".to_owned(), 16)]),
         replicas: (0..4).filter(|&of| of != index).map(replica).collect(),
+        work: None,
         name,
     }
 }

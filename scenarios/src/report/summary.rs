@@ -136,6 +136,28 @@ pub struct NodeReport {
     pub completions: BTreeMap<String, u64>,
     /// The copies that this node holds in the end.
     pub replicas: Vec<Replica>,
+    /// What the consumer did, in the workloads that are counted in operations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work: Option<WorkReport>,
+}
+
+/// A node's share of a workload that is counted in operations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WorkReport {
+    /// What the node is in the workload, such as `server`.
+    pub role: String,
+    /// Operations done.
+    pub operations: u64,
+    /// Their payload.
+    pub bytes: u64,
+    /// Comparisons of data that were right.
+    pub verified: u64,
+    /// And those that were wrong.
+    pub wrong: u64,
+    /// Tasks given up, by the status that they met.
+    pub gave_up: BTreeMap<String, u64>,
+    /// Time of an operation, by its name.
+    pub latency: BTreeMap<String, Latency>,
 }
 
 impl RunReport {

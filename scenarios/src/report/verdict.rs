@@ -1,8 +1,8 @@
 //! Whether a run was what its scenario expected.
 
-use super::summary::{Expectation, RunReport};
+use super::summary::{Expectation, RunReport, WorkReport};
 use super::units;
-use crate::spec::Expect;
+use crate::spec::{Expect, Scenario, Workload};
 use des::Dur;
 
 /// How a run ends.
@@ -30,18 +30,17 @@ impl Verdict {
 
 /// The lines of `[expect]` against what the run found out.
 #[must_use]
-pub fn judge(expect: &Expect, report: &RunReport) -> Vec<Expectation> {
+pub fn judge(scenario: &Scenario, report: &RunReport) -> Vec<Expectation> {
+    let expect = &scenario.expect;
     let mut lines = vec![exactly("findings", expect.findings, report.breaches())];
     if expect.all_closed {
         let open: u64 = report.nodes.iter().map(|node| node.objects_total().open()).sum();
         lines.push(line("every object is closed", open == 0, counted(open, "still open")));
     }
-    if expect.replicas_intact {
-        let replicas = || report.nodes.iter().flat_map(|node| &node.replicas);
-        let broken = replicas().filter(|replica| !replica.ok).count() as u64;
-        let ok = broken == 0 && replicas().next().is_some();
-        let seen = if broken > 0 { counted(broken, "differ") } else { counted(replicas().count() as u64, "compared") };
-        lines.push(line("every copy equals its original", ok, seen));
+    if matches!(scenario.workload, Workload::Replicate(_)) {
+        lines.extend(replicas(expect, report));
+    } else {
+        lines.extend(work(expect, report));
     }
     if expect.all_faults_fire {
         let idle = report.faults.iter().filter(|row| row.fired == 0).count() as u64;
@@ -57,6 +56,38 @@ pub fn judge(expect: &Expect, report: &RunReport) -> Vec<Expectation> {
         lines.push(line(format!("goodput at least {gbps} Gb/s on every node"), ok, units::gbps(least)));
     }
     lines.extend(in_time(expect, report));
+    lines
+}
+
+fn replicas(expect: &Expect, report: &RunReport) -> Option<Expectation> {
+    let replicas = || report.nodes.iter().flat_map(|node| &node.replicas);
+    let broken = replicas().filter(|replica| !replica.ok).count() as u64;
+    let ok = broken == 0 && replicas().next().is_some();
+    let seen = if broken > 0 { counted(broken, "differ") } else { counted(replicas().count() as u64, "compared") };
+    expect.replicas_intact.then(|| line("every copy equals its original", ok, seen))
+}
+
+/// The lines of a workload that is counted in operations.
+fn work(expect: &Expect, report: &RunReport) -> Vec<Expectation> {
+    let sum =
+        |of: fn(&WorkReport) -> u64| report.nodes.iter().filter_map(|node| node.work.as_ref()).map(of).sum::<u64>();
+    let mut lines = Vec::new();
+    if expect.data_right {
+        let (wrong, verified) = (sum(|work| work.wrong), sum(|work| work.verified));
+        let seen = if wrong > 0 { counted(wrong, "wrong") } else { counted(verified, "compared") };
+        lines.push(line("all data is right", wrong == 0, seen));
+    }
+    if let Some(least) = expect.operations_min {
+        let done = sum(|work| work.operations);
+        lines.push(line(format!("at least {} operations", units::count(least)), done >= least, units::count(done)));
+    }
+    let (most, gave_up) = (expect.gave_up_max, sum(|work| work.gave_up.values().sum()));
+    let text = if most == 0 {
+        "no task is given up".to_owned()
+    } else {
+        format!("at most {} tasks given up", units::count(most))
+    };
+    lines.push(line(text, gave_up <= most, units::count(gave_up)));
     lines
 }
 
@@ -113,7 +144,8 @@ mod tests {
     fn after(expect: &Expect, change: impl FnOnce(&mut RunReport)) -> Verdict {
         let mut report = sample::report();
         change(&mut report);
-        report.expectations = judge(expect, &report);
+        let scenario = Scenario { expect: expect.clone(), ..Scenario::named("sample") };
+        report.expectations = judge(&scenario, &report);
         report.verdict(expect)
     }
 

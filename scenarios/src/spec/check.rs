@@ -1,10 +1,10 @@
 //! What types cannot say about a scenario: ranges, and keys that depend on each other.
 
 mod study;
+mod workload;
 
 use super::fault::{CreateEffect, CreateFault, WireEffect, WireFault};
-use super::{Replicate, Scenario, Topology, Workload};
-use crate::report::ConsumerStyle;
+use super::{Scenario, Topology};
 use provider::ndk::ObjectKind;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -35,10 +35,7 @@ pub fn violations(scenario: &Scenario) -> Vec<Violation> {
     check.about(scenario);
     check.cluster(scenario);
     check.provider(scenario);
-    match &scenario.workload {
-        Workload::Replicate(replicate) => check.replicate(scenario, replicate),
-        Workload::Flows(flows) => check.flows(scenario, flows),
-    }
+    check.workload(scenario);
     let nodes = scenario.cluster.nodes;
     for (row, fault) in scenario.fault.create.iter().enumerate() {
         check.create_fault(&format!("fault.create[{row}]"), fault, nodes);
@@ -129,21 +126,6 @@ impl Checker {
                     None => seen.push((kind, name)),
                 }
             }
-        }
-    }
-
-    fn replicate(&mut self, scenario: &Scenario, replicate: &Replicate) {
-        let path = |key: &str| format!("workload.replicate.{key}");
-        self.range(&path("chunk_bytes"), replicate.chunk_bytes, 1..=16 << 20);
-        self.range(&path("window_chunks"), replicate.window_chunks, 1..=1_024);
-        self.range(&path("retries"), replicate.retries, 0..=1_000);
-        self.range(&path("retry_delay_us"), replicate.retry_delay_us, 0..=10_000_000);
-        let styles = replicate.styles.len();
-        if styles == 0 || styles > usize::from(scenario.cluster.nodes.max(2)) {
-            let message = format!("{styles} consumer styles for {} nodes", scenario.cluster.nodes);
-            let names = [ConsumerStyle::Async, ConsumerStyle::Callbacks].map(|style| format!("\"{}\"", style.name()));
-            let remedy = format!("write one for each node, or fewer to be taken in turn, of {}", names.join(", "));
-            self.fail(path("styles"), message, remedy);
         }
     }
 

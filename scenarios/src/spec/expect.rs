@@ -12,6 +12,13 @@ pub struct Expect {
     pub all_closed: bool,
     /// Whether every copy equals its original.
     pub replicas_intact: bool,
+    /// Whether all data that the workload compares is right.
+    pub data_right: bool,
+    /// The fewest operations of the workload on all nodes together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operations_min: Option<u64>,
+    /// The most tasks that may be given up on all nodes together.
+    pub gave_up_max: u64,
     /// Whether every row of the fault plan strikes at least once.
     pub all_faults_fire: bool,
     /// Frames lost on all links together.
@@ -31,6 +38,9 @@ impl Default for Expect {
             findings: 0,
             all_closed: true,
             replicas_intact: true,
+            data_right: true,
+            operations_min: None,
+            gave_up_max: 0,
             all_faults_fire: false,
             drops_max: None,
             goodput_gbps_min: None,

@@ -1,7 +1,7 @@
 //! Reading scenarios and their inputs from disk.
 
 use super::diagnose;
-use super::{Flows, Pattern, Problem, Scenario, ScenarioError, Topology, Workload, check::Violation};
+use super::{Problem, Scenario, ScenarioError, Topology, check::Violation};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -49,10 +49,8 @@ impl ScenarioFile {
     /// # Errors
     /// There is none, or it cannot be read, or its length is out of range.
     pub fn read_input(&self, instead: Option<&Path>) -> Result<Input, ScenarioError> {
-        let named = match &self.scenario.workload {
-            Workload::Replicate(replicate) => replicate.input.as_ref(),
-            Workload::Flows(Flows { pattern: Pattern::File { path, .. }, .. }) => Some(path),
-            Workload::Flows(_) => return Ok(Input { path: PathBuf::new(), bytes: Vec::new() }),
+        let Some((_, named)) = self.scenario.workload.input() else {
+            return Ok(Input { path: PathBuf::new(), bytes: Vec::new() });
         };
         let path = match (instead, named) {
             (Some(path), _) => path.to_owned(),
@@ -101,10 +99,7 @@ impl ScenarioFile {
         match instead {
             Some(_) => Problem { file: "--input".to_owned(), place: None, message, remedy },
             None => {
-                let path = match self.scenario.workload {
-                    Workload::Replicate(_) => "workload.replicate.input".to_owned(),
-                    Workload::Flows(_) => "workload.flows.pattern.file.path".to_owned(),
-                };
+                let path = self.scenario.workload.input().map_or("workload", |(key, _)| key).to_owned();
                 diagnose::violation(&file, &self.text, Violation { path, message, remedy })
             }
         }

@@ -31,7 +31,9 @@ pub use files::ScenarioFile;
 pub use flows::{Flow, Flows, Pattern, PayloadMode, Sizes};
 pub use problem::{Place, Problem, ScenarioError};
 pub use topology::Topology;
-pub use workload::{Replicate, Workload};
+pub use workload::{
+    AllReduce, BlockStorage, ConnectionStorm, CreationStorm, FileTransfer, KeyValue, Replicate, Teardown, Workload,
+};
 
 use serde::{Deserialize, Serialize};
 

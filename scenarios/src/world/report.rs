@@ -228,7 +228,7 @@ fn mbps(bytes: u64, span: Dur) -> u64 {
     (u128::from(bytes) * 8 * PS_PER_US / u128::from(span.as_ps())) as u64
 }
 
-/// Adds what the workload knows of each node and judges the scenario's expectations.
+/// Adds what a replication knows of each node and judges the scenario's expectations.
 pub(crate) fn complete(report: &mut RunReport, scenario: &Scenario, replicas: Vec<(usize, Replica)>, retried: &[u64]) {
     for (holder, replica) in replicas {
         report.nodes[holder].replicas.push(replica);
@@ -237,5 +237,10 @@ pub(crate) fn complete(report: &mut RunReport, scenario: &Scenario, replicas: Ve
         node.retries = retries;
         node.replicas.sort_by(|first, second| first.of.cmp(&second.of));
     }
-    report.expectations = verdict::judge(&scenario.expect, report);
+    judge(report, scenario);
+}
+
+/// Judges the scenario's expectations.
+pub(crate) fn judge(report: &mut RunReport, scenario: &Scenario) {
+    report.expectations = verdict::judge(scenario, report);
 }

@@ -1,25 +1,8 @@
-//! What the consumers do: `[workload.replicate]`, or [`[workload.flows]`](Flows).
+//! `[workload.replicate]`.
 
-use super::flows::Flows;
 use crate::report::ConsumerStyle;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-
-/// `[workload]`: one sub-table, named after the workload.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Workload {
-    /// `[workload.replicate]`.
-    Replicate(Replicate),
-    /// `[workload.flows]`.
-    Flows(Flows),
-}
-
-impl Default for Workload {
-    fn default() -> Self {
-        Self::Replicate(Replicate::default())
-    }
-}
 
 /// Every node replicates the input to every other node: WRITE to push, READ to verify, SEND to agree. In the end every
 /// copy is compared byte by byte.
