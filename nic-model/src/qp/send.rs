@@ -140,11 +140,13 @@ impl SendQueue {
             if bytes.len() < length {
                 return;
             }
-            let Ok(wqe) = SendWqe::decode(bytes, self.datagram) else {
-                return self.spoil(VendorSyndrome::MALFORMED_WQE);
+            let (wqe, fault) = match SendWqe::decode(bytes, self.datagram) {
+                Ok(wqe) => (wqe, VendorSyndrome::NONE),
+                // It is as long as it says, so that those behind it can be flushed.
+                Err(_) => (SendWqe { control, body: Body::Empty }, VendorSyndrome::MALFORMED_WQE),
             };
             let length_bytes = message_bytes(&wqe.body);
-            let work = SendWork { id: self.next, blocks, wqe, length_bytes, fault: VendorSyndrome::NONE };
+            let work = SendWork { id: self.next, blocks, wqe, length_bytes, fault };
             self.works.push_back(work);
             self.next = self.next.wrapping_add(blocks);
             bytes = &bytes[length..];

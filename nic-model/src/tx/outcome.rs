@@ -32,8 +32,10 @@ impl Nic {
                     let data = control(original.to_le_bytes().to_vec());
                     self.place(cx, at, qpn, id, 0, Some(data));
                 }
+                // Behind a failure found here nothing succeeds: it stays to be flushed.
+                Event::Completed { .. } if failed => {}
                 Event::Completed { status, signalled, .. } => {
-                    failed |= self.completed(cx, at, qpn, status, signalled);
+                    failed = self.completed(cx, at, qpn, status, signalled);
                 }
             }
         }

@@ -5,6 +5,7 @@ mod control;
 mod hostile;
 mod keys;
 mod messages;
+mod programs;
 mod recovery;
 mod support;
 mod timing;

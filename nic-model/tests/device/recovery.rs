@@ -2,6 +2,7 @@
 
 use crate::support::driver::pattern;
 use crate::support::{Connection, Qp, World};
+use des::Dur;
 use nic_model::regs::bar;
 use nic_model::regs::cmd::{Command, QpAttributes, QpState, QpStatus, Rights};
 use nic_model::regs::cqe::{CqeOpcode, Syndrome, VendorSyndrome};
@@ -25,11 +26,11 @@ fn state(world: &mut World, qp: &Qp) -> QpState {
 }
 
 /// Moves messages of every kind while `fate` does what it does, and looks at every byte.
-fn survives(fate: impl FnMut(usize, &Frame) -> Option<Box<Frame>> + 'static, zero_time: bool) {
+fn survives(mut fate: impl FnMut(usize, &Frame) -> Option<Box<Frame>> + 'static, zero_time: bool) {
     let mut world = World::new(zero_time);
     let how = Connection { path_mtu: 2, ack_timeout: 1, ..Connection::default() };
     let [mut a, mut b] = world.reliable_pair(how);
-    world.fate = Box::new(fate);
+    world.fate = Box::new(move |index, frame| fate(index, frame).map(|frame| (Dur::ZERO, frame)).into_iter().collect());
     let source = world.buffer(0, 40_000, 1);
     let sink = world.buffer(1, 40_000, 2);
     let fetched = world.buffer(0, 40_000, 3);
@@ -91,7 +92,7 @@ fn encoded_packets_are_as_good_as_values() {
 fn silence_ends_the_connection_and_flushes() {
     let mut world = World::new(false);
     let [mut a, _] = world.reliable_pair(Connection { ack_timeout: 1, retry_count: 2, ..Connection::default() });
-    world.fate = Box::new(|_, _| None);
+    world.fate = Box::new(|_, _| Vec::new());
     let buffer = world.buffer(0, 1_000, 1);
     world.post_receive(&mut a, &[buffer.at(0, 10)]);
     world.post_receive(&mut a, &[buffer.at(0, 10)]);

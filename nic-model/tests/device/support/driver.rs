@@ -1,6 +1,7 @@
 //! A driver of a few lines: polled commands, rings, doorbells.
 
 use super::world::World;
+use des::Rng;
 use host::Mdl;
 use nic_model::regs::bar;
 use nic_model::regs::block::Gid;
@@ -397,4 +398,13 @@ impl World {
 /// Bytes that differ by place and seed.
 pub(crate) fn pattern(length: usize, seed: u8) -> Vec<u8> {
     (0..length).map(|at| (at as u8).wrapping_mul(13) ^ (at >> 8) as u8 ^ seed).collect()
+}
+
+/// Random lengths that add up to `length`, up to `most` of them, some perhaps zero.
+pub(crate) fn split(rng: &mut Rng, length: u32, most: u64) -> Vec<u32> {
+    let mut cuts: Vec<u32> = (0..rng.below(most)).map(|_| rng.below(u64::from(length) + 1) as u32).collect();
+    cuts.push(length);
+    cuts.sort_unstable();
+    let from = std::iter::once(0).chain(cuts.clone());
+    cuts.iter().zip(from).map(|(to, from)| to - from).collect()
 }

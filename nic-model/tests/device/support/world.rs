@@ -14,8 +14,8 @@ pub(crate) const CABLE: Dur = Dur::from_ns(100);
 /// More events than any test has.
 const EVENTS_MAX: usize = 2_000_000;
 
-/// What the cable does with the n-th frame.
-pub(crate) type Fate = Box<dyn FnMut(usize, &Frame) -> Option<Box<Frame>>>;
+/// What the cable makes of the n-th frame: what arrives, and how late.
+pub(crate) type Fate = Box<dyn FnMut(usize, &Frame) -> Vec<(Dur, Box<Frame>)>>;
 
 enum Event {
     ReadDone(DmaTag, Segments),
@@ -39,6 +39,8 @@ pub(crate) struct World {
     pub(crate) nodes: [Node; 2],
     pub(crate) frames: usize,
     pub(crate) fate: Fate,
+    /// When the last frame of each host arrives.
+    arrived: [Time; 2],
     /// How long processors have waited for registers.
     pub(crate) stalled: Dur,
     events: BTreeMap<(Time, u64), (usize, Event)>,
@@ -66,7 +68,8 @@ impl World {
             now: Time::ZERO,
             nodes,
             frames: 0,
-            fate: Box::new(|_, frame| Some(Box::new(frame.clone()))),
+            fate: Box::new(|_, frame| vec![(Dur::ZERO, Box::new(frame.clone()))]),
+            arrived: [Time::ZERO; 2],
             stalled: Dur::ZERO,
             events: BTreeMap::new(),
             sequence: 0,
@@ -108,10 +111,12 @@ impl World {
             Output::Msix { vector } => self.schedule(at, node, Event::Interrupt(vector)),
             Output::Tx { port, frame } => {
                 self.frames += 1;
-                if let Some(frame) = (self.fate)(self.frames, &frame) {
-                    let length = frame.cable_len() as u64;
-                    let rate = des::Rate::from_gbps(100);
-                    self.schedule(at + CABLE + rate.time_for(length), 1 - node, Event::Frame(port, frame));
+                let length = frame.cable_len() as u64;
+                let arrives = at + CABLE + des::Rate::from_gbps(100).time_for(length);
+                // A device without time puts frames on the cable at once; they come in order all the same.
+                self.arrived[node] = self.arrived[node].max(arrives);
+                for (late, frame) in (self.fate)(self.frames, &frame) {
+                    self.schedule(self.arrived[node] + late, 1 - node, Event::Frame(port, frame));
                 }
             }
             Output::Pause { .. } | Output::MmioReadDone { .. } => {}

@@ -1,0 +1,69 @@
+//! What makes a program: one line that any failure prints.
+
+use proptest::prelude::*;
+use std::fmt;
+use std::str::FromStr;
+
+/// Frames may be lost.
+pub(super) const LOSS: u8 = 1;
+/// Bits of frames may turn.
+pub(super) const DAMAGE: u8 = 2;
+/// Frames may come twice.
+pub(super) const TWICE: u8 = 4;
+/// Frames may be overtaken.
+pub(super) const LATE: u8 = 8;
+
+/// A random program: everything is drawn from the seed, within these bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Recipe {
+    pub(super) seed: u64,
+    /// After each the devices come to rest and everything is compared.
+    pub(super) rounds: u8,
+    /// Requests in a round.
+    pub(super) posts: u8,
+    /// What may happen to frames, see the bits above.
+    pub(super) mischief: u8,
+    /// The last round has a request that must fail, and what follows it is flushed.
+    pub(super) fails: bool,
+    pub(super) zero_time: bool,
+}
+
+/// All recipes; smaller ones are smaller programs.
+pub(super) fn recipes() -> impl Strategy<Value = Recipe> {
+    let mischief = prop_oneof![1 => Just(0_u8), 4 => 0..16_u8];
+    (any::<u64>(), 1..4_u8, 1..28_u8, mischief, any::<bool>(), any::<bool>()).prop_map(
+        |(seed, rounds, posts, mischief, fails, zero_time)| Recipe { seed, rounds, posts, mischief, fails, zero_time },
+    )
+}
+
+impl fmt::Display for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, rounds, posts, mischief, fails, zero_time } = self;
+        write!(
+            f,
+            "seed={seed} rounds={rounds} posts={posts} mischief={mischief} fails={} zero_time={}",
+            u8::from(*fails),
+            u8::from(*zero_time)
+        )
+    }
+}
+
+impl FromStr for Recipe {
+    type Err = String;
+
+    fn from_str(line: &str) -> Result<Self, String> {
+        let field = |name: &str| {
+            let word = line.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+            let word = word.ok_or_else(|| format!("\"{line}\" lacks {name}"))?;
+            word.parse::<u64>().map_err(|error| format!("{name}: {error}"))
+        };
+        Ok(Self {
+            seed: field("seed")?,
+            rounds: field("rounds")? as u8,
+            posts: field("posts")? as u8,
+            mischief: field("mischief")? as u8,
+            fails: field("fails")? != 0,
+            zero_time: field("zero_time")? != 0,
+        })
+    }
+}
