@@ -1,11 +1,13 @@
 //! Which node is connected to which: a graph as a plain value.
 //!
 //! Reading order: here the graph and its rules, then [`error`], the builders (`tree`, `mesh`), [`hpcc`] (a file
-//! format), `routes` (shortest ways), `parts` (switches and links ready to run), [`svg`] (a picture).
+//! format), `routes` (shortest ways), `parts` (switches and links ready to run), `partition` (cut for
+//! several threads), [`svg`] (a picture).
 
 pub mod error;
 pub mod hpcc;
 mod mesh;
+mod partition;
 mod parts;
 mod reach;
 mod routes;
@@ -14,6 +16,7 @@ mod tree;
 mod wiring;
 
 pub use error::TopologyError;
+pub use partition::Partition;
 pub use wiring::{Cabling, Wiring};
 
 use crate::address::Endpoint;

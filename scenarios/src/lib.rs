@@ -1,9 +1,9 @@
 //! Composition root: clusters of simulated nodes, their consumers, faults, checkers and reports.
 //!
 //! Reading order: [`spec`] (the scenario file), [`options`] (what is not part of it), [`cluster`] (a cluster as a value, for
-//! tests in Rust), `fabrics` (what connects nodes), `node` and `world` (what runs), `consumers` (programs over NDK), `study` (fabric studies: full NICs, light
-//! consumers), [`report`] (what a run found out),
-//! [`run`] (all of it together).
+//! tests in Rust), `fabrics` (what connects nodes), `node` and `world` (what runs), `consumers` (programs over NDK), `study`
+//! (fabric studies: full NICs, light consumers), [`report`] (what a run found out), [`run`] (all of it together),
+//! [`verify`](mod@verify) (the same for every number of threads).
 
 pub mod cluster;
 pub mod conformance;
@@ -15,10 +15,12 @@ pub mod report;
 mod runner;
 pub mod spec;
 mod study;
+pub mod verify;
 mod world;
 
 pub use cluster::{Cluster, ClusterError, ClusterError as RunError};
-pub use options::{Milestone, Progress, RunOptions};
+pub use options::{Milestone, Progress, RunOptions, Threads};
 pub use report::RunReport;
 pub use runner::run;
 pub use spec::Scenario;
+pub use verify::verify;

@@ -1,6 +1,7 @@
 //! How to run a scenario: what is not part of the scenario itself.
 
 use bytes::Bytes;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -13,8 +14,27 @@ pub struct RunOptions {
     pub topology: String,
     /// The cables to capture, by [`Cable::name`](crate::spec::Cable::name).
     pub capture: Vec<String>,
+    /// Threads for a fabric study; it does not show in the report.
+    pub threads: Threads,
     /// Told from time to time how far the run is.
     pub progress: Option<Arc<Progress>>,
+}
+
+/// How many threads simulate, at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Threads(pub NonZero<u16>);
+
+impl Default for Threads {
+    fn default() -> Self {
+        Self(NonZero::<u16>::MIN)
+    }
+}
+
+impl Threads {
+    /// From one to `most`.
+    pub fn up_to(most: u16) -> impl Iterator<Item = Self> {
+        (1..=most).filter_map(|threads| NonZero::new(threads).map(Self))
+    }
 }
 
 /// How far a run is; written by the run, read by whoever waits for it.

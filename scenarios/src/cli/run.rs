@@ -5,8 +5,9 @@ use super::{clock::Stopwatch, folder, progress, usage};
 use clap::Args;
 use scenarios::report::{Verdict, human};
 use scenarios::spec::{SEED_MAX, Scenario, ScenarioFile, Workload};
-use scenarios::{Progress, RunOptions, RunReport};
+use scenarios::{Progress, RunOptions, RunReport, Threads};
 use std::io;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,6 +24,9 @@ pub(super) struct RunArguments {
     /// Capture a cable such as node0-switch, or all, as pcapng; may be repeated
     #[arg(long, value_name = "CABLE")]
     capture: Vec<String>,
+    /// Threads for a fabric study; the result is the same for every number of them
+    #[arg(long, value_name = "N", default_value = "1")]
+    threads: NonZero<u16>,
     /// The run folder [default: runs/NAME-SEED]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
@@ -44,7 +48,8 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Answer, CommandError> {
     let capture = chosen_cables(scenario, &arguments.capture)?;
 
     let watched = Arc::new(Progress::default());
-    let options = RunOptions { input: input.bytes.into(), topology, capture, progress: Some(watched.clone()) };
+    let threads = chosen_threads(scenario, arguments.threads)?;
+    let options = RunOptions { input: input.bytes.into(), topology, capture, threads, progress: Some(watched.clone()) };
     let stopwatch = Stopwatch::start();
     let mut report = progress::watch(&watched, || scenarios::run(scenario, &options))?;
     report.wall_s = stopwatch.elapsed().as_secs_f64();
@@ -53,6 +58,15 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Answer, CommandError> {
     let place = arguments.out.clone().unwrap_or_else(|| folder::default_place(scenario));
     folder::write(&place, scenario, &options, &mut report)?;
     Ok(present(arguments, scenario, &report))
+}
+
+/// Only studies have parts that cannot see each other.
+fn chosen_threads(scenario: &Scenario, threads: NonZero<u16>) -> Result<Threads, CommandError> {
+    if threads.get() > 1 && !matches!(scenario.workload, Workload::Flows(_)) {
+        let message = format!("--threads {threads}: only [workload.flows] runs on several threads");
+        return Err(CommandError::Option { message, remedy: "run without --threads".to_owned() });
+    }
+    Ok(Threads(threads))
 }
 
 /// The cables to capture.

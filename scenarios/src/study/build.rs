@@ -1,14 +1,18 @@
 //! A scenario becomes a study.
 
+use super::event::{Event, Place};
 use super::node::{Habits, LightNode};
+use super::part::{Part, Schedule};
+use super::station::{NodeSlot, Station, SwitchSlot};
 use super::traffic::Planned;
-use super::world::{Crossings, Event, NodeSlot, Place, SwitchSlot, World};
+use super::world::World;
 use crate::cluster::ClusterError;
+use crate::options::Threads;
 use crate::spec::{Flows, NicProfile, NicTime, Scenario};
-use des::{Dur, EventQueue, Phase, Sequencer, SourceId, Time, TraceHash};
+use des::{Agenda, Dur, Phase, Sequencer, SourceId, Time, TraceHash};
 use fabric::address::Endpoint;
 use fabric::topology::CableEnd;
-use fabric::{NodeId, PortRef, SwitchConfig, Topology};
+use fabric::{NodeId, PortRef, Switch, SwitchConfig, Topology};
 use nic_model::config::{Config as NicConfig, PortConfig};
 use wire::Psn;
 
@@ -19,41 +23,95 @@ impl World {
         flows: &Flows,
         topology: &Topology,
         planned: &[Planned],
+        threads: Threads,
     ) -> Result<Self, ClusterError> {
-        let seed = scenario.about.seed;
-        let endpoints = topology.endpoint_count();
-        let mut nodes = nodes(scenario, flows, topology, planned)?;
-        let mut queue = EventQueue::new();
+        let window = topology.look_ahead();
+        if window == Dur::ZERO {
+            let what = "a study needs cables that take time, and one of them has a latency of zero";
+            return Err(ClusterError::Topology(what.to_owned()));
+        }
+        let homes = Homes::new(topology, threads);
+        let mut nodes = nodes(scenario, flows, topology, planned, &homes)?;
+        let mut agendas: Vec<Agenda<Event>> = nodes.iter().map(|_| Agenda::new()).collect();
         for (number, flow) in (0..).zip(planned) {
             let started = connect(&mut nodes, number, flow)
                 .map_err(|what| ClusterError::Device { node: flow.from as usize, what })?;
             let key = nodes[flow.from as usize].sequencer.key(flow.start, Phase::Host);
-            queue.push(key, Event::Begin { entity: flow.from, number: started });
+            agendas[flow.from as usize].push(key, Event::Begin { number: started });
         }
         nodes.iter_mut().for_each(|slot| slot.node.started());
-        let built = topology
-            .build_switches(&switch_config(), seed)
-            .map_err(|error| ClusterError::Topology(error.to_string()))?;
-        let switches = (0..).zip(built).map(|(number, switch)| SwitchSlot {
-            switch,
-            peers: topology.ports(NodeId::Switch(number)).iter().map(|end| place(topology, end)).collect(),
-            sequencer: Sequencer::new(SourceId(endpoints + number)),
-            hash: TraceHash::new(),
-        });
-        Ok(Self {
-            switches: switches.collect(),
-            nodes,
-            queue,
-            limit: Time::ZERO + Dur::from_ms(scenario.about.time_limit_ms),
-            events: 0,
-            last: Time::ZERO,
+        let switches = switches(scenario, topology, &homes)?;
+        let idle = std::iter::repeat_with(Agenda::new).take(switches.len());
+        let nodes = nodes.into_iter().map(|slot| Station::Node(Box::new(slot)));
+        let stations = nodes.chain(switches.into_iter().map(|slot| Station::Switch(Box::new(slot))));
+        let parts = homes.parts();
+        let mut world = Self {
+            parts: (0..parts).map(|number| Part::new(number, parts.into())).collect(),
+            homes: homes.all,
+            schedule: Schedule { window, limit: Time::ZERO + Dur::from_ms(scenario.about.time_limit_ms) },
             timed_out: false,
-            crossings: Crossings::default(),
             ended: vec![None; planned.len()],
-            deliveries: Vec::new(),
-            outbox: Vec::new(),
-        })
+        };
+        for ((station, agenda), home) in stations.zip(agendas.into_iter().chain(idle)).zip(&world.homes) {
+            world.parts[usize::from(home.0)].add(station, agenda);
+        }
+        Ok(world)
     }
+}
+
+/// Who simulates which station.
+struct Homes<'a> {
+    topology: &'a Topology,
+    /// Part, and station there: endpoints first, then switches.
+    all: Vec<(u16, u32)>,
+}
+
+impl<'a> Homes<'a> {
+    fn new(topology: &'a Topology, threads: Threads) -> Self {
+        let stations = topology.endpoint_count() + topology.switch_count();
+        let parts = threads.0.get().min(u16::try_from(stations).unwrap_or(u16::MAX));
+        let partition = topology.partition(parts);
+        let ports = |host| topology.ports(NodeId::Host(host)).iter().map(move |_| NodeId::Host(host));
+        let switches = (0..topology.switch_count()).map(NodeId::Switch);
+        let mut counts = vec![0; parts.into()];
+        let home = |node| {
+            let part = partition.part(node);
+            let count = &mut counts[usize::from(part)];
+            *count += 1;
+            (part, *count - 1)
+        };
+        let all = (0..topology.host_count()).flat_map(ports).chain(switches).map(home).collect();
+        Self { topology, all }
+    }
+
+    fn parts(&self) -> u16 {
+        self.all.iter().map(|&(part, _)| part + 1).max().unwrap_or(1)
+    }
+
+    /// The other end of a cable.
+    fn place(&self, end: &CableEnd) -> Place {
+        let PortRef { node, port } = end.peer;
+        let (number, port) = match node {
+            NodeId::Host(host) => (self.topology.endpoint(host, port).0, 0),
+            NodeId::Switch(switch) => (self.topology.endpoint_count() + switch, port),
+        };
+        let (part, station) = self.all[number as usize];
+        Place { part, port, station }
+    }
+}
+
+fn switches(scenario: &Scenario, topology: &Topology, homes: &Homes<'_>) -> Result<Vec<SwitchSlot>, ClusterError> {
+    let built = topology
+        .build_switches(&switch_config(), scenario.about.seed)
+        .map_err(|error| ClusterError::Topology(error.to_string()))?;
+    let slot = |(number, switch): (u32, Switch)| SwitchSlot {
+        switch,
+        peers: topology.ports(NodeId::Switch(number)).iter().map(|end| homes.place(end)).collect(),
+        sequencer: Sequencer::new(SourceId(topology.endpoint_count() + number)),
+        hash: TraceHash::new(),
+        outbox: Vec::new(),
+    };
+    Ok((0..).zip(built).map(slot).collect())
 }
 
 fn nodes(
@@ -61,6 +119,7 @@ fn nodes(
     flows: &Flows,
     topology: &Topology,
     planned: &[Planned],
+    homes: &Homes<'_>,
 ) -> Result<Vec<NodeSlot>, ClusterError> {
     let mut sends = vec![0; topology.endpoint_count() as usize];
     planned.iter().for_each(|flow| sends[flow.from as usize] += 1);
@@ -81,7 +140,7 @@ fn nodes(
             let node = LightNode::new(endpoint, nic(scenario, endpoint, timed), habits, sends, timed)
                 .map_err(|what| ClusterError::Device { node: endpoint.0 as usize, what })?;
             let sequencer = Sequencer::new(SourceId(endpoint.0));
-            nodes.push(NodeSlot { node, link, peer: place(topology, end), sequencer });
+            nodes.push(NodeSlot { node, link, peer: homes.place(end), sequencer, deliveries: Vec::new() });
         }
     }
     Ok(nodes)
@@ -111,13 +170,4 @@ fn connect(nodes: &mut [NodeSlot], number: u32, flow: &Planned) -> Result<u32, S
     from.node.connect(qp, &to.node, peer_qp, first)?;
     to.node.connect(peer_qp, &from.node, qp, first)?;
     Ok(from.node.add(number, qp, flow.bytes, &to.node))
-}
-
-/// The other end of a cable.
-fn place(topology: &Topology, end: &CableEnd) -> Place {
-    let PortRef { node, port } = end.peer;
-    match node {
-        NodeId::Host(host) => Place { entity: topology.endpoint(host, port).0, port: 0 },
-        NodeId::Switch(switch) => Place { entity: topology.endpoint_count() + switch, port },
-    }
 }

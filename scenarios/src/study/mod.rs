@@ -1,17 +1,22 @@
 //! Fabric studies: full NICs in a large fabric, each with a light consumer instead of an NDK provider.
 //!
 //! Reading order: [`sizes`] and [`traffic`] (which flows there are), [`node`] (a NIC, its driver and the consumer that posts
-//! the flows' WRITEs), [`world`] (the event loop), [`build`] (all of it from a scenario), [`ideal`] (how long a flow takes
+//! the flows' WRITEs), [`event`], [`station`] (a node or switch on its cables), [`part`] (the event loop of a thread),
+//! [`exchange`] (where threads meet), [`world`] (all parts), [`build`] (all of it from a scenario), [`ideal`] (how long a flow takes
 //! alone), [`report`].
 //!
 //! Queue pairs are connected by their drivers before time zero, without connection management. Everything after that goes
 //! through registers, rings and frames as it does under a provider.
 
 mod build;
+mod event;
+mod exchange;
 mod ideal;
 mod node;
+mod part;
 mod report;
 mod sizes;
+mod station;
 mod traffic;
 mod world;
 
@@ -29,7 +34,7 @@ use world::World;
 pub(crate) fn run(scenario: &Scenario, flows: &Flows, options: &RunOptions) -> Result<RunReport, ClusterError> {
     let fabric = fabrics::build(&scenario.cluster, &options.topology)?;
     let planned = traffic::plan(scenario, flows, &fabric, &options.input)?;
-    let mut world = World::build(scenario, flows, &fabric.topology, &planned)?;
+    let mut world = World::build(scenario, flows, &fabric.topology, &planned, options.threads)?;
     world.run(options.progress.as_deref());
     Ok(report::report(scenario, flows, &fabric.topology, &planned, &world))
 }

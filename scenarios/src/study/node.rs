@@ -45,6 +45,16 @@ struct Sending {
     target: (u64, u32),
     bytes_left: u64,
     outstanding: u32,
+    ended: bool,
+}
+
+impl Sending {
+    /// The first failure of a flow is its end; what is flushed behind it is nothing new.
+    fn end(&mut self, at: Time, status: Status) -> Option<Ended> {
+        self.bytes_left = 0;
+        let first = !std::mem::replace(&mut self.ended, true);
+        first.then_some(Ended { flow: self.flow, at, status })
+    }
 }
 
 /// A flow that has ended at its sender.
@@ -158,7 +168,7 @@ impl LightNode {
     /// Takes on a flow to `peer`; gives its number here.
     pub(super) fn add(&mut self, flow: u32, qp: QpId, bytes: u64, peer: &Self) -> u32 {
         let target = (peer.region.address, peer.region.remote);
-        self.sendings.push(Sending { flow, qp, target, bytes_left: bytes, outstanding: 0 });
+        self.sendings.push(Sending { flow, qp, target, bytes_left: bytes, outstanding: 0, ended: false });
         self.sendings.len() as u32 - 1
     }
 
@@ -220,8 +230,7 @@ impl LightNode {
                 fence: false,
             };
             if let Err(status) = backend.post_send(hardware, sending.qp, &request) {
-                sending.bytes_left = 0;
-                ended.push(Ended { flow: sending.flow, at: now, status });
+                ended.extend(sending.end(now, status));
                 return;
             }
             sending.bytes_left -= u64::from(length_bytes);
@@ -251,8 +260,7 @@ impl LightNode {
             sending.outstanding -= 1;
             let failed = completion.status != Status::SUCCESS;
             if failed || sending.bytes_left == 0 && sending.outstanding == 0 {
-                sending.bytes_left = 0;
-                self.ended.push(Ended { flow: sending.flow, at: now, status: completion.status });
+                self.ended.extend(sending.end(now, completion.status));
             } else {
                 self.post(now, number);
             }

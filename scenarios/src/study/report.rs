@@ -17,6 +17,7 @@ pub(super) fn report(
     planned: &[Planned],
     world: &World,
 ) -> RunReport {
+    let tally = world.tally();
     let ideal = Ideal::new(topology, scenario.cluster.mtu_bytes, flows.message_bytes);
     let reports: Vec<FlowReport> = planned
         .iter()
@@ -32,11 +33,11 @@ pub(super) fn report(
                 .map(|ended| ended.at.since(flow.start).as_ps()),
         })
         .collect();
-    let nodes = || world.nodes.iter().map(|slot| slot.node.hardware.nic.counters());
-    let totals = || world.switches.iter().map(|slot| slot.switch.totals());
+    let nodes = || world.nodes().map(|slot| slot.node.hardware.nic.counters());
+    let totals = || world.switches().map(|slot| slot.switch.totals());
     let study = StudyReport {
-        packets: world.crossings.packets,
-        packet_hops: world.crossings.packet_hops,
+        packets: tally.packets,
+        packet_hops: tally.packet_hops,
         retransmitted_packets: nodes().map(|counters| counters.retransmitted_packets).sum(),
         drops: totals().map(|totals| totals.drops.total()).sum(),
         pauses_sent: totals().map(|totals| totals.pauses_sent).sum(),
@@ -50,8 +51,8 @@ pub(super) fn report(
         versions: Versions::default(),
         seed: scenario.about.seed,
         trace_hash: world.trace_hash().to_string(),
-        simulated_ps: world.last.since(Time::ZERO).as_ps(),
-        events: world.events,
+        simulated_ps: tally.last.since(Time::ZERO).as_ps(),
+        events: tally.events,
         findings: findings(planned, world),
         study: Some(study),
         ..RunReport::default()
@@ -76,7 +77,9 @@ fn findings(planned: &[Planned], world: &World) -> Vec<Finding> {
         (0..).zip(planned.iter().zip(&world.ended)).filter_map(|(number, (flow, ended)): (u32, _)| match ended {
             Some(ended) if ended.status == Status::SUCCESS => None,
             Some(ended) => Some(finding("flow", flow, ended.at, format!("flow {number} ended with {}", ended.status))),
-            None => Some(finding("progress", flow, world.last, format!("flow {number} has not ended, and {why}"))),
+            None => {
+                Some(finding("progress", flow, world.tally().last, format!("flow {number} has not ended, and {why}")))
+            }
         });
     judged.collect()
 }

@@ -1,6 +1,6 @@
 //! Studies end to end, small.
 
-use crate::options::RunOptions;
+use crate::options::{RunOptions, Threads};
 use crate::report::RunReport;
 use crate::spec::{Flows, Pattern, PayloadMode, Scenario, Topology, Workload};
 
@@ -74,4 +74,29 @@ fn elided_payload_changes_nothing_else() {
     let Workload::Flows(flows) = &mut scenario.workload else { unreachable!("it has flows") };
     flows.payload = PayloadMode::Real;
     assert_eq!(elided, run(&scenario));
+}
+
+/// Small versions of the speed library's W2 to W4, which lose packets, pause and mark as the large ones do.
+#[test]
+fn the_number_of_threads_does_not_show() {
+    let three_layer =
+        Topology::ThreeLayer { pods: 2, edges: 2, aggregations: 2, cores_per_aggregation: 2, nodes_per_edge: 2 };
+    let web_search = Pattern::Poisson { sizes: crate::spec::Sizes::WebSearch, load_permille: 500, duration_us: 100 };
+    let studies = [
+        scenario(Topology::Star, 9, Pattern::Incast { bytes: 200_000 }),
+        scenario(Topology::FatTree { k: 4 }, 16, Pattern::Permutation { bytes: 200_000 }),
+        scenario(three_layer, 8, web_search),
+        scenario(Topology::BackToBack, 2, Pattern::Incast { bytes: 1_000_000 }),
+        scenario(
+            Topology::RailOptimised { units: 2, hosts_per_unit: 2, rails: 2, spines: 2 },
+            8,
+            Pattern::AllToAll { bytes: 20_000 },
+        ),
+    ];
+    for study in studies {
+        let agreements = crate::verify(&study, &RunOptions::default(), Threads::up_to(4)).expect("it runs");
+        assert_eq!(agreements.len(), 4);
+        let other = agreements.iter().find(|agreement| agreement.difference.is_some());
+        assert_eq!(other, None, "{:?}", study.cluster.topology);
+    }
 }

@@ -1,239 +1,113 @@
-//! The event loop of a study: as that of a cluster, without consumers that could call back.
+//! The world of a study: its parts, one for each thread, and what they have become in the end.
 
-use super::node::{Ended, LightNode};
-use crate::node::{Later, Outgoing};
+use super::event::Tally;
+use super::exchange::Alone;
+use super::exchange::threads::Hub;
+use super::node::Ended;
+use super::part::{Part, Schedule, Watch};
+use super::station::{NodeSlot, Station, SwitchSlot};
 use crate::options::{Milestone, Progress};
-use des::{Dur, EventQueue, Key, Phase, Sequencer, Time, TraceHash};
-use fabric::{Delivery, Link, Pause, Switch};
-use wire::{Body, Frame};
-
-/// Events between two reports of progress.
-const PROGRESS_EVERY: u64 = 1 << 16;
-
-/// A node or a switch, and one of its ports. Nodes first, then switches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) entity: u32,
-    pub(super) port: u16,
-}
-
-/// What happens, and to whom. As large as a heap likes it: with its key it takes half a cache line.
-#[derive(Debug)]
-pub(super) enum Event {
-    Frame { port: u16, entity: u32, frame: Box<Frame> },
-    Pause { port: u16, priorities: u8, entity: u32, length: Dur },
-    SwitchWake { port: u16, entity: u32 },
-    Mmio { entity: u32 },
-    DmaDone { entity: u32, slot: u32 },
-    NicWake { entity: u32 },
-    Interrupt { vector: u16, entity: u32 },
-    Begin { entity: u32, number: u32 },
-}
-
-const _: () = assert!(size_of::<(Key, Event)>() == 32, "an event and its key are half a cache line");
-
-/// A node with its cable's sending end.
-#[derive(Debug)]
-pub(super) struct NodeSlot {
-    pub(super) node: LightNode,
-    pub(super) link: Link,
-    pub(super) peer: Place,
-    pub(super) sequencer: Sequencer,
-}
-
-#[derive(Debug)]
-pub(super) struct SwitchSlot {
-    pub(super) switch: Switch,
-    pub(super) peers: Vec<Place>,
-    pub(super) sequencer: Sequencer,
-    pub(super) hash: TraceHash,
-}
-
-/// What crossed links.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Crossings {
-    /// Packets with message data that nodes sent.
-    pub(super) packets: u64,
-    /// Links that they crossed.
-    pub(super) packet_hops: u64,
-}
+use des::TraceHash;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Everything that is simulated.
 #[derive(Debug)]
 pub(super) struct World {
-    pub(super) nodes: Vec<NodeSlot>,
-    pub(super) switches: Vec<SwitchSlot>,
-    pub(super) queue: EventQueue<Event>,
-    pub(super) limit: Time,
-    pub(super) events: u64,
-    pub(super) last: Time,
+    pub(super) parts: Vec<Part>,
+    /// Part, and station there: nodes first, then switches.
+    pub(super) homes: Vec<(u16, u32)>,
+    pub(super) schedule: Schedule,
     pub(super) timed_out: bool,
-    pub(super) crossings: Crossings,
     /// By flow.
     pub(super) ended: Vec<Option<Ended>>,
-    pub(super) deliveries: Vec<Delivery>,
-    pub(super) outbox: fabric::Outbox,
 }
 
 impl World {
-    /// Runs until nothing is left to happen, or the time limit.
+    /// Runs until nothing is left to happen, or the time limit: each part on a thread of its own.
     pub(super) fn run(&mut self, progress: Option<&Progress>) {
-        for index in 0..self.nodes.len() {
-            self.collect(index);
-        }
-        let (mut told, mut done) = (0, 0);
-        while let Some((key, event)) = self.queue.pop_before(self.limit) {
-            self.handle(key, event, &mut done);
-            if let Some(progress) = progress
-                && self.events >= told + PROGRESS_EVERY
-            {
-                told = self.events;
-                let permille = done * 1_000 / self.ended.len().max(1) as u64;
-                progress.set(Milestone { events: self.events, simulated_ps: key.time().as_ps(), permille });
-            }
-        }
-        self.timed_out = !self.queue.is_empty();
-    }
-
-    fn handle(&mut self, key: Key, event: Event, done: &mut u64) {
-        let now = key.time();
-        let nodes = self.nodes.len();
-        let (entity, happened) = match event {
-            Event::Frame { port, entity, frame } => {
-                self.crossings.packet_hops += u64::from(has_payload(&frame));
-                match (entity as usize).checked_sub(nodes) {
-                    Some(switch) => {
-                        return self.at_switch(now, switch, |switch, out| switch.on_frame(now, port, frame, out));
+        let told = Told::default();
+        let (schedule, flows) = (self.schedule, self.ended.len() as u64);
+        let reporter =
+            |first: bool| Reporter { told: &told, progress: progress.filter(|_| first), flows, before: (0, 0) };
+        self.parts.iter_mut().for_each(Part::start);
+        self.timed_out = match self.parts.as_mut_slice() {
+            [only] => only.run(schedule, &mut Alone, &mut reporter(true)),
+            parts => {
+                let hub = Hub::new(parts.len());
+                std::thread::scope(|scope| {
+                    let run = |(number, part): (usize, &mut Part)| {
+                        part.run(schedule, &mut hub.seat(number), &mut reporter(number == 0))
+                    };
+                    let (first, others) = parts.split_first_mut().expect("a world has a part");
+                    for numbered in (1..).zip(others) {
+                        scope.spawn(move || run(numbered));
                     }
-                    None => {
-                        self.nodes[entity as usize].node.frame(now, frame);
-                        (entity, true)
-                    }
-                }
-            }
-            Event::Pause { port, priorities, entity, length } => match (entity as usize).checked_sub(nodes) {
-                Some(switch) => {
-                    let pause = Pause { priorities, length };
-                    return self.at_switch(now, switch, |switch, out| switch.on_pause(now, port, pause, out));
-                }
-                None => {
-                    self.nodes[entity as usize].node.pause(now, priorities, length);
-                    (entity, true)
-                }
-            },
-            Event::SwitchWake { port, entity } => {
-                return self.at_switch(now, entity as usize - nodes, |switch, out| switch.on_wake(now, port, out));
-            }
-            Event::Mmio { entity } => (entity, self.later(now, entity, Later::Mmio)),
-            Event::DmaDone { entity, slot } => (entity, self.later(now, entity, Later::DmaDone(slot))),
-            Event::NicWake { entity } => (entity, self.later(now, entity, Later::NicWake)),
-            Event::Interrupt { vector, entity } => (entity, self.later(now, entity, Later::Interrupt(vector))),
-            Event::Begin { entity, number } => {
-                self.nodes[entity as usize].node.begin(now, number);
-                (entity, true)
+                    run((0, first))
+                })
             }
         };
-        if happened {
-            self.happened(now);
-            self.nodes[entity as usize].node.hash.mix(now.as_ps());
-        }
-        self.collect(entity as usize);
-        *done += self.note_ends(entity as usize);
-    }
-
-    fn later(&mut self, now: Time, entity: u32, later: Later) -> bool {
-        self.nodes[entity as usize].node.later(now, later)
-    }
-
-    fn happened(&mut self, now: Time) {
-        self.events += 1;
-        self.last = now;
-    }
-
-    fn at_switch(&mut self, now: Time, index: usize, act: impl FnOnce(&mut Switch, &mut fabric::Outbox)) {
-        self.happened(now);
-        let entity = (self.nodes.len() + index) as u32;
-        let SwitchSlot { switch, peers, sequencer, hash } = &mut self.switches[index];
-        act(switch, &mut self.outbox);
-        hash.mix(now.as_ps() ^ (self.outbox.len() as u64) << 56);
-        for output in self.outbox.drain(..) {
-            let (key, event) = match output {
-                fabric::Output::Frame { port, at, frame } => {
-                    (sequencer.key(at, Phase::Wire), arrival(peers[usize::from(port)], frame))
-                }
-                fabric::Output::Pause { port, at, pause } => {
-                    (sequencer.key(at, Phase::Wire), silence(peers[usize::from(port)], pause))
-                }
-                fabric::Output::Wake { port, at } => {
-                    (sequencer.key(at, Phase::Device), Event::SwitchWake { port, entity })
-                }
-            };
-            self.queue.push(key, event);
+        for ended in self.parts.iter_mut().flat_map(|part| part.ended.drain(..)) {
+            self.ended[ended.flow as usize] = Some(ended);
         }
     }
 
-    /// Takes what a node wants to happen later, at itself and beyond its cable.
-    pub(super) fn collect(&mut self, index: usize) {
-        let entity = index as u32;
-        let NodeSlot { node, link, peer, sequencer } = &mut self.nodes[index];
-        for (at, phase, later) in node.wanted() {
-            let event = match later {
-                Later::Mmio => Event::Mmio { entity },
-                Later::DmaDone(slot) => Event::DmaDone { entity, slot },
-                Later::NicWake => Event::NicWake { entity },
-                Later::Interrupt(vector) => Event::Interrupt { vector, entity },
-            };
-            self.queue.push(sequencer.key(at, phase), event);
-        }
-        for outgoing in node.hardware.outgoing.drain(..) {
-            match outgoing {
-                Outgoing::Frame { at, frame, .. } => {
-                    self.crossings.packets += u64::from(has_payload(&frame));
-                    link.send(at, frame, &mut self.deliveries);
-                    for Delivery { at, frame } in self.deliveries.drain(..) {
-                        self.queue.push(sequencer.key(at, Phase::Wire), arrival(*peer, frame));
-                    }
-                }
-                Outgoing::Pause { at, classes, length, .. } => {
-                    let at = at + link.config().latency;
-                    let pause = Pause { priorities: classes, length };
-                    self.queue.push(sequencer.key(at, Phase::Wire), silence(*peer, pause));
-                }
-            }
-        }
+    /// What has happened.
+    pub(super) fn tally(&self) -> Tally {
+        self.parts.iter().map(|part| part.tally).fold(Tally::default(), Tally::and)
     }
 
-    fn note_ends(&mut self, index: usize) -> u64 {
-        let mut count = 0;
-        for ended in self.nodes[index].node.ended.drain(..) {
-            // The first failure of a flow is its end; what is flushed behind it is nothing new.
-            let slot = &mut self.ended[ended.flow as usize];
-            count += u64::from(slot.is_none());
-            slot.get_or_insert(ended);
-        }
-        count
+    pub(super) fn stations(&self) -> impl Iterator<Item = &Station> {
+        self.homes.iter().map(|&(part, station)| &self.parts[usize::from(part)].stations[station as usize])
+    }
+
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &NodeSlot> {
+        self.stations().filter_map(|station| match station {
+            Station::Node(slot) => Some(&**slot),
+            Station::Switch(_) => None,
+        })
+    }
+
+    pub(super) fn switches(&self) -> impl Iterator<Item = &SwitchSlot> {
+        self.stations().filter_map(|station| match station {
+            Station::Switch(slot) => Some(&**slot),
+            Station::Node(_) => None,
+        })
     }
 
     /// The fingerprint of the run: every node's and switch's own, in their order.
     pub(super) fn trace_hash(&self) -> TraceHash {
         let mut hash = TraceHash::new();
-        self.nodes.iter().for_each(|slot| hash.mix(slot.node.hash.value()));
-        self.switches.iter().for_each(|slot| hash.mix(slot.hash.value()));
-        hash.mix(self.events);
-        hash.mix(self.last.as_ps());
+        self.stations().for_each(|station| hash.mix(station.hash().value()));
+        self.tally().mix_into(&mut hash);
         hash
     }
 }
 
-fn has_payload(frame: &Frame) -> bool {
-    matches!(&frame.body, Body::Roce(packet) if !packet.payload.is_empty())
+/// What all parts together have done.
+#[derive(Debug, Default)]
+struct Told {
+    events: AtomicU64,
+    ended: AtomicU64,
 }
 
-fn arrival(place: Place, frame: Box<Frame>) -> Event {
-    Event::Frame { port: place.port, entity: place.entity, frame }
+/// Adds up, and tells whoever waits for the run.
+struct Reporter<'a> {
+    told: &'a Told,
+    progress: Option<&'a Progress>,
+    flows: u64,
+    /// Events and ended flows of this part, as they were added.
+    before: (u64, u64),
 }
 
-fn silence(place: Place, pause: Pause) -> Event {
-    let Pause { priorities, length } = pause;
-    Event::Pause { port: place.port, priorities, entity: place.entity, length }
+impl Watch for Reporter<'_> {
+    fn window(&mut self, tally: &Tally, ended: usize) {
+        let (events, ended) = (tally.events, ended as u64);
+        let all_events = self.told.events.fetch_add(events - self.before.0, Relaxed);
+        let all_ended = self.told.ended.fetch_add(ended - self.before.1, Relaxed);
+        self.before = (events, ended);
+        if let Some(progress) = self.progress {
+            let permille = all_ended * 1_000 / self.flows.max(1);
+            progress.set(Milestone { events: all_events, simulated_ps: tally.last.as_ps(), permille });
+        }
+    }
 }

@@ -1,0 +1,151 @@
+//! A part of the world: the stations that one thread simulates, window by window.
+//!
+//! Within a window no station can influence another: what crosses a cable takes at least a window's length. So each
+//! station works off its own events while its state lies in the nearest cache, and what it sends waits in the bags of
+//! the others.
+
+use super::event::{Event, Parcel, Place, Tally};
+use super::exchange::Exchange;
+use super::node::Ended;
+use super::station::{Sink, Station};
+use des::{Agenda, Dur, Key, Time};
+
+/// What parts must agree on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Schedule {
+    /// How far a part may run ahead of the others: the shortest latency of a cable.
+    pub(super) window: Dur,
+    /// Nothing happens from then on.
+    pub(super) limit: Time,
+}
+
+/// Told after every window: what has happened in this part, and flows that have ended here.
+pub(super) trait Watch {
+    fn window(&mut self, tally: &Tally, ended: usize);
+}
+
+/// Stations and their events.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    /// Its number.
+    pub(super) number: u16,
+    pub(super) stations: Vec<Station>,
+    pub(super) post: Post,
+    pub(super) tally: Tally,
+    /// Flows that have ended at senders of this part.
+    pub(super) ended: Vec<Ended>,
+}
+
+/// What is to happen, here and elsewhere.
+#[derive(Debug, Default)]
+pub(super) struct Post {
+    pub(super) agendas: Vec<Agenda<Event>>,
+    /// When something is due, by station.
+    pub(super) next: Vec<Time>,
+    /// For other parts.
+    pub(super) outboxes: Vec<Vec<Parcel>>,
+    /// The soonest in the outboxes, if anything is there.
+    sent: Option<Time>,
+}
+
+impl Post {
+    fn deliver(&mut self, station: u32, key: Key, event: Event) {
+        let next = &mut self.next[station as usize];
+        *next = key.time().min(*next);
+        self.agendas[station as usize].deliver(key, event);
+    }
+
+    fn send(&mut self, part: u16, parcel: Parcel) {
+        let at = parcel.key.time();
+        self.sent = Some(self.sent.map_or(at, |sent| sent.min(at)));
+        self.outboxes[usize::from(part)].push(parcel);
+    }
+
+    /// Takes the soonest that will happen here, or was sent elsewhere.
+    fn take_soonest(&mut self) -> Time {
+        self.next.iter().copied().chain(self.sent.take()).min().unwrap_or(Time::MAX)
+    }
+}
+
+/// Where events of one station go.
+struct Desk<'a> {
+    post: &'a mut Post,
+    part: u16,
+    station: usize,
+}
+
+impl Sink for Desk<'_> {
+    fn own(&mut self, key: Key, event: Event) {
+        self.post.agendas[self.station].push(key, event);
+    }
+
+    fn beyond(&mut self, place: Place, key: Key, event: impl FnOnce(u16) -> Event) {
+        let event = event(place.port);
+        if place.part == self.part {
+            self.post.deliver(place.station, key, event);
+        } else {
+            self.post.send(place.part, Parcel { station: place.station, key, event });
+        }
+    }
+}
+
+impl Part {
+    /// A part among `parts`, empty.
+    pub(super) fn new(number: u16, parts: usize) -> Self {
+        let outboxes = std::iter::repeat_with(Vec::new).take(parts).collect();
+        Self { number, post: Post { outboxes, ..Post::default() }, ..Self::default() }
+    }
+
+    /// Takes in a station; gives its number here.
+    pub(super) fn add(&mut self, station: Station, agenda: Agenda<Event>) {
+        self.stations.push(station);
+        self.post.next.push(agenda.next_time());
+        self.post.agendas.push(agenda);
+    }
+
+    /// Runs until nothing is left to happen anywhere, or the limit; returns whether something is left.
+    pub(super) fn run(&mut self, schedule: Schedule, exchange: &mut impl Exchange, watch: &mut impl Watch) -> bool {
+        let mut inbox = Vec::new();
+        loop {
+            let soonest = self.post.take_soonest();
+            let start = exchange.meet(soonest, &mut self.post.outboxes, &mut inbox);
+            inbox.drain(..).for_each(|Parcel { station, key, event }| self.post.deliver(station, key, event));
+            if start >= schedule.limit {
+                return start < Time::MAX;
+            }
+            let end = (start + schedule.window).min(schedule.limit);
+            for station in 0..self.stations.len() {
+                if self.post.next[station] < end {
+                    self.run_station(station, end);
+                }
+            }
+            watch.window(&self.tally, self.ended.len());
+        }
+    }
+
+    /// Works off a station's events of a window.
+    fn run_station(&mut self, index: usize, end: Time) {
+        let Self { number, stations, post, tally, ended } = self;
+        let station = &mut stations[index];
+        let mut desk = Desk { post, part: *number, station: index };
+        desk.post.agendas[index].open(end);
+        while let Some((key, event)) = desk.post.agendas[index].pop_before(end) {
+            station.handle(key.time(), event, tally, &mut desk);
+        }
+        post.next[index] = post.agendas[index].next_time();
+        if let Station::Node(slot) = station {
+            ended.append(&mut slot.node.ended);
+        }
+    }
+
+    /// Takes what stations wanted to happen before time zero.
+    pub(super) fn start(&mut self) {
+        let Self { number, stations, post, tally, .. } = self;
+        for (index, station) in stations.iter_mut().enumerate() {
+            if let Station::Node(slot) = station {
+                slot.collect(tally, &mut Desk { post, part: *number, station: index });
+                post.next[index] = post.agendas[index].next_time();
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! A node or a switch, and what it says when something happens to it.
+
+use super::event::{Event, Place, Tally, has_payload};
+use super::node::LightNode;
+use crate::node::{Later, Outgoing};
+use des::{Key, Phase, Sequencer, Time, TraceHash};
+use fabric::{Delivery, Link, Output, Pause, Switch};
+
+/// Takes what a station makes happen.
+pub(super) trait Sink {
+    /// At the station itself.
+    fn own(&mut self, key: Key, event: Event);
+    /// Beyond a cable.
+    fn beyond(&mut self, place: Place, key: Key, event: impl FnOnce(u16) -> Event);
+}
+
+/// A node or a switch.
+#[derive(Debug)]
+pub(super) enum Station {
+    Node(Box<NodeSlot>),
+    Switch(Box<SwitchSlot>),
+}
+
+impl Station {
+    /// Something happens.
+    pub(super) fn handle(&mut self, now: Time, event: Event, tally: &mut Tally, sink: &mut impl Sink) {
+        if let Event::Frame { frame, .. } = &event {
+            tally.packet_hops += u64::from(has_payload(frame));
+        }
+        match self {
+            Self::Node(slot) => {
+                if slot.node.handle(now, event) {
+                    tally.happened(now);
+                }
+                slot.collect(tally, sink);
+            }
+            Self::Switch(slot) => {
+                tally.happened(now);
+                slot.handle(now, event);
+                slot.collect(now, sink);
+            }
+        }
+    }
+
+    /// The fingerprint of what has happened here.
+    pub(super) fn hash(&self) -> TraceHash {
+        match self {
+            Self::Node(slot) => slot.node.hash,
+            Self::Switch(slot) => slot.hash,
+        }
+    }
+}
+
+/// A node with its cable's sending end.
+#[derive(Debug)]
+pub(super) struct NodeSlot {
+    pub(super) node: LightNode,
+    pub(super) link: Link,
+    pub(super) peer: Place,
+    pub(super) sequencer: Sequencer,
+    pub(super) deliveries: Vec<Delivery>,
+}
+
+impl NodeSlot {
+    /// Takes what the node wants to happen later, at itself and beyond its cable.
+    pub(super) fn collect(&mut self, tally: &mut Tally, sink: &mut impl Sink) {
+        let Self { node, link, peer, sequencer, deliveries } = self;
+        for (at, phase, later) in node.wanted() {
+            sink.own(sequencer.key(at, phase), later.into());
+        }
+        for outgoing in node.hardware.outgoing.drain(..) {
+            match outgoing {
+                Outgoing::Frame { at, frame, .. } => {
+                    tally.packets += u64::from(has_payload(&frame));
+                    link.send(at, frame, deliveries);
+                    for Delivery { at, frame } in deliveries.drain(..) {
+                        sink.beyond(*peer, sequencer.key(at, Phase::Wire), |port| Event::arrival(port, frame));
+                    }
+                }
+                Outgoing::Pause { at, classes, length, .. } => {
+                    let at = at + link.config().latency;
+                    let pause = Pause { priorities: classes, length };
+                    sink.beyond(*peer, sequencer.key(at, Phase::Wire), |port| Event::silence(port, pause));
+                }
+            }
+        }
+    }
+}
+
+impl LightNode {
+    /// Something happens at a node; false if nothing has come of it.
+    fn handle(&mut self, now: Time, event: Event) -> bool {
+        let happened = match event {
+            Event::Frame { frame, .. } => {
+                self.frame(now, frame);
+                true
+            }
+            Event::DmaDone { slot } => self.later(now, Later::DmaDone(slot)),
+            Event::NicWake => self.later(now, Later::NicWake),
+            Event::Mmio => self.later(now, Later::Mmio),
+            Event::Interrupt { vector } => self.later(now, Later::Interrupt(vector)),
+            Event::Pause { priorities, length, .. } => {
+                self.pause(now, priorities, length);
+                true
+            }
+            Event::Begin { number } => {
+                self.begin(now, number);
+                true
+            }
+            Event::SwitchWake { .. } => unreachable!("a node is no switch"),
+        };
+        if happened {
+            self.hash.mix(now.as_ps());
+        }
+        happened
+    }
+}
+
+/// A switch and what its ports are connected to.
+#[derive(Debug)]
+pub(super) struct SwitchSlot {
+    pub(super) switch: Switch,
+    pub(super) peers: Vec<Place>,
+    pub(super) sequencer: Sequencer,
+    pub(super) hash: TraceHash,
+    pub(super) outbox: fabric::Outbox,
+}
+
+impl SwitchSlot {
+    fn handle(&mut self, now: Time, event: Event) {
+        let Self { switch, outbox, .. } = self;
+        match event {
+            Event::Frame { port, frame } => switch.on_frame(now, port, frame, outbox),
+            Event::SwitchWake { port } => switch.on_wake(now, port, outbox),
+            Event::Pause { port, priorities, length } => {
+                switch.on_pause(now, port, Pause { priorities, length }, outbox);
+            }
+            _ => unreachable!("a switch is no node"),
+        }
+        self.hash.mix(now.as_ps() ^ (self.outbox.len() as u64) << 56);
+    }
+
+    fn collect(&mut self, now: Time, sink: &mut impl Sink) {
+        let Self { peers, sequencer, outbox, .. } = self;
+        for output in outbox.drain(..) {
+            match output {
+                Output::Frame { port, at, frame } => {
+                    let key = sequencer.key(at, Phase::Wire);
+                    sink.beyond(peers[usize::from(port)], key, |port| Event::arrival(port, frame));
+                }
+                Output::Pause { port, at, pause } => {
+                    let key = sequencer.key(at, Phase::Wire);
+                    sink.beyond(peers[usize::from(port)], key, |port| Event::silence(port, pause));
+                }
+                Output::Wake { port, at } => {
+                    sink.own(sequencer.key(at.max(now), Phase::Device), Event::SwitchWake { port });
+                }
+            }
+        }
+    }
+}
