@@ -30,5 +30,6 @@ pub fn write_only(payload_bytes: usize) -> RocePacket {
         bth,
         ext: Ext::Reth(Reth { virtual_address: 0x7f00_0000, rkey: 0x1234, length_bytes: payload_bytes as u32 }),
         payload: Payload::Bytes(Bytes::from(vec![0x5a; payload_bytes])),
+        telemetry: None,
     }
 }

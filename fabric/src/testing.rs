@@ -29,6 +29,7 @@ pub(crate) fn packet(from: u32, to: u32, payload_bytes: u32) -> RocePacket {
         bth: Bth::new(Opcode(0x07), Qpn::new(7), Psn::new(0)),
         ext: Ext::None,
         payload: Payload::Elided(payload_bytes),
+        telemetry: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What one device is: its numbers, its identity, its limits.
 
+use crate::congestion::Scheme;
 use crate::profile::{GENERIC_100G, Profile};
 use crate::regs::bar::{Features, Limits};
 use des::Time;
@@ -33,6 +34,8 @@ pub struct Config {
     pub limits: Limits,
     /// What it can do.
     pub features: Features,
+    /// How its connected queue pairs react to congestion. In zero time they do not.
+    pub congestion: Scheme,
 }
 
 /// Most ports of a device.
@@ -59,6 +62,7 @@ impl Config {
             ports: vec![PortConfig { mac: Mac([2, 0, 0, a, b, c]), guid: guid | 1 << 56 }],
             limits: default_limits(),
             features: Features::all(),
+            congestion: Scheme::None,
         }
     }
 
@@ -66,6 +70,7 @@ impl Config {
     #[must_use]
     pub fn in_zero_time(mut self) -> Self {
         self.zero_time = true;
+        self.congestion = Scheme::None;
         self
     }
 }

@@ -3,9 +3,10 @@
 use crate::config::PortConfig;
 use crate::profile::Profile;
 use crate::regs::block::Gid;
-use crate::tx::Egress;
+use crate::tx::{Direction, Egress};
 use crate::units::{Arbiter, CLASSES};
 use des::{Dur, Rate, Time};
+use std::collections::BTreeSet;
 use wire::Mac;
 
 /// A port.
@@ -20,6 +21,8 @@ pub(crate) struct EthernetPort {
     pub(crate) requests: Arbiter<u32>,
     /// Queue pairs with answers to send.
     pub(crate) replies: Arbiter<u32>,
+    /// Queue pairs that keep a distance: from when on, what, in which class.
+    pub(crate) paced: BTreeSet<(Time, Direction, u8, u32)>,
     pub(crate) egress: Egress,
     /// When the port looks again whether it can go on.
     pub(crate) alarm: Option<Time>,
@@ -37,6 +40,7 @@ impl EthernetPort {
             up: true,
             requests: Arbiter::new(),
             replies: Arbiter::new(),
+            paced: BTreeSet::new(),
             egress: Egress::new(profile, rate),
             alarm: None,
             paused_until: [Time::ZERO; CLASSES],

@@ -1,7 +1,7 @@
 //! The RDMA NIC as a value: what goes in, what comes out, and nothing else.
 //!
 //! Reading order: [`port`] (what the device hears and says), [`regs`] (what a driver knows: registers, rings, commands),
-//! [`transport`] (packets, acknowledgements, retries), then the device itself: [`nic`] (its parts), `mmio` (register
+//! [`transport`] (packets, acknowledgements, retries), [`congestion`] (rates and windows), then the device itself: [`nic`] (its parts), `mmio` (register
 //! accesses), `cmd` (the firmware), `mem` (protection and translation), `qp` (queue pairs), `tx` (sending), `rx`
 //! (receiving), `receive` (receive queues), `atomic`, `cq` and `eq` (completions, events, interrupts) over `interface` (the
 //! face to the host), `ethernet` (ports), `alarm`, `table`. Time: [`profile`] (numbers with their origin), [`config`],
@@ -21,8 +21,8 @@
 //! assert!(stall.as_ns() > 0, "a register read takes time");
 //! ```
 //!
-//! Not modelled yet: caches of contexts and translations (everything is at hand), congestion control (notifications are
-//! counted), pauses sent when the receive buffer fills (frames are dropped and counted), reordering inside of the bus.
+//! Not modelled yet: caches of contexts and translations (everything is at hand), pauses sent when the
+//! receive buffer fills (frames are dropped and counted), reordering inside of the bus.
 //!
 //! Invariants:
 //! * [`Nic::handle`] and [`Nic::next_wakeup`] are all there is: no clock, thread, queue of events or socket inside;
@@ -31,6 +31,7 @@
 //! * writes to the host leave in the order in which they take effect, an entry always after the data it is about.
 
 pub mod config;
+pub mod congestion;
 pub mod nic;
 pub mod port;
 pub mod profile;

@@ -138,7 +138,7 @@ impl RocePacket {
         let pad = &frame[payload_at + payload_len..payload_and_pad_end];
         losses.note(pad.iter().any(|&byte| byte != 0), "padding", payload_at + payload_len);
         let payload = Payload::Bytes(payload);
-        Ok((Self { dest_mac, source_mac, ip, udp_source_port, bth, ext, payload }, losses))
+        Ok((Self { dest_mac, source_mac, ip, udp_source_port, bth, ext, payload, telemetry: None }, losses))
     }
 }
 

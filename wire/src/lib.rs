@@ -4,7 +4,7 @@
 //! packet and a frame as they travel through the simulation), [`codec`] (a packet in bytes and back; below it `layout`,
 //! `ip`, `transport`), [`icrc`], [`frame`] (what fabric and NIC look at), [`error`]; then on their own: [`codes`] (numbers
 //! that stand for times and credits), [`pause`] (flow control frames), [`cm`] (connection management), [`pcapng`] and
-//! [`capture`] (captures written and read).
+//! [`capture`] (captures written and read), [`telemetry`] (what switches say, beside the bytes).
 //!
 //! Invariants:
 //! * parsing never panics, whatever the input, and a refusal names the field and its place;
@@ -27,6 +27,7 @@ pub mod packet;
 pub mod pause;
 pub mod pcapng;
 pub mod psn;
+pub mod telemetry;
 mod transport;
 
 pub use error::ParseError;
@@ -36,3 +37,4 @@ pub use opcode::{Opcode, Operation, Position, Transport};
 pub use packet::{Body, Ecn, Frame, Ip, Mac, Payload, RocePacket};
 pub use pause::{Pause, PauseFrame};
 pub use psn::{Psn, Qpn};
+pub use telemetry::Telemetry;

@@ -1,6 +1,7 @@
 //! A RoCEv2 packet and a frame as they travel through the simulation: values, encoded only when somebody looks.
 
 use crate::headers::{Bth, Ext};
+use crate::telemetry::Telemetry;
 use bytes::Bytes;
 use std::fmt;
 use std::net::IpAddr;
@@ -95,6 +96,8 @@ pub struct RocePacket {
     pub ext: Ext,
     /// Message data of this packet.
     pub payload: Payload,
+    /// What switches say about the way, if the sender asks. Not encoded.
+    pub telemetry: Option<Box<Telemetry>>,
 }
 
 /// What is inside a frame.

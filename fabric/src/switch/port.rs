@@ -10,7 +10,8 @@ use crate::switch::schedule::Scheduler;
 use crate::switch::{Outbox, Output};
 use des::{Dur, Time};
 use std::collections::VecDeque;
-use wire::{Frame, Mac};
+use wire::telemetry::Hop;
+use wire::{Body, Frame, Mac, RocePacket};
 
 /// A frame in the switch, and to whom its memory is accounted.
 #[derive(Clone, Debug)]
@@ -89,7 +90,8 @@ impl Port {
     }
 
     /// Puts a frame on the line that arrived whole at `now` and may have begun to leave at `first_bit`.
-    pub(crate) fn transmit(&mut self, first_bit: Time, now: Time, held: Held, out: &mut Outbox) {
+    pub(crate) fn transmit(&mut self, first_bit: Time, now: Time, mut held: Held, out: &mut Outbox) {
+        self.stamp(now, &mut held);
         let counters = &mut self.counters[usize::from(held.priority)];
         counters.tx_frames += 1;
         counters.tx_bytes += held.bytes;
@@ -97,6 +99,19 @@ impl Port {
         self.link.send_between(first_bit, now, held.frame, |Delivery { at, frame }| {
             out.push(Output::Frame { port, at, frame });
         });
+    }
+
+    /// Says how the port does, if the sender asks for it.
+    fn stamp(&self, now: Time, held: &mut Held) {
+        let cable_bytes = held.frame.cable_len() as u64;
+        if let Body::Roce(RocePacket { telemetry: Some(telemetry), .. }) = &mut held.frame.body {
+            telemetry.push(Hop {
+                time_ps: now.as_ps(),
+                sent_bytes: self.link.counters().bytes + cable_bytes,
+                queue_bytes: self.queues[usize::from(held.priority)].bytes,
+                rate_bps: self.link.config().rate.as_bps(),
+            });
+        }
     }
 
     pub(crate) fn enqueue(&mut self, held: Held) {

@@ -33,6 +33,7 @@ pub(crate) fn packet(from: Endpoint, to: Endpoint, flow: u16, dscp: u8, payload_
         bth: Bth::new(Opcode(0x07), Qpn::new(7), Psn::new(0)),
         ext: Ext::None,
         payload: Payload::Elided(payload_bytes),
+        telemetry: None,
     };
     Box::new(packet.into())
 }

@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use super::execute::{NO_RESOURCES, NO_SUCH_OBJECT, Result, bad, check_record, check_ring, exceeds, no_such, number};
+use crate::congestion::flow::Flow;
 use crate::dma::Cx;
 use crate::nic::Nic;
 use crate::qp::path::Path;
@@ -170,7 +171,10 @@ impl Nic {
     fn enter(&mut self, cx: &mut Cx<'_>, qpn: u32, state: State, attributes: QpAttributes) -> Result<()> {
         let path = self.source(attributes.port, attributes.source_index);
         let path = path.map(|source| Path::connected(source, qpn, &attributes));
-        let window = (self.config.profile.window_packets.value, self.config.profile.ack_every_packets.value);
+        let ack_every = self.config.profile.ack_every_packets.value;
+        let every_one = self.config.congestion.needs_every_acknowledgement();
+        let window = (self.config.profile.window_packets.value, if every_one { 1 } else { ack_every });
+        let (scheme, line) = (self.config.congestion, self.config.profile.port_rate.value);
         let Some(qp) = self.qps.get_mut(qpn) else { return Err(NO_SUCH_OBJECT) };
         let before = qp.state;
         if !qp.is_datagram() && state == State::ReadyToReceive && path.is_none() {
@@ -183,10 +187,15 @@ impl Nic {
             (State::Init, State::ReadyToReceive) if !qp.is_datagram() => {
                 qp.path = path;
                 qp.responder = Some(Responder::new(responder_config(qp)));
+                qp.flow = Flow::new(&scheme, line);
             }
             (State::ReadyToReceive, State::ReadyToSend) => {
                 let psn = Psn::new(qp.attributes.sq_psn);
-                qp.requester = Some(Requester::new(requester_config(qp, window, psn)));
+                let mut requester = Requester::new(requester_config(qp, window, psn));
+                if let Some(window_bytes) = qp.flow.as_mut().and_then(|flow| flow.window_bytes(cx.now)) {
+                    requester.set_window(window_bytes);
+                }
+                qp.requester = Some(requester);
             }
             // The failed requester has stopped; its successor goes on with the next number.
             (State::SendQueueError, State::ReadyToSend) => {

@@ -9,7 +9,7 @@ use crate::regs::doorbell::ReceiveDoorbell;
 use crate::regs::eqe::EventType;
 use crate::regs::wqe::Opcode;
 use crate::transport::{QpEvent, QpState};
-use crate::tx::{flushed, flushed_send};
+use crate::tx::{Direction, flushed, flushed_send};
 use des::Time;
 
 impl QueuePair {
@@ -35,11 +35,11 @@ impl Nic {
         let Some(port) = self.ports.get_mut(usize::from(qp.port())) else { return };
         if !qp.sends_queued && qp.is_ready_to_send(now) {
             qp.sends_queued = true;
-            port.requests.push(class, qpn);
+            port.queue(now, qp.next_send(), Direction::Request, class, qpn);
         }
         if !qp.replies_queued && qp.has_reply() {
             qp.replies_queued = true;
-            port.replies.push(class, qpn);
+            port.queue(now, qp.next_reply(), Direction::Reply, class, qpn);
         }
         let Some(requester) = qp.requester.as_ref() else { return };
         if let Some(deadline) = requester.deadline()

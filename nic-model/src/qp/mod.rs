@@ -7,6 +7,7 @@ pub(crate) mod life;
 pub(crate) mod path;
 pub(crate) mod send;
 
+use crate::congestion::flow::Flow;
 use crate::mem::Accessor;
 use crate::receive::{Receive, ReceiveQueue};
 use crate::regs::cmd::{QpAttributes, QpContext, QpType, Rights};
@@ -44,6 +45,8 @@ pub(crate) struct QueuePair {
     pub(crate) requester: Option<Requester>,
     /// Of a connected queue pair, from RTR on.
     pub(crate) responder: Option<Responder>,
+    /// Congestion control of a connected queue pair, from RTR on; none without a scheme.
+    pub(crate) flow: Option<Box<Flow>>,
     /// Packets that wait for a receive WQE to be read.
     pub(crate) inbox: VecDeque<RocePacket>,
     /// Waits for its turn to send requests.
@@ -74,6 +77,7 @@ impl QueuePair {
             taken: None,
             requester: None,
             responder: None,
+            flow: None,
             inbox: VecDeque::new(),
             sends_queued: false,
             replies_queued: false,

@@ -55,6 +55,11 @@ impl Path {
         }
     }
 
+    /// The same way in another class.
+    pub(crate) fn with_dscp(&self, dscp: u8) -> Self {
+        Self { ip: Ip { dscp, ..self.ip }, ..self.clone() }
+    }
+
     /// Traffic class: the upper half of the code point, as the usual maps have it.
     pub(crate) const fn class(&self) -> u8 {
         self.ip.dscp >> 3
@@ -71,6 +76,7 @@ impl Path {
             bth: Bth { pad_count, ..bth },
             ext,
             payload,
+            telemetry: None,
         }))
     }
 }

@@ -113,10 +113,14 @@ counters! {
     dma_write_bytes,
     /// DMA accesses that the host refused.
     dma_errors,
-    /// Congestion notifications received.
-    cnps_received,
+    /// Congestion notifications that slowed a queue pair.
+    rp_cnp_handled,
     /// Congestion notifications sent.
-    cnps_sent,
+    np_cnp_sent,
     /// Pauses received from the cable's other end.
     pauses_received,
+    /// Congestion notifications that nobody reacts to.
+    rp_cnp_ignored,
+    /// Packets with data that a switch had marked.
+    np_ecn_marked,
 }

@@ -7,6 +7,7 @@ mod datagram;
 mod inbox;
 mod request;
 
+use crate::congestion::Scheme;
 use crate::dma::Cx;
 use crate::nic::Nic;
 use crate::qp::QueuePair;
@@ -15,7 +16,7 @@ use crate::regs::cmd::QpType;
 use crate::regs::eqe::EventType;
 use crate::transport::{Packet, QpState};
 use des::Time;
-use wire::{Body, Frame, Opcode, Operation, ParseError, RocePacket, Transport};
+use wire::{Body, Ecn, Frame, Opcode, Operation, ParseError, RocePacket, Transport};
 
 /// Why a packet is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +57,7 @@ impl Nic {
             },
         };
         if packet.bth.opcode == Opcode::CNP {
-            self.host.counters.cnps_received += 1;
-            return;
+            return self.notified(cx, packet);
         }
         if self.host.dma.backlog(cx.now) > self.rx_backlog_max {
             self.host.counters.rx_overflows += 1;
@@ -111,11 +111,38 @@ impl Nic {
         Ok((qp.number, operation))
     }
 
+    /// The other side of a queue pair says that its packets meet congestion.
+    fn notified(&mut self, cx: &Cx<'_>, packet: &RocePacket) {
+        let flow = self.qps.get_mut(packet.bth.dest_qp.value()).and_then(|qp| qp.flow.as_mut());
+        let reacts = matches!(self.config.congestion, Scheme::Dcqcn(_));
+        match flow.filter(|_| reacts) {
+            Some(flow) => {
+                flow.on_notification(cx.now);
+                self.host.counters.rp_cnp_handled += 1;
+            }
+            None => self.host.counters.rp_cnp_ignored += 1,
+        }
+    }
+
+    /// Takes note of marks and telemetry of a packet with data.
+    fn watch_congestion(&mut self, cx: &mut Cx<'_>, qpn: u32, packet: &RocePacket) {
+        self.host.counters.np_ecn_marked += u64::from(packet.ip.ecn == Ecn::Congested);
+        if self.config.congestion != Scheme::None
+            && let Some(flow) = self.qps.get_mut(qpn).and_then(|qp| qp.flow.as_mut())
+            && flow.on_received(cx.now, packet)
+        {
+            self.notify_peer(cx, qpn);
+        }
+    }
+
     fn accept(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, operation: Operation, packet: &RocePacket) {
         use Operation::{Acknowledge, AtomicAcknowledge, ReadResponse};
         let Some(qp) = self.qps.get_mut(qpn) else { return };
         if qp.state == QpState::ReadyToReceive && !std::mem::replace(&mut qp.established, true) {
             self.host.event(cx, at, EventType::COMMUNICATION_ESTABLISHED, qpn, 0);
+        }
+        if !packet.payload.is_empty() {
+            self.watch_congestion(cx, qpn, packet);
         }
         if matches!(operation, Acknowledge | AtomicAcknowledge | ReadResponse) {
             self.response(cx, at, qpn, packet);
@@ -130,10 +157,19 @@ impl Nic {
         let Some(qp) = self.qps.get_mut(qpn).filter(|qp| qp.state.continues_requests()) else { return };
         let Some(requester) = qp.requester.as_mut() else { return };
         let before = *requester.counters();
+        let oldest = requester.oldest_psn();
         requester.on_response(cx.now, &Packet::from(packet), &mut self.events);
         let after = requester.counters();
         self.host.counters.packet_sequence_naks += after.sequence_naks - before.sequence_naks;
         self.host.counters.rnr_naks_received += after.rnr_naks - before.rnr_naks;
+        if let Some(flow) = qp.flow.as_mut() {
+            let packets = requester.oldest_psn().distance(oldest).unsigned_abs();
+            let bytes = u64::from(packets) * u64::from(requester.pmtu_bytes());
+            flow.on_acknowledge(cx.now, packet, bytes, requester.next_psn());
+            if let Some(window_bytes) = flow.window_bytes(cx.now) {
+                requester.set_window(window_bytes);
+            }
+        }
         self.outcomes(cx, at, qpn, Some(&packet.payload));
     }
 }

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use wire::{Body, Frame, Payload, Psn};
 
 /// Directions of the dialogue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Direction {
     /// Answers of a responder.
     Reply = 0,

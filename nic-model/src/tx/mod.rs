@@ -1,10 +1,12 @@
 //! Sending: turns, packets, payload, the line.
 //!
 //! Reading order: this module (whose turn it is, and what leaves), [`packet`] (packets of requesters and responders),
-//! [`work`] (new WQEs, and work without packets), [`outcome`] (requests that end), [`egress`] (lanes and line).
+//! [`work`] (new WQEs, and work without packets), [`outcome`] (requests that end), [`pace`] (congestion control), [`egress`]
+//! (lanes and line).
 
 mod egress;
 mod outcome;
+mod pace;
 mod packet;
 mod work;
 
@@ -26,6 +28,7 @@ impl Nic {
     /// Lets queue pairs send and packets leave, as far as there is room and nobody paused the port.
     pub(crate) fn pump(&mut self, cx: &mut Cx<'_>) {
         for port in 0..self.ports.len() {
+            self.ports[port].release_paced(cx.now);
             loop {
                 self.drain(cx, port);
                 if !self.turns(cx, port) {
@@ -66,7 +69,10 @@ impl Nic {
         let keeps = !ends && self.config.profile.turn.value == Turn::Message;
         if keeps && let Some(qp) = self.qps.get_mut(qpn).filter(|qp| qp.is_ready_to_send(cx.now)) {
             qp.sends_queued = true;
-            self.ports[port].requests.push_front(class, qpn);
+            match qp.next_send() {
+                at if at > cx.now => self.ports[port].queue(cx.now, at, Direction::Request, class, qpn),
+                _ => self.ports[port].requests.push_front(class, qpn),
+            }
         }
         self.settle(cx, cx.now, qpn);
     }
@@ -92,6 +98,7 @@ impl Nic {
         } else if self.ports[port].up {
             cx.say(start + latency, Output::Tx { port: port as u8, frame });
         }
+        self.departed(&sender, start);
         if sender.unreliable {
             self.transmitted(cx, sender);
         }
@@ -103,7 +110,8 @@ impl Nic {
         let (paused, resumes) = port.paused(cx.now);
         let waits = port.requests.has_work(paused) || port.replies.has_work(paused);
         let line = port.egress.resumes(cx.now).filter(|_| waits);
-        let Some(at) = line.into_iter().chain(resumes).min() else { return };
+        let distance = port.paced.first().map(|(at, ..)| *at);
+        let Some(at) = line.into_iter().chain(resumes).chain(distance).min() else { return };
         // An alarm that is set and comes earlier looks again by itself.
         if port.alarm.is_none_or(|set| set <= cx.now || at < set) {
             port.alarm = Some(at);

@@ -134,7 +134,9 @@ impl Nic {
                 (Payload::Elided(length), Some(self.host.read(cx, read)))
             }
         };
-        let frame = path.frame(bth, ext, payload);
+        let mut frame = path.frame(bth, ext, payload);
+        self.regulate(cx.now, &sender, &mut frame);
+        let Some(port) = self.ports.get_mut(usize::from(path.port)) else { return };
         port.egress.append(place.lane, frame, sender, booked.start, whole);
     }
 }

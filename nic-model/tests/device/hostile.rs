@@ -174,6 +174,7 @@ fn packet() -> impl Strategy<Value = RocePacket> {
             bth: Bth { ack_request, ..Bth::new(wire::Opcode(opcode), Qpn::new(qpn), Psn::new(psn)) },
             ext,
             payload: Payload::Bytes(payload.into()),
+            telemetry: None,
         },
     )
 }

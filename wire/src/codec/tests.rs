@@ -30,6 +30,7 @@ fn write_only(payload: &'static [u8]) -> RocePacket {
         bth: Bth { pad_count, ..Bth::new(Opcode(0x0a), Qpn::new(0x12), Psn::new(7)) },
         ext: Ext::Reth(Reth { virtual_address: 0x1000, rkey: 5, length_bytes: payload.len() as u32 }),
         payload: Payload::Bytes(Bytes::from_static(payload)),
+        telemetry: None,
     }
 }
 

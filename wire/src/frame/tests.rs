@@ -15,6 +15,7 @@ fn packet(source: IpAddr, destination: IpAddr, ecn: Ecn) -> RocePacket {
         bth: Bth::new(Opcode(0x04), Qpn::new(3), Psn::new(4)),
         ext: Ext::None,
         payload: Payload::EMPTY,
+        telemetry: None,
     }
 }
 

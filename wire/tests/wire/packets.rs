@@ -29,6 +29,7 @@ pub(crate) fn packet(opcode: Opcode, psn: u32, ext: Ext, payload: &'static [u8])
         bth: Bth { pad_count, ..Bth::new(opcode, Qpn::new(0x12), Psn::new(psn)) },
         ext,
         payload: Payload::Bytes(Bytes::from_static(payload)),
+        telemetry: None,
     }
 }
 
@@ -150,6 +151,7 @@ pub(crate) fn any_packet() -> impl Strategy<Value = RocePacket> {
             bth,
             ext,
             payload: Payload::Bytes(payload.into()),
+            telemetry: None,
         },
     )
 }

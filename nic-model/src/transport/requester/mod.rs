@@ -21,6 +21,8 @@ use retry::Retry;
 use std::collections::VecDeque;
 use wire::{Psn, Transport};
 
+const OUTSTANDING_MAX_U64: u64 = OUTSTANDING_MAX as u64;
+
 /// The sending end of a queue pair.
 ///
 /// Sequence numbers run `oldest <= cursor <= next <= tail`: acknowledged up to `oldest`, sent up to `next`, promised to
@@ -156,6 +158,28 @@ impl Requester {
     #[must_use]
     pub const fn next_psn(&self) -> Psn {
         self.next.psn()
+    }
+
+    /// Sequence number of the oldest packet not acknowledged.
+    #[must_use]
+    pub const fn oldest_psn(&self) -> Psn {
+        self.oldest.psn()
+    }
+
+    /// Bytes of a full packet.
+    #[must_use]
+    pub const fn pmtu_bytes(&self) -> u32 {
+        self.config.pmtu.bytes()
+    }
+
+    /// Message bytes that may be unacknowledged from now on, in whole packets and at least one.
+    pub const fn set_window(&mut self, window_bytes: u64) {
+        let packets = window_bytes / self.config.pmtu.bytes() as u64;
+        self.config.window_packets = match packets {
+            0 => 1,
+            OUTSTANDING_MAX_U64.. => OUTSTANDING_MAX,
+            packets => packets as u32,
+        };
     }
 
     /// What it has met.

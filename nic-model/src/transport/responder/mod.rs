@@ -103,6 +103,12 @@ impl Responder {
         self.replies.is_ready()
     }
 
+    /// Whether the next answer carries data of a READ.
+    #[must_use]
+    pub fn next_is_data(&self) -> bool {
+        self.replies.next_is_data()
+    }
+
     /// The next answer to send, in order. `receive_credits` are the receives posted, told to the other side; `None` tells
     /// it not to count (as with shared receive queues).
     pub fn next_reply(&mut self, receive_credits: Option<u32>) -> Option<Reply> {

@@ -120,6 +120,11 @@ impl Replies {
         }
     }
 
+    /// Whether the next answer carries data of a READ.
+    pub(super) fn next_is_data(&self) -> bool {
+        matches!(self.queue.front(), Some(Answer::Read(_)))
+    }
+
     /// The next answer; `None` also while the atomic at the front is being executed.
     pub(super) fn next(&mut self, standing: Standing) -> Option<Reply> {
         let Standing { credit_code, msn } = standing;

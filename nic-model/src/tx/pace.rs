@@ -1,0 +1,100 @@
+//! Congestion control where packets leave: distances, round trips, echoes, notifications.
+
+use super::{Direction, Sender};
+use crate::congestion::Scheme;
+use crate::dma::Cx;
+use crate::ethernet::EthernetPort;
+use crate::nic::Nic;
+use crate::qp::QueuePair;
+use des::Time;
+use wire::{Body, Bth, Ext, Frame, Opcode, Payload, Psn};
+
+/// The code point of notifications, priority 6 in the usual maps (NVIDIA's default).
+const CNP_DSCP: u8 = 48;
+/// Bytes of a notification behind its base header, all reserved (IBTA annex A17.9.3).
+const CNP_BYTES: &[u8] = &[0; 16];
+
+impl EthernetPort {
+    /// Gives a queue pair its place among those with something to send, at `at` if that is still to come.
+    pub(crate) fn queue(&mut self, now: Time, at: Time, direction: Direction, class: u8, qpn: u32) {
+        if at > now {
+            self.paced.insert((at, direction, class, qpn));
+            return;
+        }
+        match direction {
+            Direction::Reply => self.replies.push(class, qpn),
+            Direction::Request => self.requests.push(class, qpn),
+        }
+    }
+
+    /// Queue pairs whose distance has been kept go to the others.
+    pub(crate) fn release_paced(&mut self, now: Time) {
+        while let Some(&(at, direction, class, qpn)) = self.paced.first().filter(|(at, ..)| *at <= now) {
+            self.paced.pop_first();
+            self.queue(now, at, direction, class, qpn);
+        }
+    }
+}
+
+impl QueuePair {
+    /// When its next packet with data may leave.
+    pub(crate) fn next_send(&self) -> Time {
+        self.flow.as_ref().map_or(Time::ZERO, |flow| flow.next_send())
+    }
+
+    /// When its next answer may leave: data keeps its distance, acknowledgements do not wait.
+    pub(crate) fn next_reply(&self) -> Time {
+        let data = self.responder.as_ref().is_some_and(crate::transport::Responder::next_is_data);
+        if data { self.next_send() } else { Time::ZERO }
+    }
+}
+
+impl Nic {
+    /// Lets congestion control see a packet of a connected queue pair that is about to leave.
+    pub(super) fn regulate(&mut self, now: Time, sender: &Sender, frame: &mut Frame) {
+        if self.config.congestion == Scheme::None {
+            return;
+        }
+        let Some(flow) = self.qps.get_mut(sender.qpn).and_then(|qp| qp.flow.as_mut()) else { return };
+        let cable_bytes = frame.cable_len() as u64;
+        let Body::Roce(packet) = &mut frame.body else { return };
+        if sender.direction == Direction::Reply {
+            let (marked, telemetry) = flow.take_echo();
+            packet.bth.becn |= marked;
+            packet.telemetry = telemetry;
+        } else if flow.asks_for_telemetry() {
+            packet.telemetry = Some(Box::default());
+        }
+        if !packet.payload.is_empty() {
+            flow.on_sent(now, cable_bytes);
+        }
+    }
+
+    /// A packet begins to leave.
+    pub(super) fn departed(&mut self, sender: &Sender, at: Time) {
+        let measured = matches!(self.config.congestion, Scheme::Timely(_)) && sender.direction == Direction::Request;
+        if measured && let Some(flow) = self.qps.get_mut(sender.qpn).and_then(|qp| qp.flow.as_mut()) {
+            flow.on_departure(sender.psn, at);
+        }
+    }
+
+    /// Tells the peer of a queue pair that its packets meet congestion.
+    pub(crate) fn notify_peer(&mut self, cx: &mut Cx<'_>, qpn: u32) {
+        let Some(qp) = self.qps.get(qpn) else { return };
+        let Some(path) = &qp.path else { return };
+        let path = path.with_dscp(CNP_DSCP);
+        let bth = Bth {
+            becn: true,
+            migration: true,
+            pkey: qp.attributes.pkey,
+            ..Bth::new(Opcode::CNP, qp.attributes.dest_qpn, Psn::new(0))
+        };
+        let frame = path.frame(bth, Ext::None, Payload::Bytes(CNP_BYTES.into()));
+        let booked = self.timing.requester.book(cx.now);
+        let Some(port) = self.ports.get_mut(usize::from(path.port)) else { return };
+        let place = port.egress.next_place(path.class(), Direction::Reply);
+        let sender = Sender { qpn, psn: Psn::new(0), direction: Direction::Reply, id: 0, unreliable: false };
+        port.egress.append(place.lane, frame, sender, booked.start, None);
+        self.host.counters.np_cnp_sent += 1;
+    }
+}
