@@ -44,6 +44,10 @@ fn dur_to_quanta(length: Dur, rate: Rate) -> u16 {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Silence {
     until: [Time; PRIORITIES],
+    /// Since when, as far as it is not in `total` yet.
+    since: [Time; PRIORITIES],
+    /// All silence so far, priorities added up.
+    total: Dur,
     /// Priorities that may be silent; the others need no look at `until`.
     asked: u8,
 }
@@ -52,7 +56,10 @@ impl Silence {
     /// Takes in a pause that arrives at `now`.
     pub fn apply(&mut self, now: Time, pause: Pause) {
         for priority in (0..PRIORITIES).filter(|priority| pause.priorities >> priority & 1 != 0) {
-            self.until[priority] = now + pause.length;
+            if self.asked >> priority & 1 != 0 {
+                self.total += self.until[priority].min(now).since(self.since[priority]);
+            }
+            (self.since[priority], self.until[priority]) = (now, now + pause.length);
         }
         if pause.length == Dur::ZERO {
             self.asked &= !pause.priorities;
@@ -74,6 +81,13 @@ impl Silence {
     pub fn ends(&self, now: Time, priorities: u8) -> Option<Time> {
         let asked = self.asked_priorities().filter(|priority| priorities >> priority & 1 != 0);
         asked.map(|priority| self.until[priority]).filter(|&until| until > now).min()
+    }
+
+    /// For how long until `now` priorities have been silent, added up.
+    #[must_use]
+    pub fn total(&self, now: Time) -> Dur {
+        let running = self.asked_priorities().map(|priority| self.until[priority].min(now).since(self.since[priority]));
+        running.fold(self.total, |total, part| total + part)
     }
 
     fn asked_priorities(&self) -> impl Iterator<Item = usize> + use<> {
@@ -114,5 +128,6 @@ mod tests {
         assert_eq!(silence.ends(at(120), 0b0010), None);
         silence.apply(at(130), Pause { priorities: 0b0001, length: Dur::ZERO });
         assert_eq!(silence.mask(at(130)), 0b1000);
+        assert_eq!(silence.total(at(1_000)), Dur::from_ps(30 + 70), "from 100 to 130, and from 100 to 170");
     }
 }

@@ -1,7 +1,7 @@
 //! A switch with output queues and a shared buffer.
 //!
 //! Reading order: [`config`], `buffer` (memory accounts and flow control thresholds), [`ecn`], `schedule`, `port` (a
-//! line and its queues), [`route`], [`counters`]; here is how they play together.
+//! line and its queues), [`watchdog`], [`route`], [`counters`]; here is how they play together.
 //!
 //! A frame that finds its line free is sent at once and costs no event of the switch's own; one that has to wait is
 //! taken up by a wake-up when the line is free. The switch looks at addresses, priority and congestion bits and writes
@@ -14,6 +14,7 @@ pub mod ecn;
 mod port;
 pub mod route;
 mod schedule;
+pub mod watchdog;
 
 pub use config::{
     Alpha, BufferConfig, Classifier, ConfigError, Forwarding, PathChoice, PortConfig, Scheduling, SwitchConfig,
@@ -21,6 +22,7 @@ pub use config::{
 pub use counters::{DropReason, Drops, PriorityCounters};
 pub use ecn::EcnCurve;
 pub use route::RouteTable;
+pub use watchdog::{Watchdog, WatchdogAction};
 
 use crate::PRIORITIES;
 use crate::link::Link;
@@ -115,7 +117,9 @@ impl Switch {
         let first_bit = self.first_bit(now, in_port, &frame);
         let held = Held { frame, bytes, in_port, priority: priority as u8 };
         let port = &mut self.ports[usize::from(out_port)];
-        if port.is_free(now, held.priority) {
+        if port.drops(now, held.priority) {
+            self.ports[usize::from(in_port)].counters[priority].drops[DropReason::Storm] += 1;
+        } else if port.is_free(now, held.priority) {
             port.transmit(first_bit, now, held, out);
         } else {
             self.hold(now, held, out_port, out);
@@ -163,14 +167,15 @@ impl Switch {
 
     /// The peer of `port` asks for silence, or ends it.
     pub fn on_pause(&mut self, now: Time, port: u16, pause: Pause, out: &mut Outbox) {
-        let this = &mut self.ports[usize::from(port)];
-        this.each(pause.priorities, |counters| counters.pauses_received += 1);
-        this.silence.apply(now, pause);
+        self.ports[usize::from(port)].hear(now, pause);
         self.serve(now, port, out);
     }
 
     /// Sends from the queues of a port what the line takes.
     fn serve(&mut self, now: Time, port_number: u16, out: &mut Outbox) {
+        if let Some((storms, WatchdogAction::Drop)) = self.ports[usize::from(port_number)].storms(now) {
+            self.drop_queues(now, port_number, storms, out);
+        }
         loop {
             let port = &mut self.ports[usize::from(port_number)];
             if !port.line_ready(now) {
@@ -182,7 +187,9 @@ impl Switch {
             let (in_port, priority) = (held.in_port, usize::from(held.priority));
             self.buffer.release(in_port, priority, held.bytes);
             let behind_bytes = port.queues[priority].bytes;
-            if port.ecn.is_some_and(|curve| curve.marks(behind_bytes, &mut self.marks)) && held.frame.mark_congested() {
+            if port.ecn[priority].is_some_and(|curve| curve.marks(behind_bytes, &mut self.marks))
+                && held.frame.mark_congested()
+            {
                 port.counters[priority].ecn_marks += 1;
             }
             port.transmit(now, now, held, out);
@@ -191,6 +198,20 @@ impl Switch {
             }
         }
         self.ports[usize::from(port_number)].ask_for_service(now, out);
+    }
+
+    /// Drops what waits in these priorities of a port.
+    fn drop_queues(&mut self, now: Time, port_number: u16, priorities: u8, out: &mut Outbox) {
+        for priority in (0..PRIORITIES).filter(|priority| priorities >> priority & 1 != 0) {
+            for held in self.ports[usize::from(port_number)].clear(priority) {
+                self.buffer.release(held.in_port, priority, held.bytes);
+                let sender = &mut self.ports[usize::from(held.in_port)];
+                sender.counters[priority].drops[DropReason::Storm] += 1;
+                if self.buffer.may_resume(held.in_port, priority) {
+                    sender.resume_peer(now, 1 << priority, out);
+                }
+            }
+        }
     }
 
     /// Replaces the routes, as after a cable has failed. Frames in queues stay where they are.

@@ -1,20 +1,24 @@
 //! Composition root: clusters of simulated nodes, their consumers, faults, checkers and reports.
 //!
 //! Reading order: [`spec`] (the scenario file), [`options`] (what is not part of it), [`cluster`] (a cluster as a value, for
-//! tests in Rust), `fabrics` (what connects nodes), `node` and `world` (what runs), `consumers` (programs over NDK), `study`
-//! (fabric studies: full NICs, light consumers), [`report`] (what a run found out), [`run`] (all of it together),
-//! [`verify`](mod@verify) (the same for every number of threads).
+//! tests in Rust), `fabrics`, `switches`, `adapter` (what connects nodes, what switches and adapters do), `paths` (ways through
+//! it), `node` and `world` (what runs), `consumers` (programs over NDK), `study` (fabric studies: full NICs, light consumers),
+//! [`report`] (what a run found out), [`run`] (all of it together), [`verify`](mod@verify) (the same for every number of
+//! threads).
 
+mod adapter;
 pub mod cluster;
 pub mod conformance;
 mod consumers;
 mod fabrics;
 mod node;
 pub mod options;
+mod paths;
 pub mod report;
 mod runner;
 pub mod spec;
 mod study;
+mod switches;
 pub mod verify;
 mod world;
 

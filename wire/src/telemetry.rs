@@ -34,7 +34,8 @@ impl Telemetry {
     /// Adds a hop; beyond [`HOPS_MAX`], and on the way back, nothing is added.
     pub fn push(&mut self, hop: Hop) {
         if !self.closed
-            && let Some(free) = self.hops.get_mut(usize::from(self.count)) {
+            && let Some(free) = self.hops.get_mut(usize::from(self.count))
+        {
             *free = hop;
             self.count += 1;
         }

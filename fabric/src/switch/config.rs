@@ -3,6 +3,7 @@
 use crate::PRIORITIES;
 use crate::link::{LinkConfig, LinkId};
 use crate::switch::ecn::EcnCurve;
+use crate::switch::watchdog::Watchdog;
 use des::{Dur, Ratio};
 use wire::{CABLE_OVERHEAD_BYTES, FRAME_LEN_MIN, Frame, Mac};
 
@@ -19,10 +20,12 @@ pub struct SwitchConfig {
     pub port_fifo_bytes: u32,
     /// The packet buffer.
     pub buffer: BufferConfig,
-    /// When frames are marked as they leave.
-    pub ecn: Option<EcnCurve>,
+    /// When frames of each priority are marked as they leave.
+    pub ecn: [Option<EcnCurve>; PRIORITIES],
     /// Which queue of a port goes next.
     pub scheduling: Scheduling,
+    /// What ends a pause that does not end.
+    pub watchdog: Option<Watchdog>,
     /// Which of several equally short paths.
     pub path_choice: PathChoice,
     /// Which priority.
@@ -166,8 +169,9 @@ impl Default for SwitchConfig {
             forwarding_latency: Dur::from_ns(300),
             port_fifo_bytes: 0,
             buffer: BufferConfig::default(),
-            ecn: Some(EcnCurve::HPCC),
+            ecn: [Some(EcnCurve::HPCC); PRIORITIES],
             scheduling: Scheduling::Strict,
+            watchdog: None,
             path_choice: PathChoice::Flow,
             classifier: Classifier::default(),
         }
@@ -261,7 +265,7 @@ impl SwitchConfig {
                 }
             }
         }
-        if let Some(curve) = self.ecn {
+        for curve in self.ecn.into_iter().flatten() {
             let EcnCurve { kmin_bytes, kmax_bytes, pmax, .. } = curve;
             if kmin_bytes > kmax_bytes || Ratio::new(pmax.numerator, pmax.denominator).is_none() {
                 return Err(ConfigError::Marks(curve));

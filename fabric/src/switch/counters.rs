@@ -11,11 +11,13 @@ pub enum DropReason {
     BufferFull,
     /// A lossless sender went on for longer than its headroom lasts.
     HeadroomFull,
+    /// The peer behind the queue has kept it silent for so long that the watchdog gave up.
+    Storm,
 }
 
 impl DropReason {
     /// All reasons, in their order.
-    pub const ALL: [Self; 3] = [Self::NoRoute, Self::BufferFull, Self::HeadroomFull];
+    pub const ALL: [Self; 4] = [Self::NoRoute, Self::BufferFull, Self::HeadroomFull, Self::Storm];
 }
 
 /// Dropped frames by reason.
@@ -64,6 +66,8 @@ pub struct PriorityCounters {
     pub resumes_sent: u64,
     /// Pauses, and ends of pauses, that the peer asked for.
     pub pauses_received: u64,
+    /// Times the watchdog found a storm.
+    pub storms: u64,
     /// The longest that the egress queue has been.
     pub queue_bytes_max: u64,
 }
@@ -82,6 +86,7 @@ impl AddAssign for PriorityCounters {
         self.pauses_sent += other.pauses_sent;
         self.resumes_sent += other.resumes_sent;
         self.pauses_received += other.pauses_received;
+        self.storms += other.storms;
         self.queue_bytes_max = self.queue_bytes_max.max(other.queue_bytes_max);
     }
 }

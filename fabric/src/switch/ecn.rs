@@ -11,8 +11,8 @@ pub struct EcnCurve {
     pub kmax_bytes: u32,
     /// Probability at `kmax_bytes`.
     pub pmax: Ratio,
-    /// The line that the thresholds are for; those of other lines are in proportion to their rate.
-    pub rate: Rate,
+    /// The line that the thresholds are for, those of other lines in proportion; `None`: the same on every line.
+    pub rate: Option<Rate>,
 }
 
 impl EcnCurve {
@@ -21,17 +21,19 @@ impl EcnCurve {
         kmin_bytes: 100_000,
         kmax_bytes: 400_000,
         pmax: Ratio { numerator: 1, denominator: 5 },
-        rate: Rate::from_gbps(25),
+        rate: Some(Rate::from_gbps(25)),
     };
 
     /// The curve for a line of `rate`.
     #[must_use]
     pub fn scaled_to(self, rate: Rate) -> Self {
+        let Some(known) = self.rate else { return self };
         let scale = |bytes: u32| {
-            let scaled = u128::from(bytes) * u128::from(rate.as_bps()) / u128::from(self.rate.as_bps());
+            let scaled = u128::from(bytes) * u128::from(rate.as_bps()) / u128::from(known.as_bps());
             u32::try_from(scaled).unwrap_or(u32::MAX)
         };
-        Self { kmin_bytes: scale(self.kmin_bytes), kmax_bytes: scale(self.kmax_bytes), pmax: self.pmax, rate }
+        let (kmin_bytes, kmax_bytes) = (scale(self.kmin_bytes), scale(self.kmax_bytes));
+        Self { kmin_bytes, kmax_bytes, pmax: self.pmax, rate: Some(rate) }
     }
 
     /// Whether to mark a frame with `queue_bytes` behind it. Draws only on the slope.
@@ -86,9 +88,11 @@ mod tests {
     #[test]
     fn the_widest_curve_does_not_overflow() {
         let pmax = Ratio::new(u32::MAX, u32::MAX).expect("a probability");
-        let widest = EcnCurve { kmin_bytes: 0, kmax_bytes: u32::MAX, pmax, rate: Rate::from_gbps(1) };
+        let widest = EcnCurve { kmin_bytes: 0, kmax_bytes: u32::MAX, pmax, rate: Some(Rate::from_gbps(1)) };
         assert_eq!(marks(widest, u64::from(u32::MAX)), 20_000);
         assert_eq!(widest.scaled_to(Rate::from_gbps(400)).kmax_bytes, u32::MAX);
         assert_eq!(CURVE.scaled_to(Rate::from_gbps(100)).kmin_bytes, 400_000);
+        let fixed = EcnCurve { rate: None, ..CURVE };
+        assert_eq!(fixed.scaled_to(Rate::from_gbps(100)), fixed);
     }
 }

@@ -7,6 +7,7 @@ use crate::switch::config::{PortConfig, SwitchConfig};
 use crate::switch::counters::PriorityCounters;
 use crate::switch::ecn::EcnCurve;
 use crate::switch::schedule::Scheduler;
+use crate::switch::watchdog::{Watch, Watchdog, WatchdogAction};
 use crate::switch::{Outbox, Output};
 use des::{Dur, Time};
 use std::collections::VecDeque;
@@ -37,8 +38,10 @@ pub(crate) struct Port {
     /// Priorities with frames in their queue, one bit each.
     pub(crate) backlog: u8,
     pub(crate) silence: Silence,
+    watchdog: Option<Watchdog>,
+    watch: Watch,
     scheduler: Scheduler,
-    pub(crate) ecn: Option<EcnCurve>,
+    pub(crate) ecn: [Option<EcnCurve>; PRIORITIES],
     pub(crate) counters: [PriorityCounters; PRIORITIES],
     mac: Mac,
     /// Length of the pauses that this port sends.
@@ -60,8 +63,10 @@ impl Port {
             queues: Default::default(),
             backlog: 0,
             silence: Silence::default(),
+            watchdog: config.watchdog,
+            watch: Watch::default(),
             scheduler: Scheduler::new(config.scheduling),
-            ecn: config.ecn.map(|curve| curve.scaled_to(rate)),
+            ecn: config.ecn.map(|curve| curve.map(|curve| curve.scaled_to(rate))),
             counters: Default::default(),
             mac: port.mac,
             pause_length: quanta_to_dur(config.buffer.pause_quanta, rate),
@@ -124,6 +129,42 @@ impl Port {
         *longest = (*longest).max(queue.bytes);
     }
 
+    /// The peer asks for silence, or ends it.
+    pub(crate) fn hear(&mut self, now: Time, pause: Pause) {
+        self.each(pause.priorities, |counters| counters.pauses_received += 1);
+        let priorities = pause.priorities & !self.watch.ignored(now);
+        if self.watchdog.is_some() {
+            self.watch.begin(now, priorities & !self.silence.mask(now));
+        }
+        self.silence.apply(now, Pause { priorities, ..pause });
+    }
+
+    /// Priorities that have been silent for too long, with what is to be done; they may speak from now on.
+    pub(crate) fn storms(&mut self, now: Time) -> Option<(u8, WatchdogAction)> {
+        let watchdog = self.watchdog?;
+        let storms = self.watch.storms(now, watchdog, self.backlog & self.silence.mask(now));
+        if storms == 0 {
+            return None;
+        }
+        self.silence.apply(now, Pause { priorities: storms, length: Dur::ZERO });
+        self.each(storms, |counters| counters.storms += 1);
+        Some((storms, watchdog.action))
+    }
+
+    /// Whether frames of a priority are dropped because of a storm.
+    pub(crate) fn drops(&self, now: Time, priority: u8) -> bool {
+        let drops = self.watchdog.is_some_and(|watchdog| watchdog.action == WatchdogAction::Drop);
+        drops && self.watch.ignored(now) >> priority & 1 != 0
+    }
+
+    /// Takes all frames of a priority.
+    pub(crate) fn clear(&mut self, priority: usize) -> VecDeque<Held> {
+        self.backlog &= !(1 << priority);
+        self.scheduler.emptied(priority);
+        let queue = std::mem::take(&mut self.queues[priority]);
+        queue.frames
+    }
+
     /// Takes the frame whose turn it is among the priorities that may speak; `None` if none may.
     pub(crate) fn dequeue(&mut self, now: Time) -> Option<Held> {
         let ready = self.backlog & !self.silence.mask(now);
@@ -151,7 +192,9 @@ impl Port {
         let at = match self.backlog {
             0 => return,
             backlog if backlog & !self.silence.mask(now) == 0 => {
-                self.silence.ends(now, backlog).expect("a silent priority speaks again")
+                let ends = self.silence.ends(now, backlog).expect("a silent priority speaks again");
+                let storm = self.watchdog.and_then(|watchdog| self.watch.next_storm(watchdog, backlog));
+                storm.map_or(ends, |storm| ends.min(storm))
             }
             _ => self.link.busy_until(),
         };

@@ -139,9 +139,9 @@ fn contradictions_are_named() {
             SwitchConfig { buffer: BufferConfig { pause_quanta: 31, ..buffer }, ..default() },
             "lossless priorities 0b00001000 need pauses of at least 32 quanta, not 31",
         ),
-        (SwitchConfig { ecn: Some(curve), ..default() }, "marks cannot begin at 2 bytes and reach 1/5 at 1 bytes"),
+        (SwitchConfig { ecn: [Some(curve); 8], ..default() }, "marks cannot begin at 2 bytes and reach 1/5 at 1 bytes"),
         (
-            SwitchConfig { ecn: Some(no_probability), ..default() },
+            SwitchConfig { ecn: [Some(no_probability); 8], ..default() },
             "marks cannot begin at 100000 bytes and reach 1/0 at 400000 bytes",
         ),
     ];

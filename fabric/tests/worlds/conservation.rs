@@ -74,7 +74,7 @@ fn configs() -> impl Strategy<Value = SwitchConfig> {
         kmin_bytes: 2_000,
         kmax_bytes: 20_000,
         pmax: Ratio::new(1, 2).expect("a probability"),
-        rate: Rate::from_gbps(100),
+        rate: Some(Rate::from_gbps(100)),
     };
     let ecn = prop_oneof![Just(None), Just(Some(curve))];
     let buffer = (0..500_u64, 0..10_000_u64, 1..100_000_u64, -7..=3_i8, -7..=3_i8, any::<u8>(), 32..500_u16);
@@ -98,7 +98,7 @@ fn configs() -> impl Strategy<Value = SwitchConfig> {
                 forwarding_latency: Dur::from_ns(latency_ns),
                 port_fifo_bytes,
                 buffer,
-                ecn,
+                ecn: [ecn; 8],
                 scheduling,
                 path_choice,
                 ..SwitchConfig::default()

@@ -4,7 +4,7 @@ use crate::world::{World, packet};
 use des::{Dur, Rate, Time};
 use fabric::address::Endpoint;
 use fabric::rule::Loss;
-use fabric::switch::{Alpha, BufferConfig, DropReason};
+use fabric::switch::{Alpha, BufferConfig, DropReason, Watchdog, WatchdogAction};
 use fabric::topology::Cabling;
 use fabric::{LinkConfig, Matcher, Pause, Pick, Rule, RuleSpec, SwitchConfig, Topology, Verdict};
 
@@ -25,7 +25,7 @@ fn small(headroom_bytes: u64) -> SwitchConfig {
         ingress_alpha: Alpha::from_log2(-3).expect("an eighth"),
         ..BufferConfig::default()
     };
-    SwitchConfig { buffer, ecn: None, ..SwitchConfig::default() }
+    SwitchConfig { buffer, ecn: [None; 8], ..SwitchConfig::default() }
 }
 
 /// All hosts but the last send `frames` to the last.
@@ -207,4 +207,38 @@ fn a_ring_of_lossless_switches_stands_still() {
     let mut world = ring(&lossy);
     world.run();
     assert_eq!(world.received() as u64 + world.totals().drops.total(), 5_000);
+}
+
+/// A peer that never lets the port go: without watchdog the frames wait for ever, with it they leave or are dropped.
+#[test]
+fn a_watchdog_ends_a_pause_storm() {
+    let detect = Dur::from_us(200);
+    for (action, received, storms) in [(WatchdogAction::Drop, 0, 4), (WatchdogAction::Forward, 4, 0)] {
+        let watchdog = Some(Watchdog { detect, restore: Dur::from_us(400), action });
+        let config = SwitchConfig { watchdog, ..small(60_000) };
+        let mut world =
+            World::new(Topology::star(2, cabling()).expect("a star"), &config, 1).expect("the settings fit");
+        let (from, to) = (Endpoint(0), Endpoint(1));
+        // Refreshed before it ends, again and again: all one silence.
+        for us in (0..1_000).step_by(50) {
+            let now = Time::ZERO + Dur::from_us(us);
+            world.run_until(now);
+            let pause = Pause { priorities: 1 << PRIORITY, length: Dur::from_us(100) };
+            world.pause_switch(0, 1, pause);
+            if us == 50 {
+                (0..4).for_each(|_| world.send(from, packet(from, to, 1, ROCE, 1_000)));
+            }
+            if us == 100 {
+                assert_eq!(world.received(), 0, "the pause holds");
+            }
+        }
+        world.run();
+        let totals = world.totals();
+        assert_eq!((world.received(), totals.drops[DropReason::Storm], totals.storms), (received, storms, 1));
+        assert_drained(&world);
+        if let Some((first, _)) = world.hosts[1].received.first() {
+            let waited = first.since(Time::ZERO + detect);
+            assert!(waited < Dur::from_us(3), "as soon as the storm was seen, not {waited} later");
+        }
+    }
 }

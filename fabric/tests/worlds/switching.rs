@@ -15,7 +15,7 @@ const CABLING: Cabling = Cabling::uniform(RATE, LATENCY);
 const ROCE: u8 = 26;
 
 fn config() -> SwitchConfig {
-    SwitchConfig { ecn: None, ..SwitchConfig::default() }
+    SwitchConfig { ecn: [None; 8], ..SwitchConfig::default() }
 }
 
 fn world(topology: Topology, config: &SwitchConfig) -> World {
@@ -156,8 +156,8 @@ fn strict_priority_takes_all() {
 #[test]
 fn marks_follow_the_queue() {
     let pmax = Ratio::new(1, 5).expect("a probability");
-    let curve = EcnCurve { kmin_bytes: 20_000, kmax_bytes: 40_000, pmax, rate: RATE };
-    let mut world = star(3, &SwitchConfig { ecn: Some(curve), ..config() });
+    let curve = EcnCurve { kmin_bytes: 20_000, kmax_bytes: 40_000, pmax, rate: Some(RATE) };
+    let mut world = star(3, &SwitchConfig { ecn: [Some(curve); 8], ..config() });
     for from in [0, 1].map(Endpoint) {
         (0..100).for_each(|_| world.send(from, packet(from, Endpoint(2), 1, ROCE, 1_000)));
     }

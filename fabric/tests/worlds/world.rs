@@ -156,6 +156,11 @@ impl World {
         self.outbox = out;
     }
 
+    /// The peer of a switch's port asks for silence now.
+    pub(crate) fn pause_switch(&mut self, switch: u32, port: u16, pause: Pause) {
+        self.handle(Event::Pause { to: PortRef { node: NodeId::Switch(switch), port }, pause });
+    }
+
     /// Books what a switch has put out.
     fn take(&mut self, switch: u32, out: &mut Outbox) {
         let source = self.hosts.len() + switch as usize;

@@ -20,7 +20,7 @@ pub mod parameters;
 mod tests;
 pub mod timely;
 
-pub use parameters::{ParameterSet, SETS, Scheme, Step, named};
+pub use parameters::{ParameterSet, SETS, Scheme, Step, named, usual};
 
 use des::{Dur, Rate, Time};
 use wire::Telemetry;

@@ -190,12 +190,8 @@ const TIMELY: timely::Parameters = timely::Parameters {
     min_rate: mbps(100),
 };
 
-const DCTCP: dctcp::Parameters = dctcp::Parameters {
-    g: ratio(1, 16),
-    additive: fixed(1_000),
-    base_rtt: Dur::from_us(13),
-    min_window_bytes: 1_000,
-};
+const DCTCP: dctcp::Parameters =
+    dctcp::Parameters { g: ratio(1, 16), additive: fixed(1_000), base_rtt: Dur::from_us(13), min_window_bytes: 1_000 };
 
 const HPCC_MARKS: Marks =
     Marks { kmin_bytes: 100_000, kmax_bytes: 400_000, pmax: ratio(1, 5), line: Some(Rate::from_gbps(25)) };

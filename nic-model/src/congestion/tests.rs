@@ -138,8 +138,7 @@ fn timely_follows_the_gradient() {
     let mut flow = Timely::new(parameters, Rate::from_gbps(100));
     let mut round = |us: u64| {
         let round_trip = Some(Dur::from_us(us));
-        let feedback =
-            Feedback { acknowledged_bytes: 1, ends_round: true, marked: false, round_trip, telemetry: None };
+        let feedback = Feedback { acknowledged_bytes: 1, ends_round: true, marked: false, round_trip, telemetry: None };
         flow.on_feedback(Time::ZERO, &feedback);
         flow.rate_bps() / 1_000_000
     };

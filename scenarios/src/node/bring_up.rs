@@ -2,13 +2,14 @@
 
 use super::stack::{self, NodePlan, Stack};
 use super::{BusConfig, Core, Hardware, HostTiming, Node};
+use crate::adapter;
 use crate::cluster::ClusterError;
 use crate::conformance::Trial;
-use crate::spec::{Cluster, NicProfile, NicTime, Scenario};
+use crate::spec::{Cluster, NicTime, Scenario};
 use des::{Dur, Time};
 use fabric::address::Endpoint;
 use nic_model::Nic;
-use nic_model::config::{Config as NicConfig, PortConfig};
+use nic_model::congestion::Scheme;
 use provider::sim::{self, SimBackend};
 use std::net::IpAddr;
 
@@ -19,6 +20,8 @@ pub(crate) struct Setup<'a> {
     /// Everybody's endpoint, the own one included.
     pub neighbours: &'a [Endpoint],
     pub scenario: &'a Scenario,
+    /// What it does about congestion.
+    pub congestion: Scheme,
     /// A conformance case runs here.
     pub trial: Option<&'a Trial>,
 }
@@ -36,7 +39,7 @@ pub(crate) fn bring_up(setup: &Setup<'_>) -> Result<Node, ClusterError> {
     let zero = scenario.nic.time == NicTime::Zero;
     let scale = |length| if zero { Dur::ZERO } else { length };
     let bus = BusConfig { mmio_write: scale(MMIO_WRITE), elide_payload: false };
-    let mut hardware = Hardware::new(Nic::new(nic_config(setup, zero)), bus);
+    let mut hardware = Hardware::new(Nic::new(adapter::config(scenario, setup.own, setup.host, setup.congestion)), bus);
     hardware.begin(Time::ZERO);
     let backend = SimBackend::new(&mut hardware, driver_config(setup))
         .map_err(|error| ClusterError::Device { node: setup.host as usize, what: error.to_string() })?;
@@ -52,14 +55,6 @@ pub(crate) fn bring_up(setup: &Setup<'_>) -> Result<Node, ClusterError> {
     let mut core = Core::new(hardware, provider, timing, scenario.cluster.processors);
     core.started();
     Ok(Node::new(core))
-}
-
-fn nic_config(setup: &Setup<'_>, zero: bool) -> NicConfig {
-    let NicProfile::Generic100g = setup.scenario.nic.profile;
-    let generic = NicConfig::generic(setup.host);
-    let ports = vec![PortConfig { mac: setup.own.mac(), guid: generic.ports[0].guid }];
-    let config = NicConfig { ports, ..generic };
-    if zero { config.in_zero_time() } else { config }
 }
 
 fn driver_config(setup: &Setup<'_>) -> sim::Config {

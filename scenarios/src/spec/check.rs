@@ -1,5 +1,6 @@
 //! What types cannot say about a scenario: ranges, and keys that depend on each other.
 
+mod fabric;
 mod study;
 mod workload;
 
@@ -34,6 +35,8 @@ pub fn violations(scenario: &Scenario) -> Vec<Violation> {
     let mut check = Checker { found: Vec::new() };
     check.about(scenario);
     check.cluster(scenario);
+    check.fabric(&scenario.fabric);
+    check.congestion(&scenario.congestion);
     check.provider(scenario);
     check.workload(scenario);
     let nodes = scenario.cluster.nodes;

@@ -1,6 +1,7 @@
 //! The scenario file: TOML, strict, with units in its keys.
 //!
-//! Reading order: [`Scenario`] here, then its sections [`cluster`] with [`topology`], [`workload`] with [`flows`], [`fault`], [`expect`]; [`check`] (what
+//! Reading order: [`Scenario`] here, then its sections [`cluster`] with [`topology`], [`fabric`],
+//! [`congestion`], [`workload`] with [`flows`], [`fault`], [`expect`]; [`check`] (what
 //! types cannot say), [`problem`] (how a mistake is shown), [`files`] (reading from disk).
 //!
 //! Invariants:
@@ -10,8 +11,10 @@
 
 pub mod check;
 pub mod cluster;
+pub mod congestion;
 mod diagnose;
 pub mod expect;
+pub mod fabric;
 pub mod fault;
 pub mod files;
 pub mod flows;
@@ -25,7 +28,9 @@ pub mod workload;
 mod tests;
 
 pub use cluster::{Cable, Cluster, Creation, Nic, NicProfile, NicTime, Provider};
+pub use congestion::{Congestion, CongestionScheme};
 pub use expect::Expect;
+pub use fabric::Fabric;
 pub use fault::{CreateEffect, CreateFault, FaultPlan, WireEffect, WireFault};
 pub use files::ScenarioFile;
 pub use flows::{Flow, Flows, Pattern, PayloadMode, Sizes};
@@ -50,6 +55,12 @@ pub struct Scenario {
     /// `[cluster]`.
     #[serde(default)]
     pub cluster: Cluster,
+    /// `[fabric]`.
+    #[serde(default)]
+    pub fabric: Fabric,
+    /// `[congestion]`.
+    #[serde(default)]
+    pub congestion: Congestion,
     /// `[nic]`.
     #[serde(default)]
     pub nic: Nic,
@@ -104,6 +115,8 @@ impl Scenario {
                 time_limit_ms: default_time_limit_ms(),
             },
             cluster: Cluster::default(),
+            fabric: Fabric::default(),
+            congestion: Congestion::default(),
             nic: Nic::default(),
             provider: Provider::default(),
             workload: Workload::default(),

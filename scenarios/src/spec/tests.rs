@@ -33,6 +33,12 @@ const MISTAKES: &[(&str, usize, usize, &str, &str)] = &[
     ("[cluster]\nrate_gbps = 0", 4, 13, "`rate_gbps` is 0", "allowed: 1 to 1600"),
     ("[cluster]\nprocessors = 256", 4, 14, "integer `256`", "from 0 to 255"),
     ("[nic]\nprofile = \"generic-10g\"", 4, 11, "`generic-10g`", "did you mean `generic-100g`?"),
+    ("[fabric]\npfc = [3, 8]", 4, 11, "`pfc[1]` is 8", "allowed: 0 to 7"),
+    ("[fabric]\necn = \"red\"", 4, 7, "`red`", "allowed: auto, off"),
+    ("[fabric]\ningress_alpha_log2 = 4", 4, 22, "`ingress_alpha_log2` is 4", "allowed: -7 to 3"),
+    ("[congestion]\nscheme = \"dcqcm\"", 4, 10, "`dcqcm`", "did you mean `dcqcn`?"),
+    ("[congestion]\nparameters = \"mlx5\"", 4, 14, "without a scheme", "name a scheme"),
+    ("[congestion]\nscheme = \"hpcc\"\nparameters = \"mlx5\"", 5, 14, "no parameter set of hpcc", "sigcomm-2019"),
     ("[provider]\nversion = \"3.0\"", 4, 11, "`3.0` is not an NDK version", "\"1.1\", \"1.2\", \"2.0\", \"2.1\""),
     ("[provider]\ninline = [\"pd\", \"pq\"]", 4, 17, "`pq` is not a kind of object", "allowed: qp, cq,"),
     ("[provider]\ninline = \"pd\"", 4, 10, "string \"pd\"", "a list in brackets"),
@@ -164,8 +170,8 @@ fn the_documented_file_is_complete() {
     assert_eq!(keys(example), keys(&scenario.to_toml()));
     let defaults = Scenario::parse("x.toml", "[scenario]\nname = \"a\"\n").expect("the shortest scenario");
     assert_eq!(
-        (scenario.cluster, scenario.nic, scenario.provider),
-        (defaults.cluster, defaults.nic, defaults.provider)
+        (scenario.cluster, scenario.fabric, scenario.congestion, scenario.nic, scenario.provider),
+        (defaults.cluster, defaults.fabric, defaults.congestion, defaults.nic, defaults.provider)
     );
 }
 

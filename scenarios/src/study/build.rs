@@ -8,12 +8,11 @@ use super::traffic::Planned;
 use super::world::World;
 use crate::cluster::ClusterError;
 use crate::options::Threads;
-use crate::spec::{Flows, NicProfile, NicTime, Scenario};
+use crate::spec::{Flows, NicTime, Scenario};
+use crate::{adapter, switches};
 use des::{Agenda, Dur, Phase, Sequencer, SourceId, Time, TraceHash};
-use fabric::address::Endpoint;
 use fabric::topology::CableEnd;
-use fabric::{NodeId, PortRef, Switch, SwitchConfig, Topology};
-use nic_model::config::{Config as NicConfig, PortConfig};
+use fabric::{NodeId, PortRef, Switch, Topology};
 use wire::Psn;
 
 impl World {
@@ -40,7 +39,7 @@ impl World {
             agendas[flow.from as usize].push(key, Event::Begin { number: started });
         }
         nodes.iter_mut().for_each(|slot| slot.node.started());
-        let switches = switches(scenario, topology, &homes)?;
+        let switches = switch_slots(scenario, topology, &homes)?;
         let idle = std::iter::repeat_with(Agenda::new).take(switches.len());
         let nodes = nodes.into_iter().map(|slot| Station::Node(Box::new(slot)));
         let stations = nodes.chain(switches.into_iter().map(|slot| Station::Switch(Box::new(slot))));
@@ -100,9 +99,9 @@ impl<'a> Homes<'a> {
     }
 }
 
-fn switches(scenario: &Scenario, topology: &Topology, homes: &Homes<'_>) -> Result<Vec<SwitchSlot>, ClusterError> {
+fn switch_slots(scenario: &Scenario, topology: &Topology, homes: &Homes<'_>) -> Result<Vec<SwitchSlot>, ClusterError> {
     let built = topology
-        .build_switches(&switch_config(), scenario.about.seed)
+        .build_switches(&switches::config(scenario), scenario.about.seed)
         .map_err(|error| ClusterError::Topology(error.to_string()))?;
     let slot = |(number, switch): (u32, Switch)| SwitchSlot {
         switch,
@@ -131,33 +130,21 @@ fn nodes(
         mtu_bytes: scenario.cluster.mtu_bytes,
     };
     let timed = scenario.nic.time == NicTime::Timed;
+    let scheme = switches::scheme(scenario, topology);
     let mut nodes = Vec::with_capacity(sends.len());
     for host in 0..topology.host_count() {
         let ends = topology.ports(NodeId::Host(host));
         for ((port, end), link) in (0..).zip(ends).zip(topology.build_uplinks(host, scenario.about.seed)) {
             let endpoint = topology.endpoint(host, port);
             let sends = sends[endpoint.0 as usize];
-            let node = LightNode::new(endpoint, nic(scenario, endpoint, timed), habits, sends, timed)
-                .map_err(|what| ClusterError::Device { node: endpoint.0 as usize, what })?;
+            let node =
+                LightNode::new(endpoint, adapter::config(scenario, endpoint, endpoint.0, scheme), habits, sends, timed)
+                    .map_err(|what| ClusterError::Device { node: endpoint.0 as usize, what })?;
             let sequencer = Sequencer::new(SourceId(endpoint.0));
             nodes.push(NodeSlot { node, link, peer: homes.place(end), sequencer, deliveries: Vec::new() });
         }
     }
     Ok(nodes)
-}
-
-fn nic(scenario: &Scenario, endpoint: Endpoint, timed: bool) -> NicConfig {
-    let NicProfile::Generic100g = scenario.nic.profile;
-    let generic = NicConfig::generic(endpoint.0);
-    let ports = vec![PortConfig { mac: endpoint.mac(), guid: generic.ports[0].guid }];
-    let config = NicConfig { ports, ..generic };
-    if timed { config } else { config.in_zero_time() }
-}
-
-/// The default switch with a little memory in its ports, as real ones have: one wake-up sends several frames.
-fn switch_config() -> SwitchConfig {
-    const PORT_FIFO_BYTES: u32 = 4_096;
-    SwitchConfig { port_fifo_bytes: PORT_FIFO_BYTES, ..SwitchConfig::default() }
 }
 
 /// Gives a flow its queue pairs; gives its number at the sender.

@@ -6,6 +6,7 @@ use super::world::World;
 use crate::report::study::{FlowReport, Slowdown, StudyReport};
 use crate::report::{Finding, RunReport, Severity, Versions, judge_study};
 use crate::spec::{Cluster, Flows, Scenario};
+use crate::switches;
 use des::Time;
 use fabric::Topology;
 use provider::ndk::Status;
@@ -18,7 +19,12 @@ pub(super) fn report(
     world: &World,
 ) -> RunReport {
     let tally = world.tally();
-    let ideal = Ideal::new(topology, scenario.cluster.mtu_bytes, flows.message_bytes);
+    let ideal = Ideal::new(
+        topology,
+        switches::config(scenario).forwarding_latency,
+        scenario.cluster.mtu_bytes,
+        flows.message_bytes,
+    );
     let reports: Vec<FlowReport> = planned
         .iter()
         .zip(&world.ended)

@@ -6,11 +6,12 @@ use crate::conformance::Trial;
 use crate::fabrics;
 use crate::node::{self, Setup};
 use crate::spec::{Cluster, Scenario, WireEffect, WireFault};
+use crate::switches;
 use des::{Dur, EventQueue, Rng, Sequencer, SourceId, Time, TraceHash};
 use fabric::address::Endpoint;
 use fabric::rule::Loss;
 use fabric::topology::CableEnd;
-use fabric::{Link, Matcher, NodeId, Pick, PortRef, Rule, RuleSpec, SwitchConfig, Topology, Verdict};
+use fabric::{Link, Matcher, NodeId, Pick, PortRef, Rule, RuleSpec, Topology, Verdict};
 use std::net::IpAddr;
 
 /// Frames that a capture keeps of one link.
@@ -24,10 +25,11 @@ impl World {
         let place = |end: &CableEnd| Place { entity: entity(end.peer.node, &topology), port: end.peer.port };
         let places = |node| topology.ports(node).iter().map(place).collect::<Vec<_>>();
         let neighbours: Vec<Endpoint> = (0..hosts).map(|host| topology.endpoint(host, 0)).collect();
+        let congestion = switches::scheme(scenario, &topology);
         let mut nodes = Vec::with_capacity(hosts as usize);
         for host in 0..hosts {
             let own = neighbours[host as usize];
-            let setup = Setup { host, own, neighbours: &neighbours, scenario, trial };
+            let setup = Setup { host, own, neighbours: &neighbours, scenario, congestion, trial };
             nodes.push(NodeSlot {
                 node: node::bring_up(&setup)?,
                 address: IpAddr::V4(own.ipv4()),
@@ -37,7 +39,7 @@ impl World {
             });
         }
         let built = topology
-            .build_switches(&SwitchConfig::default(), seed)
+            .build_switches(&switches::config(scenario), seed)
             .map_err(|error| ClusterError::Topology(error.to_string()))?;
         let switches = (0..).zip(built).map(|(number, switch)| SwitchSlot {
             switch,

@@ -1,0 +1,79 @@
+//! What types cannot say about switches and congestion control.
+
+use super::Checker;
+use crate::spec::fabric::{EcnMarks, Scheduling};
+use crate::spec::{Congestion, CongestionScheme, Fabric};
+
+/// Priorities of IEEE 802.1Q.
+const PRIORITIES: u8 = 8;
+
+impl Checker {
+    pub(super) fn fabric(&mut self, fabric: &Fabric) {
+        self.range("fabric.forwarding_latency_ns", fabric.forwarding_latency_ns, 0..=1_000_000);
+        self.range("fabric.buffer_bytes", fabric.buffer_bytes, 1..=1 << 40);
+        self.range("fabric.reserved_bytes", fabric.reserved_bytes, 0..=1 << 30);
+        self.range("fabric.headroom_bytes", fabric.headroom_bytes, 0..=1 << 30);
+        self.range("fabric.ingress_alpha_log2", fabric.ingress_alpha_log2, -7..=3);
+        self.range("fabric.egress_alpha_log2", fabric.egress_alpha_log2, -7..=3);
+        self.range("fabric.resume_offset_bytes", fabric.resume_offset_bytes, 0..=1 << 30);
+        self.range("fabric.port_fifo_bytes", fabric.port_fifo_bytes, 0..=1 << 20);
+        self.priorities("fabric.pfc", &fabric.pfc);
+        if let Some(watchdog) = fabric.pfc_watchdog {
+            self.range("fabric.pfc_watchdog.detect_us", watchdog.detect_us, 1..=60_000_000);
+            self.range("fabric.pfc_watchdog.restore_us", watchdog.restore_us, 1..=60_000_000);
+        }
+        if let EcnMarks::Curves(curves) = &fabric.ecn {
+            for (row, curve) in curves.iter().enumerate() {
+                let path = |key: &str| format!("fabric.ecn.curves[{row}].{key}");
+                self.priorities(&path("priorities"), &curve.priorities);
+                self.range(&path("pmax_permille"), curve.pmax_permille, 0..=1_000);
+                if let Some(line) = curve.line_gbps {
+                    self.range(&path("line_gbps"), line, 1..=1_600);
+                }
+                if curve.kmin_bytes > curve.kmax_bytes {
+                    let message = format!("`kmin_bytes` is {}, above `kmax_bytes`", curve.kmin_bytes);
+                    self.fail(path("kmin_bytes"), message, format!("allowed: 0 to {}", curve.kmax_bytes));
+                }
+            }
+        }
+        if let Scheduling::Weighted { strict, quanta_bytes } = &fabric.scheduling {
+            self.priorities("fabric.scheduling.weighted.strict", strict);
+            let least = fabric::switch::Scheduling::QUANTUM_MIN;
+            for quantum in quanta_bytes.iter().filter(|&&quantum| quantum < least) {
+                let message = format!("a queue would get {quantum} bytes a round");
+                self.fail("fabric.scheduling.weighted.quanta_bytes", message, format!("allowed: {least} or more"));
+            }
+        }
+        self.paths(fabric);
+    }
+
+    fn paths(&mut self, fabric: &Fabric) {
+        if let crate::spec::fabric::Paths::Flowlet { gap_ns } = fabric.paths {
+            self.range("fabric.paths.flowlet.gap_ns", gap_ns, 1..=1_000_000_000);
+        }
+    }
+
+    fn priorities(&mut self, path: &str, list: &[u8]) {
+        for (index, priority) in list.iter().enumerate() {
+            self.range(&format!("{path}[{index}]"), *priority, 0..=PRIORITIES - 1);
+        }
+    }
+
+    pub(super) fn congestion(&mut self, congestion: &Congestion) {
+        let names = congestion.scheme.sets();
+        match (&congestion.parameters, congestion.scheme) {
+            (Some(name), CongestionScheme::None) => {
+                let message = format!("there are no parameters \"{name}\" without a scheme");
+                self.fail("congestion.parameters", message, "name a scheme, or remove the key");
+            }
+            (Some(name), scheme) if congestion.set().is_none() => {
+                let message = format!("\"{name}\" is no parameter set of {}", scheme.name());
+                self.fail("congestion.parameters", message, format!("allowed: {}", names.join(", ")));
+            }
+            _ => {}
+        }
+        if let Some(rtt) = congestion.base_rtt_ns {
+            self.range("congestion.base_rtt_ns", rtt, 1..=1_000_000_000);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The switches and the congestion control that a scenario describes, as the models know them.
+
+use crate::spec::fabric::{EcnMarks, Forwarding, Paths, Scheduling, WatchdogAction};
+use crate::spec::{Congestion, Fabric, Scenario};
+use des::{Dur, Rate, Ratio};
+use fabric::switch::{self, Alpha, BufferConfig, EcnCurve, PathChoice, Watchdog};
+use fabric::{PRIORITIES, SwitchConfig, Topology};
+use nic_model::congestion::Scheme;
+use nic_model::congestion::parameters::Marks;
+
+/// What a cut-through switch reads before it decides: preamble, Ethernet, VLAN, IPv4, UDP.
+const CUT_THROUGH_BYTES: u16 = 8 + 14 + 4 + 20 + 8;
+
+/// The switches of a scenario.
+pub(crate) fn config(scenario: &Scenario) -> SwitchConfig {
+    let fabric = &scenario.fabric;
+    let alpha = |log2| Alpha::from_log2(log2).unwrap_or(Alpha::ONE);
+    SwitchConfig {
+        forwarding: match fabric.forwarding {
+            Forwarding::StoreAndForward => switch::Forwarding::StoreAndForward,
+            Forwarding::CutThrough => switch::Forwarding::CutThrough { header_bytes: CUT_THROUGH_BYTES },
+        },
+        forwarding_latency: Dur::from_ns(fabric.forwarding_latency_ns),
+        port_fifo_bytes: fabric.port_fifo_bytes,
+        buffer: BufferConfig {
+            total_bytes: fabric.buffer_bytes,
+            reserved_bytes: fabric.reserved_bytes,
+            headroom_bytes: fabric.headroom_bytes,
+            ingress_alpha: alpha(fabric.ingress_alpha_log2),
+            egress_alpha: alpha(fabric.egress_alpha_log2),
+            resume_offset_bytes: fabric.resume_offset_bytes,
+            lossless: mask(&fabric.pfc),
+            ..BufferConfig::default()
+        },
+        ecn: curves(fabric, &scenario.congestion),
+        scheduling: match &fabric.scheduling {
+            Scheduling::Strict => switch::Scheduling::Strict,
+            Scheduling::Weighted { strict, quanta_bytes } => {
+                switch::Scheduling::Dwrr { strict: mask(strict), quanta_bytes: *quanta_bytes }
+            }
+        },
+        watchdog: fabric.pfc_watchdog.map(|watchdog| Watchdog {
+            detect: Dur::from_us(watchdog.detect_us),
+            restore: Dur::from_us(watchdog.restore_us),
+            action: match watchdog.action {
+                WatchdogAction::Drop => switch::WatchdogAction::Drop,
+                WatchdogAction::Forward => switch::WatchdogAction::Forward,
+            },
+        }),
+        path_choice: match fabric.paths {
+            Paths::Ecmp => PathChoice::Flow,
+            Paths::Spray => PathChoice::Spray,
+            Paths::Flowlet { gap_ns } => PathChoice::Flowlet { gap: Dur::from_ns(gap_ns) },
+        },
+        ..SwitchConfig::default()
+    }
+}
+
+/// What adapters do about congestion in this topology.
+pub(crate) fn scheme(scenario: &Scenario, topology: &Topology) -> Scheme {
+    let Some(set) = scenario.congestion.set() else { return Scheme::None };
+    let base_rtt = match scenario.congestion.base_rtt_ns {
+        Some(ns) => Dur::from_ns(ns),
+        None => crate::paths::longest_round_trip(topology, &config(scenario), scenario.cluster.mtu_bytes),
+    };
+    set.parameters.with_base_rtt(base_rtt)
+}
+
+/// One bit for each priority.
+pub(crate) fn mask(priorities: &[u8]) -> u8 {
+    priorities.iter().fold(0, |mask, priority| mask | 1 << (priority & 7))
+}
+
+fn curves(fabric: &Fabric, congestion: &Congestion) -> [Option<EcnCurve>; PRIORITIES] {
+    match &fabric.ecn {
+        EcnMarks::Off => [None; PRIORITIES],
+        EcnMarks::Auto => {
+            let marks = congestion.set().and_then(|set| set.marks);
+            [Some(marks.map_or(EcnCurve::HPCC, published)); PRIORITIES]
+        }
+        EcnMarks::Curves(rows) => {
+            let mut curves = [None; PRIORITIES];
+            for row in rows {
+                let of = if row.priorities.is_empty() { u8::MAX } else { mask(&row.priorities) };
+                let curve = EcnCurve {
+                    kmin_bytes: row.kmin_bytes,
+                    kmax_bytes: row.kmax_bytes,
+                    pmax: Ratio { numerator: row.pmax_permille, denominator: 1_000 },
+                    rate: row.line_gbps.map(|gbps| Rate::from_gbps(gbps.into())),
+                };
+                let named = curves.iter_mut().enumerate().filter(|(priority, _)| of >> priority & 1 != 0);
+                named.for_each(|(_, slot)| *slot = Some(curve));
+            }
+            curves
+        }
+    }
+}
+
+fn published(marks: Marks) -> EcnCurve {
+    let Marks { kmin_bytes, kmax_bytes, pmax, line } = marks;
+    EcnCurve { kmin_bytes, kmax_bytes, pmax, rate: line }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::CongestionScheme;
+
+    #[test]
+    fn defaults_are_those_of_the_model() {
+        let scenario = Scenario::named("plain");
+        let expected = SwitchConfig { port_fifo_bytes: 4_096, ..SwitchConfig::default() };
+        assert_eq!(config(&scenario), expected);
+    }
+
+    #[test]
+    fn marks_follow_the_parameters_unless_written() {
+        let mut scenario = Scenario::named("marks");
+        scenario.congestion.scheme = CongestionScheme::Dcqcn;
+        let paper = config(&scenario).ecn[3].expect("marks");
+        assert_eq!((paper.kmin_bytes, paper.kmax_bytes, paper.rate), (5_000, 200_000, None));
+        scenario.fabric.ecn = EcnMarks::Off;
+        assert_eq!(config(&scenario).ecn, [None; PRIORITIES]);
+    }
+}
