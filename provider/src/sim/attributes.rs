@@ -1,11 +1,11 @@
 //! Transitions of queue pairs, as MODIFY_QP wants them.
 
-use super::cm::RemoteEnd;
+use super::cm::{LocalEnd, RemoteEnd};
 use super::device::PORT;
 use nic_model::regs::block::Gid;
 use nic_model::regs::cmd::{QpAttributes, QpMask, QpState, Rights};
 use wire::cm::GSI_QKEY;
-use wire::{Bth, Mac, Psn, Qpn};
+use wire::{Bth, Mac, Qpn};
 
 /// What a path has besides the two ends.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ pub(super) fn to_init() -> QpAttributes {
 }
 
 /// A connection to RTR.
-pub(super) fn to_receive(own: Qpn, remote: &RemoteEnd, way: Way) -> QpAttributes {
+pub(super) fn to_receive(own: LocalEnd, remote: &RemoteEnd, way: Way) -> QpAttributes {
     let mask = QpMask::PATH
         | QpMask::PATH_MTU
         | QpMask::DEST_QPN
@@ -45,10 +45,10 @@ pub(super) fn to_receive(own: Qpn, remote: &RemoteEnd, way: Way) -> QpAttributes
         dest_gid: Gid::from(remote.address.ip()),
         source_index: way.source_index,
         dscp: way.dscp,
-        flow_label: flow_label(own, remote.qpn),
+        flow_label: flow_label(own.qpn, remote.qpn),
         path_mtu: remote.path_mtu.0,
         dest_qpn: remote.qpn,
-        rq_psn: remote.starting_psn.value(),
+        rq_psn: own.starting_psn.value(),
         max_inbound_reads: remote.limits.inbound_reads as u8,
         min_rnr_timer: way.min_rnr_timer,
         ..QpAttributes::default()
@@ -56,7 +56,7 @@ pub(super) fn to_receive(own: Qpn, remote: &RemoteEnd, way: Way) -> QpAttributes
 }
 
 /// A connection to RTS.
-pub(super) fn to_send(starting_psn: Psn, remote: &RemoteEnd) -> QpAttributes {
+pub(super) fn to_send(remote: &RemoteEnd) -> QpAttributes {
     let mask = QpMask::SQ_PSN
         | QpMask::ACK_TIMEOUT
         | QpMask::RETRY_COUNT
@@ -65,7 +65,7 @@ pub(super) fn to_send(starting_psn: Psn, remote: &RemoteEnd) -> QpAttributes {
     QpAttributes {
         state: QpState::RTS,
         mask,
-        sq_psn: starting_psn.value(),
+        sq_psn: remote.starting_psn.value(),
         ack_timeout: remote.ack_timeout,
         retry_count: remote.retry_count,
         rnr_retry_count: remote.rnr_retry_count,
@@ -107,6 +107,7 @@ mod tests {
     use super::*;
     use crate::backend::ConnectionLimits;
     use nic_model::regs::cmd::qp::TRANSITIONS;
+    use wire::Psn;
     use wire::cm::PathMtu;
 
     fn remote() -> RemoteEnd {
@@ -126,7 +127,8 @@ mod tests {
     #[test]
     fn every_transition_brings_what_the_table_asks_for_and_nothing_else() {
         let way = Way { mac: Mac([2, 0, 0, 0, 0, 2]), source_index: 0, dscp: 0, min_rnr_timer: 12 };
-        let connected = [to_init(), to_receive(Qpn::new(9), &remote(), way), to_send(Psn::new(0), &remote())];
+        let own = LocalEnd { qpn: Qpn::new(9), starting_psn: Psn::new(0), shared_receive_queue: false };
+        let connected = [to_init(), to_receive(own, &remote(), way), to_send(&remote())];
         for (steps, datagrams) in [(connected, false), (datagrams(), true)] {
             let mut from = QpState::RESET;
             for step in steps {
@@ -137,6 +139,14 @@ mod tests {
             }
             assert_eq!(from, QpState::RTS);
         }
+    }
+
+    #[test]
+    fn each_side_begins_with_what_the_other_expects() {
+        let way = Way { mac: Mac([2; 6]), source_index: 0, dscp: 0, min_rnr_timer: 12 };
+        let own = LocalEnd { qpn: Qpn::new(9), starting_psn: Psn::new(500), shared_receive_queue: false };
+        assert_eq!(to_receive(own, &remote(), way).rq_psn, 500);
+        assert_eq!(to_send(&remote()).sq_psn, remote().starting_psn.value());
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl SimBackend {
         }
         let end = self.local_end(qp)?;
         let remote = self.connections.remote_end_if_accepted(connection, limits).ok_or(Status::CONNECTION_INVALID)?;
-        let attributes = self.receiving(qp, &remote)?;
+        let attributes = self.receiving(end, &remote)?;
         let acceptance = Acceptance { connection, qp, end, remote, limits, private_data };
         self.links.insert(connection, Link { qp: Some(qp), pending: Some((id, Purpose::Accept)) });
         self.bind(qp, Some(connection));
@@ -156,8 +156,7 @@ impl SimBackend {
             (Task::ConnectToReceive(connection), Ok(_)) => {
                 let Some((qp, remote)) = self.active_end(connection) else { return self.give_up(host, connection) };
                 self.set_state(qp, QpState::RTR);
-                let psn = self.connections.starting_psn(connection).unwrap_or_default();
-                let attributes = attributes::to_send(psn, &remote);
+                let attributes = attributes::to_send(&remote);
                 Next::Run(DeviceCommand::ModifyQp(qp.0, attributes), Task::ConnectToSend(connection))
             }
             (Task::ConnectToSend(connection), Ok(_)) => {
@@ -179,7 +178,7 @@ impl SimBackend {
             }
             (Task::AcceptToReceive(acceptance), Ok(_)) => {
                 self.set_state(acceptance.qp, QpState::RTR);
-                let attributes = attributes::to_send(acceptance.end.starting_psn, &acceptance.remote);
+                let attributes = attributes::to_send(&acceptance.remote);
                 Next::Run(DeviceCommand::ModifyQp(acceptance.qp.0, attributes), Task::AcceptToSend(acceptance))
             }
             (Task::AcceptToSend(acceptance), Ok(_)) => {
@@ -279,7 +278,10 @@ impl SimBackend {
         match (notice, pending) {
             (Notice::Replied, Some((id, Purpose::Connect))) => {
                 let attributes = self.active_end(connection).ok_or(Status::CONNECTION_INVALID);
-                let attributes = attributes.and_then(|(qp, remote)| Ok((qp, self.receiving(qp, &remote)?)));
+                let attributes = attributes.and_then(|(qp, remote)| {
+                    let end = self.connections.local_end(connection).ok_or(Status::CONNECTION_INVALID)?;
+                    Ok((qp, self.receiving(end, &remote)?))
+                });
                 let next = match attributes {
                     Ok((qp, attributes)) => {
                         Next::Run(DeviceCommand::ModifyQp(qp.0, attributes), Task::ConnectToReceive(connection))
@@ -396,11 +398,11 @@ impl SimBackend {
     fn mac_of(&self, address: IpAddr) -> Option<Mac> {
         let own =
             || (self.capabilities.loopback && self.capabilities.addresses.contains(&address)).then_some(self.own_mac);
-        self.config.neighbours.get(&address).copied().or_else(own)
+        self.config.neighbours.get(&address).copied().or_else(own).or(self.config.router)
     }
 
     /// Attributes for RTR.
-    fn receiving(&self, qp: QpId, remote: &RemoteEnd) -> Result<QpAttributes, Status> {
+    fn receiving(&self, end: LocalEnd, remote: &RemoteEnd) -> Result<QpAttributes, Status> {
         let source = self.capabilities.addresses.iter().position(|&own| own == remote.local.ip());
         let way = Way {
             mac: self.mac_of(remote.address.ip()).ok_or(Status::HOST_UNREACHABLE)?,
@@ -408,7 +410,7 @@ impl SimBackend {
             dscp: self.config.dscp,
             min_rnr_timer: self.config.min_rnr_timer,
         };
-        Ok(attributes::to_receive(Qpn::new(qp.0), remote, way))
+        Ok(attributes::to_receive(end, remote, way))
     }
 }
 

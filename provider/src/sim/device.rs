@@ -27,6 +27,8 @@ pub struct Config {
     pub addresses: Vec<IpAddr>,
     /// Ethernet addresses of peers or of the routers to them.
     pub neighbours: BTreeMap<IpAddr, Mac>,
+    /// Ethernet address of the router to everybody else; without one, they cannot be reached.
+    pub router: Option<Mac>,
     /// Event queues, each with its interrupt vector: at least one; more than the device's vectors are cut.
     pub vectors: u16,
     /// Entries of an event queue as a power of two.
@@ -52,6 +54,7 @@ impl Default for Config {
         Self {
             addresses: Vec::new(),
             neighbours: BTreeMap::new(),
+            router: None,
             vectors: 1,
             log_event_entries: 10,
             uar_pages: 16,

@@ -1,7 +1,7 @@
 //! Connections without connection management, for whoever knows both ends: benchmarks and fabric studies.
 
 use super::attributes::{self, Way};
-use super::cm::RemoteEnd;
+use super::cm::{LocalEnd, RemoteEnd};
 use super::{SimBackend, command};
 use crate::backend::QpId;
 use crate::ndk::Status;
@@ -10,7 +10,8 @@ use nic_model::regs::cmd::{Command as DeviceCommand, QpState};
 use wire::{Mac, Psn, Qpn};
 
 impl SimBackend {
-    /// Takes a new queue pair to RTS while the processor waits. `first_psn` is the first sequence number that it sends,
+    /// Takes a new queue pair to RTS while the processor waits. `expected_psn` is the first sequence number that it
+    /// expects,
     /// `mac` the peer's Ethernet address or that of the router to it. No connection exists for it: nobody disconnects it,
     /// and no event tells that it is established.
     ///
@@ -21,7 +22,7 @@ impl SimBackend {
         &mut self,
         host: &mut dyn HostBus,
         qp: QpId,
-        first_psn: Psn,
+        expected_psn: Psn,
         remote: &RemoteEnd,
         mac: Mac,
     ) -> Result<(), Status> {
@@ -29,14 +30,15 @@ impl SimBackend {
         if state != QpState::INIT {
             return Err(Status::INVALID_DEVICE_STATE);
         }
-        let own = self.capabilities.addresses.iter().position(|&own| own == remote.local.ip());
+        let source = self.capabilities.addresses.iter().position(|&own| own == remote.local.ip());
         let way = Way {
             mac,
-            source_index: own.ok_or(Status::INVALID_ADDRESS)? as u8,
+            source_index: source.ok_or(Status::INVALID_ADDRESS)? as u8,
             dscp: self.config.dscp,
             min_rnr_timer: self.config.min_rnr_timer,
         };
-        let steps = [attributes::to_receive(Qpn::new(qp.0), remote, way), attributes::to_send(first_psn, remote)];
+        let own = LocalEnd { qpn: Qpn::new(qp.0), starting_psn: expected_psn, shared_receive_queue: false };
+        let steps = [attributes::to_receive(own, remote, way), attributes::to_send(remote)];
         for step in steps {
             let state = step.state;
             match self.commands.poll(host, &DeviceCommand::ModifyQp(qp.0, step)) {

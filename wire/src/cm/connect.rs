@@ -145,7 +145,7 @@ pub struct Req {
     pub service_type: ServiceType,
     /// Credits are counted end to end.
     pub flow_control: bool,
-    /// First sequence number that the caller sends.
+    /// First sequence number that the caller expects: with it the acceptor begins to send (IBTA volume 1, 12.7, Starting PSN).
     pub starting_psn: Psn,
     /// Code of the time within which the caller answers, 5 bits.
     pub local_response_timeout: u8,
@@ -240,7 +240,7 @@ pub struct Rep {
     pub qkey: u32,
     /// The acceptor's queue pair.
     pub qpn: Qpn,
-    /// First sequence number that the acceptor sends.
+    /// First sequence number that the acceptor expects: with it the caller begins to send.
     pub starting_psn: Psn,
     /// READs and atomics that the acceptor can serve at once.
     pub responder_resources: u8,

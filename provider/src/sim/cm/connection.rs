@@ -14,7 +14,7 @@ use wire::{Psn, Qpn};
 pub struct LocalEnd {
     /// Its number.
     pub qpn: Qpn,
-    /// First sequence number that it sends.
+    /// First sequence number that it expects.
     pub starting_psn: Psn,
     /// Its receives come from a shared queue.
     pub shared_receive_queue: bool,
@@ -29,7 +29,7 @@ pub struct RemoteEnd {
     pub local: SocketAddr,
     /// The peer's queue pair.
     pub qpn: Qpn,
-    /// First sequence number that it sends.
+    /// First sequence number that it expects, so that the own queue pair begins with it.
     pub starting_psn: Psn,
     /// Largest payload of a packet.
     pub path_mtu: PathMtu,

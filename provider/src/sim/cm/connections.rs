@@ -11,9 +11,9 @@ use bytes::Bytes;
 use des::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use wire::Qpn;
 use wire::cm::ip::CONSUMER_PRIVATE_LEN;
 use wire::cm::{CommId, CommIds, IpHeader, Mad, Message, PrivateData, RejReason, Rep, Req, ServiceType, Stage, ip};
-use wire::{Psn, Qpn};
 
 /// The connections of one device.
 #[derive(Clone, Debug)]
@@ -138,10 +138,10 @@ impl Connections {
         Some(RemoteEnd { limits, ..connection.remote_end()? })
     }
 
-    /// First sequence number that the own QP sends, once it is known which QP that is.
+    /// The own QP, once it is known which.
     #[must_use]
-    pub fn starting_psn(&self, id: ConnectionId) -> Option<Psn> {
-        self.table.get(&id)?.end.map(|end| end.starting_psn)
+    pub fn local_end(&self, id: ConnectionId) -> Option<LocalEnd> {
+        self.table.get(&id)?.end
     }
 
     /// What both sides agreed on.
