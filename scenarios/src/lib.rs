@@ -3,7 +3,7 @@
 //! Reading order: [`spec`] (the scenario file), [`options`] (what is not part of it), [`cluster`] (a cluster as a value, for
 //! tests in Rust), `fabrics`, `switches`, `adapter` (what connects nodes, what switches and adapters do), `paths` (ways through
 //! it), `node` and `world` (what runs), `consumers` (programs over NDK), `study` (fabric studies: full NICs, light consumers),
-//! [`report`] (what a run found out), [`run`] (all of it together), [`verify`](mod@verify) (the same for every number of
+//! [`gateway`] (a simulated NIC on a real Ethernet), [`report`] (what a run found out), [`run`] (all of it together), [`verify`](mod@verify) (the same for every number of
 //! threads).
 
 mod adapter;
@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod conformance;
 mod consumers;
 mod fabrics;
+pub mod gateway;
 mod node;
 pub mod options;
 mod paths;

@@ -1,7 +1,7 @@
 //! Reads the command line, runs one command, says how it ended.
 //!
 //! Reading order: [`Arguments`] here, [`Answer`] (what a command gives back), [`run`], [`inspect`] (`list`, `check`,
-//! `show`), [`conformance`], [`folder`] (what a run leaves on disk), [`progress`], [`clock`] (the only one that reads a clock), [`usage`] (what
+//! `show`), [`conformance`], [`gateway`], [`folder`] (what a run leaves on disk), [`progress`], [`clock`] (the only one that reads a clock), [`usage`] (what
 //! the process has used).
 //!
 //! Invariants:
@@ -12,6 +12,7 @@ mod answer;
 mod clock;
 mod conformance;
 mod folder;
+mod gateway;
 mod inspect;
 mod progress;
 mod run;
@@ -43,6 +44,8 @@ enum Command {
     Run(run::RunArguments),
     /// Judge the provider by the conformance suite, and the suite by broken providers
     Conformance(conformance::ConformanceArguments),
+    /// Be a RoCEv2 peer on a real Ethernet, with faults on demand
+    Gateway(Box<gateway::GatewayArguments>),
     /// List the scenarios of a folder
     List {
         /// The folder
@@ -66,6 +69,7 @@ pub(crate) fn answer() -> Answer {
     let result = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Conformance(arguments) => conformance::conformance(&arguments),
+        Command::Gateway(arguments) => gateway::gateway(&arguments),
         Command::List { folder } => inspect::list(&folder),
         Command::Check { file } => inspect::check(&file),
         Command::Show { file } => inspect::show(&file),

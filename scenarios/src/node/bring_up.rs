@@ -9,8 +9,9 @@ use crate::spec::{Cluster, NicTime, Scenario};
 use des::{Dur, Time};
 use fabric::address::Endpoint;
 use nic_model::Nic;
+use nic_model::config::Config as NicConfig;
 use nic_model::congestion::Scheme;
-use provider::sim::{self, SimBackend};
+use provider::sim::{self, BringUpError, SimBackend};
 use std::net::IpAddr;
 
 /// What a node is made from.
@@ -37,22 +38,44 @@ const TASK_SWITCH: Dur = Dur::from_ns(1_500);
 pub(crate) fn bring_up(setup: &Setup<'_>) -> Result<Node, ClusterError> {
     let scenario = setup.scenario;
     let zero = scenario.nic.time == NicTime::Zero;
-    let scale = |length| if zero { Dur::ZERO } else { length };
-    let bus = BusConfig { mmio_write: scale(MMIO_WRITE), elide_payload: false };
-    let mut hardware = Hardware::new(Nic::new(adapter::config(scenario, setup.own, setup.host, setup.congestion)), bus);
-    hardware.begin(Time::ZERO);
-    let backend = SimBackend::new(&mut hardware, driver_config(setup))
-        .map_err(|error| ClusterError::Device { node: setup.host as usize, what: error.to_string() })?;
     let label = format!("fault.{}", Cluster::node_name(setup.host as u16));
-    let provider: Box<dyn Stack> = match setup.trial {
-        Some(trial) => stack::on_trial(backend, trial, setup.host as usize, &label),
-        None => {
-            let plan = NodePlan::new(&scenario.fault.create, setup.host as u16);
-            Box::new(stack::healthy(backend, &scenario.provider, &plan, scenario.about.seed, &label))
+    let provider = |backend| -> Box<dyn Stack> {
+        match setup.trial {
+            Some(trial) => stack::on_trial(backend, trial, setup.host as usize, &label),
+            None => {
+                let plan = NodePlan::new(&scenario.fault.create, setup.host as u16);
+                Box::new(stack::healthy(backend, &scenario.provider, &plan, scenario.about.seed, &label))
+            }
         }
     };
+    let device = Device {
+        nic: adapter::config(scenario, setup.own, setup.host, setup.congestion),
+        driver: driver_config(setup),
+    };
+    assemble(device, zero, scenario.cluster.processors, provider)
+        .map_err(|error| ClusterError::Device { node: setup.host as usize, what: error.to_string() })
+}
+
+/// A NIC and what its driver is told.
+pub(crate) struct Device {
+    pub nic: NicConfig,
+    pub driver: sim::Config,
+}
+
+/// Builds a node around a device and starts it; `provider` puts the layers over the driver. With `zero`, nothing takes time.
+pub(crate) fn assemble(
+    device: Device,
+    zero: bool,
+    processors: u8,
+    provider: impl FnOnce(SimBackend) -> Box<dyn Stack>,
+) -> Result<Node, BringUpError> {
+    let scale = |length| if zero { Dur::ZERO } else { length };
+    let bus = BusConfig { mmio_write: scale(MMIO_WRITE), elide_payload: false };
+    let mut hardware = Hardware::new(Nic::new(device.nic), bus);
+    hardware.begin(Time::ZERO);
+    let backend = SimBackend::new(&mut hardware, device.driver)?;
     let timing = HostTiming { call: scale(CALL), callback: scale(CALLBACK), task_switch: scale(TASK_SWITCH) };
-    let mut core = Core::new(hardware, provider, timing, scenario.cluster.processors);
+    let mut core = Core::new(hardware, provider(backend), timing, processors);
     core.started();
     Ok(Node::new(core))
 }

@@ -8,9 +8,9 @@ mod bring_up;
 mod hardware;
 pub(crate) mod meter;
 mod port;
-mod stack;
+pub(crate) mod stack;
 
-pub(crate) use bring_up::{Setup, bring_up};
+pub(crate) use bring_up::{Device, Setup, assemble, bring_up};
 pub(crate) use hardware::{BusConfig, Hardware, Later, Outgoing};
 pub(crate) use port::Node;
 pub(crate) use stack::{NodePlan, Stack};

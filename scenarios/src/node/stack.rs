@@ -39,7 +39,7 @@ impl<P: NdkProvider<Host = dyn HostBus> + Send> Stack for Checked<FaultLayer<P>>
 }
 
 /// Puts the layers over a driver.
-pub(super) fn healthy(backend: SimBackend, provider: &Provider, plan: &NodePlan, seed: u64, label: &str) -> Healthy {
+pub(crate) fn healthy(backend: SimBackend, provider: &Provider, plan: &NodePlan, seed: u64, label: &str) -> Healthy {
     let engine = Engine::new(backend, config(provider));
     let faulty = FaultLayer::new(engine, plan.rows.clone(), seed, label);
     Checked::new(faulty, Settings::default())
