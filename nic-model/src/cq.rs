@@ -7,7 +7,8 @@ use crate::interface::Interface;
 use crate::port::{DmaError, control};
 use crate::regs::block::Field;
 use crate::regs::cmd::CqContext;
-use crate::regs::cqe::{Cqe, CqeFlags};
+use crate::regs::counters::Counters;
+use crate::regs::cqe::{Cqe, CqeFlags, CqeOpcode, Syndrome};
 use crate::regs::doorbell::{CqDoorbell, CqRecord, owner_bit};
 use crate::regs::eqe::{CqErrorCause, EventType};
 use des::{Dur, Time};
@@ -103,6 +104,7 @@ impl Cq {
 impl Interface {
     /// Appends an entry. If the queue seems full, the entry waits until the driver's consumer index has been read.
     pub(crate) fn complete(&mut self, cx: &mut Cx<'_>, at: Time, cqn: u32, cqe: Cqe) {
+        count_error(&mut self.counters, &cqe);
         let Some(cq) = self.cqs.get_mut(cqn).filter(|cq| !cq.dead) else { return };
         if cq.waiting.is_empty() && !cq.is_full() {
             return self.append(cx, at, cqn, cqe);
@@ -211,6 +213,25 @@ impl Interface {
         self.event(cx, cx.now, EventType::CQ_ERROR, cqn, cause.0);
         self.dead_cqs.push(cqn);
     }
+}
+
+fn count_error(counters: &mut Counters, cqe: &Cqe) {
+    use Syndrome as S;
+    let (all, flushed) = match cqe.opcode {
+        CqeOpcode::REQUEST_ERROR => (&mut counters.request_errors, &mut counters.requests_flushed),
+        CqeOpcode::RECEIVE_ERROR => (&mut counters.receive_errors, &mut counters.receives_flushed),
+        _ => return,
+    };
+    *if cqe.syndrome == S::FLUSHED { flushed } else { all } += 1;
+    let special = match (cqe.opcode, cqe.syndrome) {
+        (CqeOpcode::RECEIVE_ERROR, S::LOCAL_LENGTH) => &mut counters.receive_length_errors,
+        (_, S::REMOTE_ACCESS) => &mut counters.request_remote_access,
+        (CqeOpcode::REQUEST_ERROR, S::REMOTE_INVALID_REQUEST) => &mut counters.request_remote_invalid,
+        (_, S::TRANSPORT_RETRY_EXCEEDED) => &mut counters.ack_retries_exceeded,
+        (_, S::RNR_RETRY_EXCEEDED) => &mut counters.rnr_retries_exceeded,
+        _ => return,
+    };
+    *special += 1;
 }
 
 /// The bytes of control data; none if a study elided them, which it must not.

@@ -1,8 +1,9 @@
 //! The RDMA NIC as a value: what goes in, what comes out, and nothing else.
 //!
 //! Reading order: [`port`] (what the device hears and says), [`regs`] (what a driver knows: registers, rings, commands),
-//! [`transport`] (packets, acknowledgements, retries), [`congestion`] (rates and windows), then the device itself: [`nic`] (its parts), `mmio` (register
-//! accesses), `cmd` (the firmware), `mem` (protection and translation), `qp` (queue pairs), `tx` (sending), `rx`
+//! [`transport`] (packets, acknowledgements, retries), [`congestion`] (rates and windows), then the device itself: [`nic`]
+//! (its parts), `mmio` (register accesses), `uar` (doorbells), `cmd` (the firmware), `mem` (protection and translation), `qp`
+//! (queue pairs), `tx` (sending), `rx`
 //! (receiving), `receive` (receive queues), `atomic`, `cq` and `eq` (completions, events, interrupts) over `interface` (the
 //! face to the host), `ethernet` (ports), `alarm`, `table`. Time: [`profile`] (numbers with their origin), [`config`],
 //! `timing`, `pcie` and `dma` (the bus), `units` (stages, lines, windows, arbiters).
@@ -55,6 +56,7 @@ mod rx;
 mod table;
 mod timing;
 mod tx;
+mod uar;
 mod units;
 
 pub use config::Config;

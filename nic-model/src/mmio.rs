@@ -5,7 +5,6 @@ use crate::dma::Cx;
 use crate::nic::Nic;
 use crate::port::Output;
 use crate::regs::bar;
-use crate::regs::doorbell::{CqDoorbell, EqDoorbell, ReceiveDoorbell, SqDoorbell};
 use wire::Mac;
 
 /// What nobody answers reads as.
@@ -16,13 +15,16 @@ enum Region {
     Function(u64),
     Port { port: usize, register: u64 },
     Vector { vector: usize, byte: u64 },
-    Uar(u64),
+    Uar { page: u32, register: u64 },
 }
 
 fn region(offset: u64) -> Region {
     let msix_end = bar::MSIX_TABLE + bar::MSIX_VECTORS_MAX * bar::MSIX_STRIDE;
     match offset {
-        bar::UAR_BASE..bar::BAR_BYTES => Region::Uar((offset - bar::UAR_BASE) % bar::UAR_STRIDE),
+        bar::UAR_BASE..bar::BAR_BYTES => {
+            let from_pages = offset - bar::UAR_BASE;
+            Region::Uar { page: (from_pages / bar::UAR_STRIDE) as u32, register: from_pages % bar::UAR_STRIDE }
+        }
         bar::MSIX_TABLE.. if offset < msix_end => {
             let from_table = offset - bar::MSIX_TABLE;
             Region::Vector { vector: (from_table / bar::MSIX_STRIDE) as usize, byte: from_table % bar::MSIX_STRIDE }
@@ -60,9 +62,9 @@ impl Nic {
             Region::Port { port, register } => self.port_register(port, register),
             Region::Vector { vector, byte } if byte % 8 == 0 => self.host.vectors.read(vector, byte as usize / 8),
             Region::Vector { .. } => None,
-            Region::Uar(offset) => {
-                let known = bar::UAR_REGISTERS.iter().any(|register| register.offset == offset);
-                known.then_some(0)
+            Region::Uar { page, register } => {
+                let known = bar::UAR_REGISTERS.iter().any(|row| row.offset == register);
+                (known && u64::from(page) < self.config.limits.uar_pages).then_some(0)
             }
         }
     }
@@ -99,7 +101,7 @@ impl Nic {
     /// Takes a register write.
     pub(crate) fn mmio_write(&mut self, cx: &mut Cx<'_>, offset: u64, data: &[u8]) {
         let taken = match region(offset) {
-            Region::Uar(register) => self.uar_write(cx, register, data),
+            Region::Uar { page, register } => self.uar_write(cx, page, register, data),
             Region::Vector { vector, byte } => self.vector_write(cx, vector, byte, data),
             Region::Function(offset) => self.function_write(cx, offset, data),
             Region::Port { .. } => None,
@@ -107,32 +109,6 @@ impl Nic {
         if taken.is_none() {
             self.host.counters.bad_mmio += 1;
         }
-    }
-
-    fn uar_write(&mut self, cx: &mut Cx<'_>, register: u64, data: &[u8]) -> Option<()> {
-        if register >= bar::UAR_BLUEFLAME {
-            let inside = register - bar::UAR_BLUEFLAME < bar::BLUEFLAME_AREA_BYTES;
-            if !inside || data.len() as u64 != bar::BLUEFLAME_BYTES || !register.is_multiple_of(bar::BLUEFLAME_BYTES) {
-                return None;
-            }
-            self.blueflame(cx, data);
-            return Some(());
-        }
-        let value = u64::from_le_bytes(data.try_into().ok()?);
-        match register {
-            bar::UAR_SQ => self.sq_doorbell(cx, SqDoorbell::from_value(value)),
-            bar::UAR_RQ => self.rq_doorbell(cx, ReceiveDoorbell::from_value(value)),
-            bar::UAR_CQ => {
-                let at = self.timing.doorbell.book(cx.now).end;
-                self.host.cq_doorbell(cx, at, CqDoorbell::from_value(value));
-            }
-            bar::UAR_EQ => {
-                let at = self.timing.doorbell.book(cx.now).end;
-                self.host.eq_doorbell(cx, at, EqDoorbell::from_value(value));
-            }
-            _ => return None,
-        }
-        Some(())
     }
 
     fn vector_write(&mut self, cx: &mut Cx<'_>, vector: usize, byte: u64, data: &[u8]) -> Option<()> {

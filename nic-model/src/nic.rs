@@ -17,6 +17,7 @@ use crate::regs::eqe::EventType;
 use crate::table::Table;
 use crate::timing::Timing;
 use crate::transport::Event;
+use crate::uar::Uar;
 use des::{Dur, Time};
 use std::collections::VecDeque;
 use wire::{Frame, Payload};
@@ -27,6 +28,7 @@ pub struct Nic {
     pub(crate) config: Config,
     pub(crate) timing: Timing,
     pub(crate) host: Interface,
+    pub(crate) uar: Uar,
     pub(crate) firmware: Firmware,
     pub(crate) memory: Memory,
     /// Protection domains, with the number of their users.
@@ -67,6 +69,7 @@ impl Nic {
         };
         Self {
             host: Interface::new(dma, limits, timing.interrupt_latency),
+            uar: Uar::default(),
             firmware: Firmware::default(),
             memory: Memory::new(limits.max_mkeys),
             pds: Table::new(limits.max_pds, 1),

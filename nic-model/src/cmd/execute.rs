@@ -144,6 +144,11 @@ impl Nic {
         }
     }
 
+    /// There is such a UAR page.
+    pub(super) fn check_uar(&self, page: u32, offset: usize) -> Result<()> {
+        if u64::from(page) < self.config.limits.uar_pages { Ok(()) } else { Err(exceeds(offset)) }
+    }
+
     /// Counts a user of a protection domain that the field at `offset` names.
     pub(super) fn use_pd(&mut self, pd: u32, offset: usize) -> Result<()> {
         *self.pds.get_mut(pd).ok_or(no_such(offset))? += 1;

@@ -34,6 +34,7 @@ impl Nic {
         if u64::from(context.vector) >= limits.msix_vectors {
             return Err(exceeds(0x0a));
         }
+        self.check_uar(context.uar_page, 0x10)?;
         let eqn = self.host.eqs.insert(Eq::new(context)).ok_or(NO_RESOURCES)?;
         if context.classes.contains(EqClasses::COMMANDS) {
             self.host.command_eqn = Some(eqn);
@@ -65,6 +66,7 @@ impl Nic {
         let most = self.config.limits.max_cq_entries;
         check_ring(context.ring_address, context.log_entries, LOG_ENTRY_BYTES, most, (0, 0x10))?;
         check_record(context.record_address, 8)?;
+        self.check_uar(context.uar_page, 0x1c)?;
         if self.host.eqs.get(context.eqn).is_none() {
             return Err(no_such(0x14));
         }

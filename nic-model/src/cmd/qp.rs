@@ -72,6 +72,7 @@ impl Nic {
             check_ring(context.rq_address, context.log_rq_wqes, context.log_rq_stride, limits.max_rq_wqes, at)?;
             check_record(context.record_address, 0x10)?;
         }
+        self.check_uar(context.uar_page, 0x30)?;
         self.host.cqs.get(context.send_cqn).ok_or(no_such(0x24))?;
         self.host.cqs.get(context.receive_cqn).ok_or(no_such(0x28))?;
         Ok(())

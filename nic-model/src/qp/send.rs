@@ -79,15 +79,16 @@ impl SendQueue {
     }
 
     /// Takes a WQE that was pushed, if nothing before it waits to be read; false if it must be read from the ring.
-    pub(crate) fn push(&mut self, block: &[u8]) -> bool {
-        let Some(control) = Control::read(block) else { return false };
+    pub(crate) fn push(&mut self, wqe: &[u8]) -> bool {
+        let Some(control) = Control::read(wqe) else { return false };
         let next = self.next as u16 == control.index && self.next == self.producer;
-        let small = wqe::blocks(control.units) == 1;
-        if !next || !small || self.reading > 0 || self.broken || self.works.len() >= self.works_max {
+        let blocks = wqe::blocks(control.units);
+        let whole = blocks > 0 && wqe.len() == blocks as usize * BLOCK_BYTES && blocks <= 1 << self.log_blocks;
+        if !next || !whole || self.reading > 0 || self.broken || self.works.len() >= self.works_max {
             return false;
         }
-        self.producer = self.next.wrapping_add(1);
-        self.decode(block);
+        self.producer = self.next.wrapping_add(blocks);
+        self.decode(wqe);
         true
     }
 
@@ -330,7 +331,7 @@ mod tests {
         let mut queue = queue();
         assert!(!queue.push(&write(1, 1)), "an earlier one was not seen");
         assert!(queue.push(&write(0, 1)));
-        assert!(!queue.push(&write(1, 4)), "two blocks");
+        assert!(!queue.push(&write(1, 4)[..64]), "a part of two blocks");
         assert!(queue.ring(2) && !queue.push(&write(2, 1)), "an earlier one waits to be read");
     }
 

@@ -154,7 +154,8 @@ pub const MSIX_VECTORS_MAX: u64 = 256;
 
 /// The first UAR page.
 pub const UAR_BASE: u64 = 0x10_0000;
-/// Bytes of a UAR page. Every page has the same doorbells; giving each processor its own avoids sharing.
+/// Bytes of a UAR page. Every page has the same doorbells, each for the queues that were created with this page: whoever
+/// can reach one page only, a process or a processor, can ring only its own queues.
 pub const UAR_STRIDE: u64 = 0x1000;
 /// Most UAR pages.
 pub const UAR_PAGES_MAX: u64 = 4096;
@@ -162,8 +163,10 @@ pub const UAR_PAGES_MAX: u64 = 4096;
 pub const BAR_BYTES: u64 = UAR_BASE + UAR_PAGES_MAX * UAR_STRIDE;
 /// Bytes of a BlueFlame line.
 pub const BLUEFLAME_BYTES: u64 = 64;
-/// Bytes of the BlueFlame lines of a page: two buffers of 256, to be used in turn.
-pub const BLUEFLAME_AREA_BYTES: u64 = 512;
+/// Bytes of a BlueFlame buffer: the longest WQE that can be pushed.
+pub const BLUEFLAME_BUFFER_BYTES: u64 = 256;
+/// Bytes of the BlueFlame lines of a page: two buffers, to be used in turn.
+pub const BLUEFLAME_AREA_BYTES: u64 = 2 * BLUEFLAME_BUFFER_BYTES;
 
 registers! {
     /// Doorbells of a UAR page.
@@ -177,15 +180,17 @@ registers! {
     UAR_CQ = 0x020, WriteOnly;
     /// Consumer index and arm of an EQ, see `EqDoorbell`.
     UAR_EQ = 0x040, WriteOnly;
-    /// First BlueFlame line: 64 bytes written here are the only block of the next WQE of the queue that its control segment
-    /// names. The ring must hold it too; if the device cannot take the push, it reads the ring.
+    /// First BlueFlame line. A WQE of up to 256 bytes is pushed by writing its blocks, 64 bytes each and in order, to the lines
+    /// of one buffer from its start on. The ring must hold it too: if the device cannot take the push (it is not the queue's
+    /// next WQE, or the device is busy with earlier ones), it reads the ring as if a doorbell for this WQE had come. A push
+    /// of which lines are missing does nothing; a doorbell makes up for it.
     UAR_BLUEFLAME = 0x800, WriteOnly;
 }
 
 /// Offset of a register in UAR page `page`.
 #[must_use]
-pub const fn uar(page: u64, register: u64) -> u64 {
-    UAR_BASE + page * UAR_STRIDE + register
+pub const fn uar(page: u32, register: u64) -> u64 {
+    UAR_BASE + page as u64 * UAR_STRIDE + register
 }
 
 /// Offset of a register of `port`.

@@ -65,15 +65,27 @@ counters! {
     rx_no_receive,
     /// Packets dropped because a queue in front of a queue pair was full.
     rx_overflows,
-    /// Requests that came again.
+    /// Messages, or their beginnings, that peers wanted written (mlx5: `rx_write_requests`, SENDs included).
+    rx_write_requests,
+    /// READ requests (mlx5: `rx_read_requests`).
+    rx_read_requests,
+    /// Atomic requests (mlx5: `rx_atomic_requests`).
+    rx_atomic_requests,
+    /// Requests that came again (mlx5: `duplicate_request`).
     duplicate_requests,
-    /// Gaps that the responder saw.
+    /// Gaps that the responder saw (mlx5: `out_of_sequence`).
     out_of_sequence,
-    /// Acknowledgements of a gap that the requester got.
+    /// Acknowledgements of a gap that the requester got (mlx5: `packet_seq_err`).
     packet_sequence_naks,
-    /// Acknowledge time-outs.
+    /// Missing answers that the requester noticed by itself (mlx5: `implied_nak_seq_err`).
+    implied_naks,
+    /// Acknowledge time-outs (mlx5: `local_ack_timeout_err`).
     ack_timeouts,
-    /// "Receiver not ready" sent.
+    /// Requests given up after all acknowledge time-outs.
+    ack_retries_exceeded,
+    /// Requests given up after all "receiver not ready" (mlx5: `rnr_nak_retry_err`).
+    rnr_retries_exceeded,
+    /// "Receiver not ready" sent (mlx5: `out_of_buffer`).
     rnr_naks_sent,
     /// "Receiver not ready" received.
     rnr_naks_received,
@@ -81,10 +93,20 @@ counters! {
     access_naks_sent,
     /// "Invalid request" sent.
     invalid_naks_sent,
-    /// Requests that completed with an error, flushed ones left out.
+    /// Requests that completed with an error, flushed ones left out (mlx5: `req_cqe_error`).
     request_errors,
-    /// Receives that completed with an error, flushed ones left out.
+    /// Requests flushed (mlx5: `req_cqe_flush_error`).
+    requests_flushed,
+    /// Requests that the peer refused for key, range or right (mlx5: `req_remote_access_errors`).
+    request_remote_access,
+    /// Requests that the peer called invalid (mlx5: `req_remote_invalid_request`).
+    request_remote_invalid,
+    /// Receives that completed with an error, flushed ones left out (mlx5: `resp_cqe_error`).
     receive_errors,
+    /// Receives flushed (mlx5: `resp_cqe_flush_error`).
+    receives_flushed,
+    /// Receives that were too short (mlx5: `resp_local_length_error`).
+    receive_length_errors,
     /// Completion queue entries written.
     cqes,
     /// Event queue entries written.
@@ -99,6 +121,8 @@ counters! {
     commands,
     /// Register accesses that no register answers, and doorbells of queues that do not exist.
     bad_mmio,
+    /// Doorbells refused because the object belongs to another UAR page.
+    doorbells_refused,
     /// Doorbells of send queues.
     sq_doorbells,
     /// WQEs taken from a BlueFlame push.

@@ -31,6 +31,9 @@ open_enum! {
         LAST_WQE = 0x13,
         /// A shared receive queue fell below its limit. `number`: SRQ.
         SRQ_LIMIT = 0x14,
+        /// A doorbell came by a UAR page that the object does not belong to, and was ignored. Told once for each page until
+        /// reset. `number`: the object; `detail`: the page in bits 15:0, the doorbell's offset in bits 31:16.
+        DOORBELL_REFUSED = 0x1b,
     }
 }
 

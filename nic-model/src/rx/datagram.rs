@@ -77,7 +77,6 @@ impl Nic {
                 cqe.opcode = CqeOpcode::RECEIVE_ERROR;
                 cqe.syndrome = crate::regs::cqe::Syndrome::LOCAL_PROTECTION;
                 cqe.vendor_syndrome = fault.into();
-                self.host.counters.receive_errors += 1;
             }
         }
         let cqn = qp.context.receive_cqn;

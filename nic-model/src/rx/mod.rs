@@ -147,9 +147,21 @@ impl Nic {
         if matches!(operation, Acknowledge | AtomicAcknowledge | ReadResponse) {
             self.response(cx, at, qpn, packet);
         } else {
+            self.count_request(operation, packet);
             self.put_into_inbox(cx, at, qpn, packet);
         }
         self.settle(cx, at, qpn);
+    }
+
+    fn count_request(&mut self, operation: Operation, packet: &RocePacket) {
+        let begins = packet.bth.opcode.decode().is_some_and(|(_, _, position)| position.is_first());
+        let counters = &mut self.host.counters;
+        match operation {
+            Operation::ReadRequest => counters.rx_read_requests += 1,
+            Operation::CompareSwap | Operation::FetchAdd => counters.rx_atomic_requests += 1,
+            Operation::Send | Operation::Write => counters.rx_write_requests += u64::from(begins),
+            _ => {}
+        }
     }
 
     /// An answer to this side's requester.
@@ -162,6 +174,7 @@ impl Nic {
         let after = requester.counters();
         self.host.counters.packet_sequence_naks += after.sequence_naks - before.sequence_naks;
         self.host.counters.rnr_naks_received += after.rnr_naks - before.rnr_naks;
+        self.host.counters.implied_naks += after.implied_naks - before.implied_naks;
         if let Some(flow) = qp.flow.as_mut() {
             let packets = requester.oldest_psn().distance(oldest).unsigned_abs();
             let bytes = u64::from(packets) * u64::from(requester.pmtu_bytes());

@@ -109,7 +109,6 @@ impl ResponderPort for Placement<'_, '_> {
     fn complete_receive(&mut self, completion: ReceiveCompletion) {
         let Some(receive) = self.qp.taken.take() else { return };
         let cqe = receive_cqe(self.qp, receive.index, &completion, self.fault);
-        self.host.counters.receive_errors += u64::from(cqe.is_error());
         self.host.complete(self.cx, self.at, self.qp.context.receive_cqn, cqe);
     }
 }

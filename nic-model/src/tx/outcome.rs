@@ -100,7 +100,6 @@ impl Nic {
             let cqe = request_cqe(qpn, &work, status);
             self.host.complete(cx, at, cqn, cqe);
         }
-        self.host.counters.request_errors += u64::from(failed);
         failed
     }
 

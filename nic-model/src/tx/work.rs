@@ -9,7 +9,7 @@ use crate::regs::bar::Features;
 use crate::regs::block::Field;
 use crate::regs::cqe::VendorSyndrome;
 use crate::regs::doorbell::SqDoorbell;
-use crate::regs::wqe::{Body, Control, FastRegister, Opcode};
+use crate::regs::wqe::{Body, Control, FastRegister, Opcode, blocks};
 use crate::transport::{QpState, Status};
 use des::Time;
 use std::sync::Arc;
@@ -30,8 +30,8 @@ impl Nic {
     }
 
     /// A WQE was pushed. If it cannot be taken it is a doorbell for the same WQE.
-    pub(crate) fn blueflame(&mut self, cx: &mut Cx<'_>, block: &[u8]) {
-        let Some(control) = Control::read(block) else { return };
+    pub(crate) fn blueflame(&mut self, cx: &mut Cx<'_>, wqe: &[u8]) {
+        let Some(control) = Control::read(wqe) else { return };
         let qpn = control.qpn.value();
         let pushes = self.config.features.contains(Features::BLUEFLAME);
         let Some(qp) = self.qps.get_mut(qpn).filter(|qp| pushes && qp.state.may_post_send()) else {
@@ -39,12 +39,13 @@ impl Nic {
             return;
         };
         let at = self.timing.doorbell.book(cx.now).end;
-        if qp.sends.push(block) {
+        if qp.sends.push(wqe) {
             self.host.counters.blueflame_wqes += 1;
             self.begin_work(cx, at, qpn, 1);
         } else {
             // The index counts blocks; the low 16 bits say how far ahead of the last doorbell this one is.
-            let ahead = control.index.wrapping_sub(qp.sends.producer as u16).wrapping_add(1);
+            let end = control.index.wrapping_add(blocks(control.units) as u16);
+            let ahead = end.wrapping_sub(qp.sends.producer as u16);
             let producer = qp.sends.producer.wrapping_add(ahead.into());
             if ahead as i16 > 0 && !qp.sends.ring(producer) {
                 self.host.counters.bad_mmio += 1;

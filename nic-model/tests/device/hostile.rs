@@ -16,8 +16,8 @@ fn offsets() -> impl Strategy<Value = u64> {
         .concat()
         .iter()
         .map(|row| row.offset)
-        .chain(bar::UAR_REGISTERS.iter().map(|row| bar::uar(1, row.offset)))
-        .chain([bar::MSIX_TABLE, bar::MSIX_TABLE + 12, bar::PORT_BASE, bar::uar(0, 0x840)])
+        .chain(bar::UAR_REGISTERS.iter().flat_map(|row| [0, 0, 1].map(|page| bar::uar(page, row.offset))))
+        .chain([bar::MSIX_TABLE, bar::MSIX_TABLE + 12, bar::PORT_BASE, bar::uar(0, 0x840), bar::uar(0, 0x880)])
         .filter(|offset| *offset != bar::RESET)
         .collect();
     prop_oneof![prop::sample::select(registers), any::<u64>(), 0..bar::BAR_BYTES]

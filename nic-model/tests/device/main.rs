@@ -2,6 +2,7 @@
 
 mod completion;
 mod control;
+mod doorbells;
 mod hostile;
 mod keys;
 mod messages;

@@ -145,7 +145,7 @@ fn blueflame_needs_no_wqe_read() {
         let body = Body::Remote(remote, DataList::Inline(pattern(20, push).into()));
         let bytes = world.post(&mut a, Opcode::WRITE, WqeFlags::SIGNALLED, 0, body);
         let reads = world.nodes[0].nic.counters().dma_reads;
-        let line = nic_model::regs::bar::uar(1, nic_model::regs::bar::UAR_BLUEFLAME);
+        let line = nic_model::regs::bar::uar(0, nic_model::regs::bar::UAR_BLUEFLAME);
         world.mmio_write(0, line, &bytes);
         world.run();
         assert_eq!(world.nodes[0].nic.counters().dma_reads, reads, "neither WQE nor payload was read");

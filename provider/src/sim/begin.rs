@@ -84,15 +84,22 @@ impl SimBackend {
         if depth == 0 || depth > self.capabilities.max_cq_depth {
             return Err(Status::INVALID_PARAMETER);
         }
-        let cq = CompletionQueue::allocate(host.memory(), depth);
+        let cq = CompletionQueue::allocate(host.memory(), depth, self.next_uar_page());
         let context = CqContext {
             ring_address: cq.ring_address(),
             record_address: cq.record_address(),
             log_entries: cq.log_entries(),
             eqn: self.event_queues[usize::from(vector) % self.event_queues.len()].eqn,
             consumer: 0,
+            uar_page: cq.uar_page,
         };
         Ok(Next::Run(DeviceCommand::CreateCq(context), Task::CreateCq(cq)))
+    }
+
+    /// Queues take the pages in turn.
+    const fn next_uar_page(&mut self) -> u32 {
+        self.last_uar_page = (self.last_uar_page + 1) % self.uar_pages;
+        self.last_uar_page
     }
 
     fn resize_cq(&mut self, host: &mut dyn HostBus, cq: CqId, depth: u32) -> Result<Next, Status> {
@@ -124,7 +131,7 @@ impl SimBackend {
         if !fits {
             return Err(Status::INVALID_PARAMETER);
         }
-        let (qp, context) = QueuePair::allocate(host.memory(), spec);
+        let (qp, context) = QueuePair::allocate(host.memory(), spec, self.next_uar_page());
         Ok(Next::Run(DeviceCommand::CreateQp(context), Task::CreateQp(Box::new(qp))))
     }
 

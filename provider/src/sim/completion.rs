@@ -25,7 +25,7 @@ impl SimBackend {
             return;
         }
         let doorbell = cq.arm(id.0, solicited_only);
-        host.mmio_write(bar::uar(u64::from(id.0) % self.uar_pages, bar::UAR_CQ), &doorbell.to_value().to_le_bytes());
+        host.mmio_write(bar::uar(cq.uar_page, bar::UAR_CQ), &doorbell.to_value().to_le_bytes());
     }
 
     /// Takes the next entry of the ring.

@@ -20,13 +20,15 @@ pub(super) struct CompletionQueue {
     consumer: u32,
     /// Events seen, modulo 4 as the doorbell has it.
     sequence: u8,
+    /// Page of its doorbells.
+    pub(super) uar_page: u32,
     /// Taken from the ring, not yet by the consumer.
     pub(super) ready: VecDeque<WorkCompletion>,
 }
 
 impl CompletionQueue {
     /// A queue for `depth` entries; the device does not know it yet.
-    pub(super) fn allocate(memory: &mut HostMemory, depth: u32) -> Self {
+    pub(super) fn allocate(memory: &mut HostMemory, depth: u32, uar_page: u32) -> Self {
         let log_entries = log2_ceil(depth);
         Self {
             ring: DmaBuffer::allocate(memory, Cqe::BYTES << log_entries),
@@ -34,6 +36,7 @@ impl CompletionQueue {
             log_entries,
             consumer: 0,
             sequence: 0,
+            uar_page,
             ready: VecDeque::new(),
         }
     }
@@ -136,7 +139,7 @@ mod tests {
     #[test]
     fn entries_are_taken_once_and_in_order_over_many_rounds() {
         let mut memory = HostMemory::new();
-        let mut queue = CompletionQueue::allocate(&mut memory, 3);
+        let mut queue = CompletionQueue::allocate(&mut memory, 3, 0);
         assert_eq!(queue.log_entries(), 2);
         for index in 0..10 {
             assert_eq!(queue.take(&mut memory), None, "entry {index} is not there yet");
@@ -149,7 +152,7 @@ mod tests {
     #[test]
     fn a_switch_goes_on_at_the_first_entry_of_the_new_ring() {
         let mut memory = HostMemory::new();
-        let mut queue = CompletionQueue::allocate(&mut memory, 4);
+        let mut queue = CompletionQueue::allocate(&mut memory, 4, 0);
         for index in 0..3 {
             write(&mut memory, &queue, index, CqeOpcode::REQUEST);
             queue.take(&mut memory).expect("written");

@@ -199,6 +199,7 @@ impl Device {
                 log_entries,
                 vector: vector as u16,
                 classes: if vector == 0 { EqClasses::all() } else { EqClasses::empty() },
+                uar_page: 0,
             };
             self.event_queues.push(queue);
             let reply = run(&mut self.commands, host, "CREATE_EQ", &Command::CreateEq(context))?;
@@ -210,10 +211,10 @@ impl Device {
     }
 
     /// Makes the datagram queue pair of connection management.
-    pub(super) fn datagrams(&mut self, host: &mut dyn HostBus, config: &Config) -> Result<Gsi, BringUpError> {
+    pub(super) fn datagrams(&mut self, host: &mut dyn HostBus) -> Result<Gsi, BringUpError> {
         let eqn = self.event_queues.first().map_or(0, |queue| queue.eqn);
         let key = self.capabilities.privileged_key.unwrap_or_default();
-        Gsi::create(host, &mut self.commands, config, key, eqn)
+        Gsi::create(host, &mut self.commands, key, eqn)
     }
 
     /// Undoes a bring-up.

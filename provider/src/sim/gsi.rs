@@ -3,7 +3,7 @@
 use super::attributes;
 use super::command::CommandQueue;
 use super::cq::CompletionQueue;
-use super::device::{BringUpError, Config, run};
+use super::device::{BringUpError, run};
 use super::event::IDLE_MAX;
 use super::object::{QpSpec, QueuePair};
 use super::ring::{DmaBuffer, Ring, load, store};
@@ -24,6 +24,8 @@ use wire::{Mac, Qpn};
 const RECEIVES: u32 = 128;
 /// Datagrams that may be on their way out in the device; more wait in the driver.
 const SENDS: u32 = 32;
+/// Page of its doorbells.
+const UAR_PAGE: u32 = 0;
 /// The network header that stands before a datagram.
 const GRH_LEN: u32 = 40;
 const RECEIVE_SLOT: u64 = 512;
@@ -73,7 +75,6 @@ impl Gsi {
     pub(super) fn create(
         host: &mut dyn HostBus,
         commands: &mut CommandQueue,
-        config: &Config,
         key: u32,
         eqn: u32,
     ) -> Result<Self, BringUpError> {
@@ -90,13 +91,13 @@ impl Gsi {
             max_inline_bytes: 0,
         };
         let memory = host.memory();
-        let cq = CompletionQueue::allocate(memory, 2 * (SENDS + RECEIVES));
-        let (qp, context) = QueuePair::allocate(memory, &spec);
+        let cq = CompletionQueue::allocate(memory, 2 * (SENDS + RECEIVES), UAR_PAGE);
+        let (qp, context) = QueuePair::allocate(memory, &spec, UAR_PAGE);
         let bytes = u64::from(RECEIVES) * RECEIVE_SLOT + u64::from(SENDS) * SEND_SLOT;
         let buffers = DmaBuffer::allocate(memory, bytes as usize);
         let (received, sent, idle, waiting) = (0, 0, 0, VecDeque::new());
         let mut gsi = Self { qp, qpn: 0, pd: 0, cq, cqn: 0, buffers, key, received, sent, waiting, idle };
-        match gsi.make(host, commands, config, context, eqn) {
+        match gsi.make(host, commands, context, eqn) {
             Ok(()) => Ok(gsi),
             Err(error) => {
                 // The device is reset next; it does not come to use the memory again.
@@ -110,7 +111,6 @@ impl Gsi {
         &mut self,
         host: &mut dyn HostBus,
         commands: &mut CommandQueue,
-        config: &Config,
         context: QpContext,
         eqn: u32,
     ) -> Result<(), BringUpError> {
@@ -121,6 +121,7 @@ impl Gsi {
             log_entries: self.cq.log_entries(),
             eqn,
             consumer: 0,
+            uar_page: UAR_PAGE,
         };
         self.cqn = run(commands, host, "CREATE_CQ", &Command::CreateCq(cq_context))?.result;
         let context = QpContext { pd: self.pd, send_cqn: self.cqn, receive_cqn: self.cqn, ..context };
@@ -128,7 +129,6 @@ impl Gsi {
         for attributes in attributes::datagrams() {
             run(commands, host, "MODIFY_QP", &Command::ModifyQp(self.qpn, attributes))?;
         }
-        self.qp.uar_page = u64::from(self.qpn) % config.uar_pages.max(1);
         for _ in 0..RECEIVES {
             self.post_receive(host);
         }

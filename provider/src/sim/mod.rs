@@ -59,7 +59,8 @@ pub struct SimBackend {
     limits: Limits,
     capabilities: Capabilities,
     own_mac: Mac,
-    uar_pages: u64,
+    uar_pages: u32,
+    last_uar_page: u32,
     blueflame: bool,
     commands: CommandQueue,
     event_queues: Vec<EventQueue>,
@@ -86,7 +87,7 @@ impl SimBackend {
     /// See [`BringUpError`]; host memory is then as before.
     pub fn new(host: &mut dyn HostBus, config: Config) -> Result<Self, BringUpError> {
         let mut device = Device::bring_up(host, &config)?;
-        let gsi = match device.datagrams(host, &config) {
+        let gsi = match device.datagrams(host) {
             Ok(gsi) => gsi,
             Err(error) => {
                 device.take_down(host);
@@ -103,7 +104,8 @@ impl SimBackend {
             ..config.connections.clone()
         };
         Ok(Self {
-            uar_pages: config.uar_pages.clamp(1, limits.uar_pages),
+            uar_pages: config.uar_pages.clamp(1, limits.uar_pages) as u32,
+            last_uar_page: 0,
             blueflame: config.blueflame && features.contains(Features::BLUEFLAME),
             next_psn: connections.first_id,
             connections: cm::Connections::new(connections),

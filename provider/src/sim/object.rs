@@ -40,7 +40,8 @@ pub(super) struct QueuePair {
     /// It went into error by itself.
     pub(super) broken: bool,
     pub(super) connection: Option<ConnectionId>,
-    pub(super) uar_page: u64,
+    /// Page of its doorbells.
+    pub(super) uar_page: u32,
     /// The next push goes to the second BlueFlame buffer.
     pub(super) second_buffer: bool,
 }
@@ -51,7 +52,7 @@ const fn page_aligned(bytes: usize) -> usize {
 
 impl QueuePair {
     /// Rings and record in one piece, and what the device must be told of them.
-    pub(super) fn allocate(memory: &mut HostMemory, spec: &QpSpec) -> (Self, QpContext) {
+    pub(super) fn allocate(memory: &mut HostMemory, spec: &QpSpec, uar_page: u32) -> (Self, QpContext) {
         let wqe_blocks = send_wqe_blocks(spec.max_send_sge, spec.max_inline_bytes);
         let send_bytes = page_aligned(BLOCK_BYTES << SendQueue::log_blocks_for(spec.send_depth, wqe_blocks));
         let receive_bytes = match spec.srq {
@@ -78,6 +79,7 @@ impl QueuePair {
             send_cqn: spec.send_cq.0,
             receive_cqn: spec.receive_cq.0,
             srqn: spec.srq.map_or(0, |srq| srq.0),
+            uar_page,
         };
         let qp = Self {
             memory: buffer,
@@ -91,7 +93,7 @@ impl QueuePair {
             state: QpState::RESET,
             broken: false,
             connection: None,
-            uar_page: 0,
+            uar_page,
             second_buffer: false,
         };
         (qp, context)

@@ -146,9 +146,8 @@ impl SimBackend {
                 self.srqs.insert(SrqId(reply.result), srq);
                 created(Resource::Srq(SrqId(reply.result)))
             }
-            (Task::CreateQp(mut qp), Ok(reply)) => {
+            (Task::CreateQp(qp), Ok(reply)) => {
                 let id = QpId(reply.result);
-                qp.uar_page = u64::from(id.0) % self.uar_pages;
                 self.qps.insert(id, *qp);
                 Next::Run(DeviceCommand::ModifyQp(id.0, attributes::to_init()), Task::Initialize(id))
             }

@@ -11,12 +11,9 @@ use nic_model::regs::bar;
 use nic_model::regs::cmd::QpState;
 use nic_model::regs::doorbell::{ReceiveDoorbell, SqDoorbell};
 use nic_model::regs::wqe::{
-    Bind, Body, Control, Data, DataList, FastRegister, Opcode, RemoteAddress, SendWqe, WqeFlags,
+    BLOCK_BYTES, Bind, Body, Control, Data, DataList, FastRegister, Opcode, RemoteAddress, SendWqe, WqeFlags,
 };
 use wire::Qpn;
-
-/// The two BlueFlame buffers of a UAR page are used in turn.
-const BLUEFLAME_BUFFER_BYTES: u64 = bar::BLUEFLAME_AREA_BYTES / 2;
 
 /// What an operation comes to: opcode, immediate, body, and the page list that the device will read.
 struct Draft {
@@ -64,10 +61,13 @@ impl SimBackend {
                 let doorbell = SqDoorbell { qpn: Qpn::new(id.0), producer };
                 host.mmio_write(bar::uar(qp.uar_page, bar::UAR_SQ), &doorbell.to_value().to_le_bytes());
             }
-            Some(Ring::Push(block)) => {
-                let offset = if qp.second_buffer { BLUEFLAME_BUFFER_BYTES } else { 0 };
+            Some(Ring::Push(wqe)) => {
+                let buffer = if qp.second_buffer { bar::BLUEFLAME_BUFFER_BYTES } else { 0 };
                 qp.second_buffer = !qp.second_buffer;
-                host.mmio_write(bar::uar(qp.uar_page, bar::UAR_BLUEFLAME) + offset, &block);
+                let lines = (bar::uar(qp.uar_page, bar::UAR_BLUEFLAME) + buffer..).step_by(BLOCK_BYTES);
+                for (line, block) in lines.zip(wqe.chunks_exact(BLOCK_BYTES)) {
+                    host.mmio_write(line, block);
+                }
             }
         }
     }

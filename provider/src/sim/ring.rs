@@ -3,12 +3,16 @@
 use crate::backend::MrId;
 use crate::ndk::Status;
 use host::{HostMemory, PAGE_SIZE};
+use nic_model::regs::bar;
 use nic_model::regs::doorbell::ReceiveRecord;
 use nic_model::regs::wqe::{self, BLOCK_BYTES, Data, SendWqe, UNIT_BYTES};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Why access to a driver's own buffer cannot fail.
 const OWN_MEMORY: &str = "the driver frees a buffer only after the device has let go of it";
+
+/// Blocks that a BlueFlame buffer holds.
+const PUSH_BLOCKS_MAX: u32 = bar::BLUEFLAME_BUFFER_BYTES as u32 / BLOCK_BYTES as u32;
 
 /// Pages that are contiguous on the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,8 +94,8 @@ pub(super) struct SendQueue {
 pub(super) enum Ring {
     /// The new producer index.
     Doorbell(u32),
-    /// The only new block.
-    Push([u8; BLOCK_BYTES]),
+    /// The blocks of the only new WQE.
+    Push(Vec<u8>),
 }
 
 /// A request that has ended.
@@ -159,14 +163,18 @@ impl SendQueue {
         Ok(())
     }
 
-    /// What the device must be told, if anything. A single block may be pushed.
+    /// What the device must be told, if anything. A single WQE may be pushed, if it fits a BlueFlame buffer.
     pub(super) fn ring(&mut self, memory: &HostMemory, push: bool) -> Option<Ring> {
         let new = self.producer.wrapping_sub(self.rung);
         let first = self.rung;
         self.rung = self.producer;
+        let single = self.posted.back().is_some_and(|posted| posted.first_block == first && posted.blocks == new);
         match new {
             0 => None,
-            1 if push => Some(Ring::Push(load(memory, self.block_address(first)))),
+            1..=PUSH_BLOCKS_MAX if push && single => {
+                let block = |index| load::<BLOCK_BYTES>(memory, self.block_address(first.wrapping_add(index)));
+                Some(Ring::Push((0..new).flat_map(block).collect()))
+            }
             _ => Some(Ring::Doorbell(self.producer)),
         }
     }

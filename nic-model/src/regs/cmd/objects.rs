@@ -24,6 +24,8 @@ block! {
         0x0a vector: u16,
         /// Events that come here; the last queue created for a class gets it.
         0x0c classes: EqClasses,
+        /// UAR page that its doorbells come by.
+        0x10 uar_page: u32,
     }
 }
 
@@ -40,6 +42,8 @@ block! {
         0x14 eqn: u32,
         /// RESIZE_CQ: free-running count of entries that the driver has taken.
         0x18 consumer: u32,
+        /// UAR page that its doorbells come by. Ignored by RESIZE_CQ.
+        0x1c uar_page: u32,
     }
 }
 

@@ -67,6 +67,8 @@ block! {
         0x28 receive_cqn: u32,
         /// Shared receive queue, with `use_srq`.
         0x2c srqn: u32,
+        /// UAR page that its doorbells and pushes come by.
+        0x30 uar_page: u32,
     }
 }
 

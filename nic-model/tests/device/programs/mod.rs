@@ -20,7 +20,7 @@ use nic_model::regs::bar;
 use nic_model::regs::cmd::QpType;
 use nic_model::regs::cqe::{Cqe, CqeOpcode};
 use nic_model::regs::eqe::EventType;
-use nic_model::regs::wqe::{BLOCK_BYTES, Opcode, WqeFlags};
+use nic_model::regs::wqe::{Opcode, WqeFlags};
 use proptest::prelude::*;
 use recipe::{Recipe, recipes};
 use reference::{Posted, Reference, Work};
@@ -120,9 +120,9 @@ impl Program {
         let alone = !std::mem::replace(&mut end.unrung, true);
         match self.rng.below(3) {
             0 => self.ring(pair, from),
-            1 if alone && bytes.len() == BLOCK_BYTES => {
+            1 if alone && bytes.len() as u64 <= bar::BLUEFLAME_BUFFER_BYTES => {
                 self.stage.pairs[pair][from].unrung = false;
-                self.stage.world.mmio_write(from, bar::uar(0, bar::UAR_BLUEFLAME), &bytes);
+                self.stage.world.push(from, &bytes);
             }
             _ => {}
         }

@@ -108,7 +108,8 @@ impl World {
         self.mmio_write(node, bar::COMMAND_BASE, &commands.to_le_bytes());
         self.command(node, &Command::Init);
         self.command(node, &Command::SetAddress(SourceAddress::new(0, 0, Gid::from(ip(node)))));
-        let context = EqContext { ring_address: eq, log_entries: LOG_EQ, vector: 3, classes: EqClasses::all() };
+        let context =
+            EqContext { ring_address: eq, log_entries: LOG_EQ, vector: 3, classes: EqClasses::all(), uar_page: 0 };
         self.nodes[node].driver.eqn = self.command(node, &Command::CreateEq(context)).result;
         self.nodes[node].driver.pd = self.command(node, &Command::AllocPd).result;
         self.arm_eq(node);
@@ -215,6 +216,7 @@ impl World {
             send_cqn: cq.number,
             receive_cqn: cq.number,
             srqn: srqn.unwrap_or(0),
+            uar_page: 0,
         };
         let number = self.command(node, &Command::CreateQp(context)).result;
         Qp { node, number, cq, sq, rq, record, producer: 0, receives: 0 }
@@ -325,6 +327,14 @@ impl World {
     pub(crate) fn ring(&mut self, qp: &Qp) {
         let value = SqDoorbell { qpn: Qpn::new(qp.number), producer: qp.producer }.to_value();
         self.mmio_write(qp.node, bar::uar(0, bar::UAR_SQ), &value.to_le_bytes());
+    }
+
+    /// Pushes a WQE through the BlueFlame lines.
+    pub(crate) fn push(&mut self, node: usize, wqe: &[u8]) {
+        for (line, block) in wqe.chunks(BLOCK_BYTES).enumerate() {
+            let offset = bar::UAR_BLUEFLAME + (line * BLOCK_BYTES) as u64;
+            self.mmio_write(node, bar::uar(0, offset), block);
+        }
     }
 
     pub(crate) fn send(&mut self, qp: &mut Qp, opcode: Opcode, body: Body) {
