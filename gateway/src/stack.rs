@@ -9,6 +9,8 @@ use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, IpCidr};
 use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv6Addr};
+use wire::Mac;
 
 /// The stack of one host.
 pub(crate) struct Stack {
@@ -29,7 +31,8 @@ impl Stack {
         let config = Config::new(EthernetAddress(identity.mac.0).into());
         let mut interface = Interface::new(config, &mut wire, Instant::ZERO);
         interface.update_ip_addrs(|list| {
-            for &(address, prefix_len) in &identity.addresses {
+            let local = (IpAddr::V6(link_local(identity.mac)), LINK_LOCAL_PREFIX);
+            for &(address, prefix_len) in identity.addresses.iter().chain([&local]) {
                 // The port has checked that they fit.
                 let _ = list.push(IpCidr::new(address.into(), prefix_len));
             }
@@ -43,6 +46,13 @@ impl Stack {
         self.interface.poll(moment(now), &mut self.wire, &mut self.sockets);
         std::mem::take(&mut self.wire.outbox)
     }
+}
+
+const LINK_LOCAL_PREFIX: u8 = 64;
+
+/// The address that every host has on its link (RFC 4291, 2.5.6): Linux asks for neighbours from its own.
+fn link_local(Mac([a, b, c, d, e, f]): Mac) -> Ipv6Addr {
+    Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
 }
 
 fn moment(now: Time) -> Instant {

@@ -14,7 +14,10 @@ use super::report::SessionReport;
 use provider::consumer::{Adapter, Connector, Session};
 use provider::ndk::{NdkVersion, Status};
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::task::Poll;
 
 /// A tool that the gateway knows the other side of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +97,22 @@ enum Trouble {
     /// The peer's message makes no sense, or its data is wrong.
     #[error("{0}")]
     Peer(String),
+}
+
+/// Does its work, unless the connection ends before.
+async fn while_connected(
+    connector: &Connector,
+    work: impl Future<Output = Result<(), Trouble>>,
+) -> Result<(), Trouble> {
+    let (mut work, mut gone) = (pin!(work), pin!(connector.disconnected()));
+    poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Pending => {
+            let early = || Err(Trouble::Peer("the peer ended the connection".to_owned()));
+            gone.as_mut().poll(context).map(|()| early())
+        }
+        done => done,
+    })
+    .await
 }
 
 /// Starts everything: a task for each tool at each address, and one for each call.

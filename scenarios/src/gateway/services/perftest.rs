@@ -31,35 +31,40 @@ pub(super) async fn serve(
 ) -> Result<(), Trouble> {
     let endpoint = Endpoint::new(host, 4).await?;
     let inbox = endpoint.open(host, Inbox { receives: 1, bytes: DESTINATION_BYTES }).await?;
-    let end = match connector.accept(&endpoint.qp, &[]).await {
+    let outbox = endpoint.region(host, DESTINATION_BYTES.into()).await?;
+    let control = Control { endpoint, inbox, outbox };
+    let end = match connector.accept(&control.endpoint.qp, &[]).await {
         Ok(()) => {
             host.follow(connector);
-            talk(host, &endpoint, &inbox, listener, moved).await
+            talk(host, &control, listener, moved).await
         }
         Err(status) => {
             connector.close().await;
             Err(status.into())
         }
     };
+    let Control { endpoint, inbox, outbox } = control;
     endpoint.qp.flush();
-    endpoint.close([inbox]).await;
+    endpoint.close([inbox, outbox]).await;
     end
 }
 
-async fn talk(
-    host: &Host,
-    endpoint: &Endpoint,
-    inbox: &Region,
-    listener: &Listener,
-    moved: &mut Moved,
-) -> Result<(), Trouble> {
-    for _ in 0..GREETINGS {
-        answer(endpoint, inbox, None).await?;
+/// The first connection.
+#[derive(Debug)]
+struct Control {
+    endpoint: Endpoint,
+    inbox: Region,
+    outbox: Region,
+}
+
+async fn talk(host: &Host, control: &Control, listener: &Listener, moved: &mut Moved) -> Result<(), Trouble> {
+    // The first destination only says that the client is about to connect.
+    for _ in 0..=GREETINGS {
+        control.answer(None).await?;
     }
-    answer(endpoint, inbox, None).await?;
     let test = Test::begin(host, listener).await?;
     loop {
-        match answer(endpoint, inbox, Some(&test)).await {
+        match control.answer(Some(&test)).await {
             Ok(()) => {}
             // The client has gone.
             Err(Trouble::Status(Status::CANCELLED)) => break,
@@ -71,18 +76,19 @@ async fn talk(
     Ok(())
 }
 
-/// Answers one message of the client.
-async fn answer(endpoint: &Endpoint, inbox: &Region, test: Option<&Test>) -> Result<(), Trouble> {
-    let length = endpoint.received().await?;
-    let mut message = inbox.bytes(length as usize);
-    if let Some(test) = test.filter(|_| length == DESTINATION_BYTES) {
-        message[KEY_AT..][..4].copy_from_slice(&test.token.to_be_bytes());
-        message[ADDRESS_AT..][..8].copy_from_slice(&test.address.to_be_bytes());
+impl Control {
+    /// Answers one message of the client, which may send the next one as soon as it has the answer.
+    async fn answer(&self, test: Option<&Test>) -> Result<(), Trouble> {
+        let length = self.endpoint.received().await?;
+        let mut message = self.inbox.bytes(length as usize);
+        self.endpoint.expect(&self.inbox, DESTINATION_BYTES)?;
+        if let Some(test) = test.filter(|_| length == DESTINATION_BYTES) {
+            message[KEY_AT..][..4].copy_from_slice(&test.token.to_be_bytes());
+            message[ADDRESS_AT..][..8].copy_from_slice(&test.address.to_be_bytes());
+        }
+        self.outbox.fill(&message);
+        Ok(self.endpoint.send(&self.outbox, length).await?)
     }
-    inbox.fill(&message);
-    endpoint.send(inbox, length).await?;
-    endpoint.expect(inbox, DESTINATION_BYTES)?;
-    Ok(())
 }
 
 /// The connection that the test runs on, served by a task of its own.

@@ -5,7 +5,7 @@
 //! length (4), big-endian. With `-V`, the client compares what came back.
 
 use super::endpoint::{Connected, Endpoint, Inbox, Region, Remote, connect};
-use super::{Host, Moved, Sizes, Trouble};
+use super::{Host, Moved, Sizes, Trouble, while_connected};
 use provider::consumer::Connector;
 use provider::ndk::Status;
 use std::net::SocketAddr;
@@ -110,14 +110,14 @@ pub(super) async fn call(
         endpoint.region(host, bytes.into()).await?,
         endpoint.region(host, POSITION_BYTES.into()).await?,
     ];
-    let mut end = Ok(());
-    for round in 0..rounds {
-        source.fill(&text(round, bytes as usize));
-        end = one_round(&endpoint, [&inbox, &source, &sink, &outbox], bytes, moved).await;
-        if end.is_err() {
-            break;
+    let work = async {
+        for round in 0..rounds {
+            source.fill(&text(round, bytes as usize));
+            one_round(&endpoint, [&inbox, &source, &sink, &outbox], bytes, moved).await?;
         }
-    }
+        Ok(())
+    };
+    let end = while_connected(&connector, work).await;
     let left = connector.disconnect().await;
     connector.close().await;
     endpoint.qp.flush();

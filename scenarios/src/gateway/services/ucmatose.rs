@@ -2,7 +2,7 @@
 //! Both must be told the same number and size (`-C`, `-S`).
 
 use super::endpoint::{Connected, Endpoint, Inbox, Region, connect};
-use super::{Host, Moved, Sizes, Trouble};
+use super::{Host, Moved, Sizes, Trouble, while_connected};
 use provider::consumer::Connector;
 use std::net::SocketAddr;
 
@@ -32,10 +32,11 @@ pub(super) async fn serve(
     let outbox = endpoint.region(host, wanted.bytes.into()).await?;
     let mut end = connector.accept(&endpoint.qp, &[]).await.map_err(Trouble::from);
     if end.is_ok() {
-        end = send(&endpoint, &outbox, wanted, moved).await;
-        if end.is_ok() {
-            end = receive(&endpoint, wanted, moved).await;
-        }
+        let work = async {
+            send(&endpoint, &outbox, wanted, moved).await?;
+            receive(&endpoint, wanted, moved).await
+        };
+        end = while_connected(&connector, work).await;
         end = end.and(connector.disconnect().await.map_err(Trouble::from));
     }
     connector.close().await;
@@ -55,9 +56,12 @@ pub(super) async fn call(
     let wanted = inbox(sizes);
     let Connected { endpoint, inbox, connector } = connect(host, own, peer, wanted.receives, wanted).await?;
     let outbox = endpoint.region(host, wanted.bytes.into()).await?;
-    let mut end = receive(&endpoint, wanted, moved).await;
+    let work = async {
+        receive(&endpoint, wanted, moved).await?;
+        send(&endpoint, &outbox, wanted, moved).await
+    };
+    let end = while_connected(&connector, work).await;
     if end.is_ok() {
-        end = send(&endpoint, &outbox, wanted, moved).await;
         connector.disconnected().await;
     }
     // Either side may have been first.

@@ -13,8 +13,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 use wire::{Frame, Mac};
 
-/// Most addresses of a host.
-pub const ADDRESSES_MAX: usize = 8;
+/// Most addresses of a host; it has one more, that of its link.
+pub const ADDRESSES_MAX: usize = 7;
 
 /// Who the simulated host is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,3 +206,6 @@ impl Port {
         record.write(1, self.back.take_captured())
     }
 }
+
+#[cfg(test)]
+mod tests;
