@@ -3,6 +3,7 @@
 //! A number that nobody measured is marked assumed, and a report can say so beside its results.
 
 use crate::regs::cmd::CommandCode;
+use crate::transport::requester::{Recovery, TimeoutPolicy};
 use des::{Dur, Rate};
 
 /// Where a number is from.
@@ -98,6 +99,23 @@ pub struct FirmwareProfile {
     pub per_page: Sourced<Dur>,
 }
 
+/// How a device recovers from loss, and keeps others from causing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecoveryProfile {
+    /// What is sent again after a loss.
+    pub recovery: Sourced<Recovery>,
+    /// How far ahead of the packet that is due others are kept, with selective repeat.
+    pub reorder_packets: Sourced<u32>,
+    /// How the transport timer follows its code.
+    pub timeout: Sourced<TimeoutPolicy>,
+    /// Acknowledgements say how many receives are posted (IBTA volume 1, 9.7.7.2).
+    pub end_to_end_credits: Sourced<bool>,
+    /// Bytes received and not yet written to the host above which the peer is paused, in classes with flow control.
+    pub xoff_bytes: Sourced<u32>,
+    /// Bytes below which it may go on.
+    pub xon_bytes: Sourced<u32>,
+}
+
 /// The numbers of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
@@ -135,6 +153,8 @@ pub struct Profile {
     pub receive_wqes_prefetched: Sourced<u32>,
     /// Addresses that atomics lock apart from each other.
     pub atomic_buckets: Sourced<u32>,
+    /// Loss and flow control.
+    pub recovery: RecoveryProfile,
     /// Firmware.
     pub firmware: FirmwareProfile,
 }
@@ -180,6 +200,14 @@ pub const GENERIC_100G: Profile = Profile {
     send_wqes_held: measured(64, GUIDELINES),
     receive_wqes_prefetched: assumed(16, "two reads of 512 bytes with one segment each"),
     atomic_buckets: measured(4096, GUIDELINES),
+    recovery: RecoveryProfile {
+        recovery: measured(Recovery::GoBackN, "CX-5: ConWeave, SIGCOMM 2023, section 2"),
+        reorder_packets: published(512, "ConnectX-7 as another simulator has it; used with selective repeat only"),
+        timeout: assumed(TimeoutPolicy::Nominal, "as specified; mlx5 adapters add a floor by default"),
+        end_to_end_credits: assumed(false, "RoCE adapters announce no limit"),
+        xoff_bytes: assumed(131_072, "half of the buffer: the rest holds what is under way for 10 us"),
+        xon_bytes: assumed(65_536, "a quarter of the buffer"),
+    },
     firmware: FirmwareProfile {
         other: assumed(Dur::from_us(20), "a short command"),
         by_command: &[
@@ -222,6 +250,8 @@ mod tests {
         for profile in PROFILES {
             assert!(profile.transmit_buffer_bytes.value >= 2 * 4096, "{}", profile.name);
             assert!(profile.window_packets.value >= profile.ack_every_packets.value, "{}", profile.name);
+            let RecoveryProfile { xoff_bytes, xon_bytes, .. } = profile.recovery;
+            assert!(xon_bytes.value < xoff_bytes.value && xoff_bytes.value < profile.receive_buffer_bytes.value);
             assert!(profile.atomic_buckets.value > 0 && profile.receive_wqes_prefetched.value > 0);
         }
     }

@@ -136,6 +136,16 @@ impl Aeth {
     /// Credit code that says "no limit".
     pub const UNLIMITED_CREDITS: u8 = 0x1f;
 
+    /// Code of a negative acknowledgement for selective repeat, of the reserved ones: a packet is missing, and the MSN field
+    /// is the number of a later one that has come. Only between adapters that both do selective repeat.
+    pub const SELECTIVE_CODE: u8 = 0x1e;
+
+    /// A packet is missing, and a later one has come.
+    #[must_use]
+    pub const fn selective_nak(arrived: Psn) -> Self {
+        Self { syndrome: 0x60 | Self::SELECTIVE_CODE, msn: arrived.value() }
+    }
+
     /// A positive acknowledgement.
     #[must_use]
     pub const fn ack(credit_code: u8, msn: u32) -> Self {

@@ -5,12 +5,13 @@ use super::execute::{NO_RESOURCES, NO_SUCH_OBJECT, Result, bad, check_record, ch
 use crate::congestion::flow::Flow;
 use crate::dma::Cx;
 use crate::nic::Nic;
+use crate::profile::RecoveryProfile;
 use crate::qp::path::Path;
 use crate::qp::{QueuePair, Receives};
 use crate::receive::{ReceiveQueue, Ring};
 use crate::regs::cmd::qp::{TRANSITIONS, mtu_bytes};
 use crate::regs::cmd::{CommandError, CommandStatus, QpAttributes, QpContext, QpMask, QpState, QpStatus, QpType};
-use crate::transport::requester::{Recovery, TimeoutPolicy};
+use crate::transport::requester::Recovery;
 use crate::transport::{QpEvent, QpState as State, Requester, RequesterConfig, Responder, ResponderConfig};
 use wire::{Psn, Transport};
 
@@ -176,6 +177,7 @@ impl Nic {
         let every_one = self.config.congestion.needs_every_acknowledgement();
         let window = (self.config.profile.window_packets.value, if every_one { 1 } else { ack_every });
         let (scheme, line) = (self.config.congestion, self.config.profile.port_rate.value);
+        let recovery = self.config.profile.recovery;
         let Some(qp) = self.qps.get_mut(qpn) else { return Err(NO_SUCH_OBJECT) };
         let before = qp.state;
         if !qp.is_datagram() && state == State::ReadyToReceive && path.is_none() {
@@ -187,12 +189,12 @@ impl Nic {
         match (before, state) {
             (State::Init, State::ReadyToReceive) if !qp.is_datagram() => {
                 qp.path = path;
-                qp.responder = Some(Responder::new(responder_config(qp)));
+                qp.responder = Some(Responder::new(responder_config(qp, &recovery)));
                 qp.flow = Flow::new(&scheme, line);
             }
             (State::ReadyToReceive, State::ReadyToSend) => {
                 let psn = Psn::new(qp.attributes.sq_psn);
-                let mut requester = Requester::new(requester_config(qp, window, psn));
+                let mut requester = Requester::new(requester_config(qp, &recovery, window, psn));
                 if let Some(window_bytes) = qp.flow.as_mut().and_then(|flow| flow.window_bytes(cx.now)) {
                     requester.set_window(window_bytes);
                 }
@@ -201,7 +203,7 @@ impl Nic {
             // The failed requester has stopped; its successor goes on with the next number.
             (State::SendQueueError, State::ReadyToSend) => {
                 let psn = qp.requester.as_ref().map_or(Psn::new(0), Requester::next_psn);
-                qp.requester = Some(Requester::new(requester_config(qp, window, psn)));
+                qp.requester = Some(Requester::new(requester_config(qp, &recovery, window, psn)));
             }
             _ => {}
         }
@@ -266,7 +268,12 @@ fn transport(qp: &QueuePair) -> Transport {
     }
 }
 
-fn requester_config(qp: &QueuePair, (window_packets, ack_every_packets): (u32, u32), psn: Psn) -> RequesterConfig {
+fn requester_config(
+    qp: &QueuePair,
+    profile: &RecoveryProfile,
+    (window_packets, ack_every_packets): (u32, u32),
+    psn: Psn,
+) -> RequesterConfig {
     let attributes = &qp.attributes;
     RequesterConfig {
         transport: transport(qp),
@@ -278,12 +285,12 @@ fn requester_config(qp: &QueuePair, (window_packets, ack_every_packets): (u32, u
         timeout_code: attributes.ack_timeout,
         retry_count: attributes.retry_count,
         rnr_retry: attributes.rnr_retry_count,
-        timeout_policy: TimeoutPolicy::Nominal,
-        recovery: Recovery::GoBackN,
+        timeout_policy: profile.timeout.value,
+        recovery: if qp.is_reliable() { profile.recovery.value } else { Recovery::GoBackN },
     }
 }
 
-fn responder_config(qp: &QueuePair) -> ResponderConfig {
+fn responder_config(qp: &QueuePair, profile: &RecoveryProfile) -> ResponderConfig {
     ResponderConfig {
         transport: transport(qp),
         pmtu: qp.pmtu(),
@@ -291,6 +298,10 @@ fn responder_config(qp: &QueuePair) -> ResponderConfig {
         max_dest_rd_atomic: qp.attributes.max_inbound_reads,
         min_rnr_timer: qp.attributes.min_rnr_timer,
         unasked_ack_packets: 0,
+        reorder_packets: match profile.recovery.value {
+            Recovery::GoBackN => 0,
+            Recovery::SelectiveRepeat => profile.reorder_packets.value,
+        },
     }
 }
 

@@ -95,6 +95,7 @@ impl Nic {
         self.flush_sends(cx, at, qpn);
         let Some(qp) = self.qps.get_mut(qpn) else { return };
         qp.inbox.clear();
+        qp.held.clear();
         let held = qp.responder.as_mut().is_some_and(crate::transport::Responder::flush);
         let cqn = qp.context.receive_cqn;
         if let Some(receive) = qp.taken.take().filter(|_| held) {

@@ -16,7 +16,7 @@ use crate::transport::{Pmtu, QpState, Requester, Responder};
 use des::Time;
 use path::Path;
 use send::SendQueue;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use wire::{Qpn, RocePacket};
 
 /// Where receives come from.
@@ -25,6 +25,14 @@ pub(crate) enum Receives {
     Own(ReceiveQueue),
     /// Number of the shared receive queue.
     Shared(u32),
+}
+
+/// A packet that waits to be executed.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrived {
+    pub(crate) packet: RocePacket,
+    /// Its payload is where it belongs.
+    pub(crate) placed: bool,
 }
 
 /// A queue pair.
@@ -48,7 +56,9 @@ pub(crate) struct QueuePair {
     /// Congestion control of a connected queue pair, from RTR on; none without a scheme.
     pub(crate) flow: Option<Box<Flow>>,
     /// Packets that wait for a receive WQE to be read.
-    pub(crate) inbox: VecDeque<RocePacket>,
+    pub(crate) inbox: VecDeque<Arrived>,
+    /// Packets that have come too early, by position; with selective repeat only.
+    pub(crate) held: BTreeMap<u64, Arrived>,
     /// Waits for its turn to send requests.
     pub(crate) sends_queued: bool,
     /// Waits for its turn to send answers.
@@ -79,6 +89,7 @@ impl QueuePair {
             responder: None,
             flow: None,
             inbox: VecDeque::new(),
+            held: BTreeMap::new(),
             sends_queued: false,
             replies_queued: false,
             alarm: None,

@@ -4,11 +4,11 @@ use super::request::Placement;
 use crate::dma::{Cx, Purpose};
 use crate::nic::Nic;
 use crate::port::DmaError;
-use crate::qp::{QueuePair, Receives};
+use crate::qp::{Arrived, QueuePair, Receives};
 use crate::receive::{ReceiveQueue, SharedQueue};
 use crate::regs::eqe::EventType;
 use crate::table::Table;
-use crate::transport::Packet;
+use crate::transport::{Packet, Verdict};
 use des::Time;
 use wire::{Payload, RocePacket};
 
@@ -29,14 +29,17 @@ impl Nic {
         let Some(qp) = self.qps.get_mut(qpn) else { return };
         if qp.inbox.is_empty() && qp.state.responds() && !QueuePair::needs_receive(packet) {
             // The usual packet waits for nothing.
-            self.take_packet(cx, at, qpn, packet);
+            self.take_packet(cx, at, qpn, packet, false);
+            if self.qps.get(qpn).is_some_and(|qp| !qp.inbox.is_empty()) {
+                return self.serve_inbox(cx, at, qpn, false);
+            }
             return self.read_ahead(cx, at, qpn);
         }
         if qp.inbox.len() >= INBOX_PACKETS_MAX {
             self.host.counters.rx_overflows += 1;
             return;
         }
-        qp.inbox.push_back(packet.clone());
+        qp.inbox.push_back(Arrived { packet: packet.clone(), placed: false });
         self.serve_inbox(cx, at, qpn, false);
     }
 
@@ -45,11 +48,11 @@ impl Nic {
     fn serve_inbox(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, mut told: bool) {
         while let Some(qp) = self.qps.get_mut(qpn).filter(|qp| qp.state.responds()) {
             let Some(front) = qp.inbox.front() else { break };
-            if QueuePair::needs_receive(front) && !std::mem::take(&mut told) && self.wait_for_receive(cx, at, qpn) {
+            if QueuePair::needs_receive(&front.packet) && !std::mem::take(&mut told) && self.wait_for_receive(cx, at, qpn) {
                 return;
             }
-            let Some(packet) = self.qps.get_mut(qpn).and_then(|qp| qp.inbox.pop_front()) else { break };
-            self.take_packet(cx, at, qpn, &packet);
+            let Some(arrived) = self.qps.get_mut(qpn).and_then(|qp| qp.inbox.pop_front()) else { break };
+            self.take_packet(cx, at, qpn, &arrived.packet, arrived.placed);
         }
         self.read_ahead(cx, at, qpn);
     }
@@ -144,8 +147,8 @@ impl Nic {
         }
     }
 
-    /// Executes a packet whose receive, if it needs one, is at hand or does not exist.
-    fn take_packet(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, packet: &RocePacket) {
+    /// Executes a packet whose receive, if it needs one, is at hand or does not exist. `placed`: its payload has been written.
+    fn take_packet(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, packet: &RocePacket, placed: bool) {
         let Some(qp) = self.qps.get_mut(qpn) else { return };
         if qp.is_datagram() {
             return self.datagram(cx, at, qpn, packet);
@@ -159,12 +162,20 @@ impl Nic {
             shared: &mut self.srqs,
             qp,
             payload: &packet.payload,
+            placed,
+            kept: None,
             atomics: Vec::new(),
             fault: crate::regs::cqe::VendorSyndrome::NONE,
         };
         let verdict = responder.on_request(&Packet::from(packet), &mut placement);
-        let atomics = std::mem::take(&mut placement.atomics);
+        let (atomics, kept) = (std::mem::take(&mut placement.atomics), placement.kept);
+        let due = responder.due_position();
         qp.responder = Some(responder);
+        if let Some((position, placed)) = kept {
+            qp.held.insert(position, Arrived { packet: packet.clone(), placed });
+        } else if verdict == Verdict::Accepted {
+            qp.release(due);
+        }
         for job in atomics {
             if let Some(bucket) = self.atomics.push(job) {
                 self.begin_atomic(cx, bucket);

@@ -188,6 +188,17 @@ impl Nic {
 }
 
 impl QueuePair {
+    /// Puts the packet that is due now, if it came early, in front of what waits.
+    fn release(&mut self, due: u64) {
+        while let Some(first) = self.held.first_entry().filter(|first| *first.key() <= due) {
+            let (position, arrived) = first.remove_entry();
+            // Earlier ones came again meanwhile.
+            if position == due {
+                self.inbox.push_front(arrived);
+            }
+        }
+    }
+
     /// Whether a packet uses up a receive WQE, or begins to.
     fn needs_receive(packet: &RocePacket) -> bool {
         use wire::Position::{LastImmediate, OnlyImmediate};

@@ -28,6 +28,10 @@ pub(super) struct Placement<'a, 'b> {
     pub(super) shared: &'a mut Table<SharedQueue>,
     pub(super) qp: &'a mut QueuePair,
     pub(super) payload: &'a Payload,
+    /// It is where it belongs already.
+    pub(super) placed: bool,
+    /// The packet is to be kept under this position; whether its payload has been written.
+    pub(super) kept: Option<(u64, bool)>,
     /// Atomics to begin.
     pub(super) atomics: Vec<AtomicJob>,
     /// The last fault, for the CQE.
@@ -89,8 +93,16 @@ impl ResponderPort for Placement<'_, '_> {
 
     fn place_write(&mut self, remote: Remote, length_bytes: u32) -> Result<(), AccessFault> {
         let segments = self.remote(remote, length_bytes, Rights::REMOTE_WRITE)?;
-        self.host.write(self.cx, self.at, segments, self.payload.clone());
+        if !self.placed {
+            self.host.write(self.cx, self.at, segments, self.payload.clone());
+        }
         Ok(())
+    }
+
+    fn hold(&mut self, position: u64, target: Option<Remote>, length_bytes: u32) {
+        let known = self.qp.held.get(&position).is_some_and(|held| held.placed);
+        let placed = known || target.is_some_and(|remote| self.place_write(remote, length_bytes).is_ok());
+        self.kept = Some((position, placed));
     }
 
     fn start_atomic(&mut self, psn: Psn, remote: Remote, operation: AtomicOperation) {
@@ -120,7 +132,7 @@ impl Nic {
         match verdict {
             Verdict::Accepted | Verdict::Dropped => {}
             Verdict::Duplicate => counters.duplicate_requests += 1,
-            Verdict::OutOfSequence => counters.out_of_sequence += 1,
+            Verdict::OutOfSequence | Verdict::Early => counters.out_of_sequence += 1,
             Verdict::ReceiverNotReady => counters.rnr_naks_sent += 1,
             Verdict::Refused(code) => {
                 let event = match code {

@@ -35,6 +35,11 @@ impl Seq {
         Self(self.0 - 1)
     }
 
+    /// The number itself, wraps counted.
+    pub(super) const fn position(self) -> u64 {
+        self.0
+    }
+
     /// How many numbers lie from `earlier` up to this one.
     pub(super) const fn since(self, earlier: Self) -> u32 {
         (self.0 - earlier.0) as u32

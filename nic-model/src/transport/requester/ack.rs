@@ -1,6 +1,6 @@
 //! What an answer means: which requests it completes, and what must be sent again.
 
-use super::request::{Event, Phase, Recovery, Status};
+use super::request::{Event, Phase, Status};
 use super::{Requester, Seq};
 use crate::transport::packet::Packet;
 use des::Time;
@@ -49,6 +49,10 @@ impl Requester {
             _ if self.halted => {}
             AethKind::Ack(_) | AethKind::Reserved(_) => {}
             AethKind::RnrNak(timer_code) => self.wait_for_receiver(now, timer_code, events),
+            AethKind::Nak(Aeth::SELECTIVE_CODE) if self.selective.is_some() => {
+                self.counters.sequence_naks += 1;
+                self.take_arrival(aeth);
+            }
             AethKind::Nak(code) if code == NakCode::PsnSequence as u8 => {
                 self.counters.sequence_naks += 1;
                 self.recover(events);
@@ -89,7 +93,7 @@ impl Requester {
         if !self.halted && self.retry.expired(now) {
             self.counters.timeouts += 1;
             let spent = self.retry.spend_timeout(self.oldest);
-            self.send_again(spent, events);
+            self.send_again(spent, self.next, events);
         }
     }
 
@@ -142,7 +146,10 @@ impl Requester {
     /// Something was acknowledged: timers and counts start anew, and what was to be sent again may have become needless.
     pub(super) fn progress(&mut self, now: Time) {
         self.cursor = self.cursor.max(self.oldest);
-        self.retry.on_progress(now, self.oldest < self.next);
+        if let Some(selective) = self.selective.as_mut() {
+            selective.acknowledged(self.oldest);
+        }
+        self.retry.on_progress(now, self.next.since(self.oldest));
     }
 
     /// The oldest unfinished request ends the work of this requester.
@@ -175,23 +182,25 @@ impl Requester {
         }
         self.counters.rnr_naks += 1;
         let spent = self.retry.spend_rnr(now, self.oldest, timer_code);
-        self.send_again(spent, events);
+        self.send_again(spent, self.next, events);
     }
 
     /// Sends again from the oldest unacknowledged packet, unless that was done for the same loss: then only the timer helps.
     fn recover(&mut self, events: &mut Vec<Event>) {
         if !self.retry.knows_loss_of(self.oldest) {
             let spent = self.retry.spend(self.oldest);
-            self.send_again(spent, events);
+            self.send_again(spent, self.oldest.plus(1), events);
         }
     }
 
-    fn send_again(&mut self, spent: Result<(), Status>, events: &mut Vec<Event>) {
-        match (spent, self.config.recovery) {
-            (Ok(()), Recovery::GoBackN) => {
+    /// Sends again: everything, or with selective repeat what is missing before `end`.
+    fn send_again(&mut self, spent: Result<(), Status>, end: Seq, events: &mut Vec<Event>) {
+        match (spent, self.selective.as_mut()) {
+            (Ok(()), None) => {
                 self.cursor = self.oldest;
                 self.send_index = 0;
             }
+            (Ok(()), Some(selective)) => selective.lose(self.oldest, end),
             (Err(status), _) => self.fail_oldest(status, events),
         }
     }

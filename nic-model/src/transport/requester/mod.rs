@@ -1,13 +1,14 @@
 //! The sending end of a queue pair: requests in, packets out; answers in, completions out.
 //!
 //! Reading order: `request` (the types), this file (what is sent next), `packetise`, `ack` (what an answer means),
-//! `read` (answers with data), `retry` (timers and counts).
+//! `read` (answers with data), `retry` (timers and counts), `selective` (what has arrived out of order).
 
 mod ack;
 mod packetise;
 mod read;
 mod request;
 mod retry;
+mod selective;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use super::sequence::{OUTSTANDING_MAX, Seq};
 use des::Time;
 use request::{Entry, Phase};
 use retry::Retry;
+use selective::Selective;
 use std::collections::VecDeque;
 use wire::{Psn, Transport};
 
@@ -50,6 +52,8 @@ pub struct Requester {
     draining: bool,
     halted: bool,
     retry: Retry,
+    /// With [`Recovery::SelectiveRepeat`]; `cursor` is `next` then.
+    selective: Option<Selective>,
     counters: RequesterCounters,
 }
 
@@ -91,6 +95,7 @@ impl Requester {
             draining: false,
             halted: false,
             retry: Retry::new(&config),
+            selective: (config.recovery == Recovery::SelectiveRepeat).then(|| Selective::new(start)),
             counters: RequesterCounters::default(),
         }
     }
@@ -108,11 +113,14 @@ impl Requester {
     /// Whether [`next_step`](Self::next_step) has something.
     #[must_use]
     pub fn is_ready(&self, now: Time) -> bool {
-        self.runnable(now).is_some()
+        self.runnable(now).is_some() || self.lost(now).is_some()
     }
 
     /// The next packet to send or work to do.
     pub fn next_step(&mut self, now: Time) -> Option<Step> {
+        if let Some((seq, index)) = self.lost(now) {
+            return Some(self.resend(now, seq, index));
+        }
         let index = self.runnable(now)?;
         self.send_index = index;
         let entry = &mut self.requests[index];
@@ -257,7 +265,7 @@ impl Requester {
         }
         let reliable = self.config.transport == Transport::Rc;
         if reliable {
-            self.retry.on_sent(now);
+            self.retry.on_sent(now, self.next.since(self.oldest));
         }
         let packet = Packet {
             psn,

@@ -3,6 +3,7 @@
 use crate::transport::mtu::{MESSAGE_BYTES_MAX, Pmtu};
 use crate::transport::packet::{AtomicOperation, Packet, Remote};
 use crate::transport::sequence::Seq;
+use des::Dur;
 use wire::{Opcode, Operation, Position, Psn, Transport};
 
 /// A request of the send queue.
@@ -177,15 +178,30 @@ pub enum TimeoutPolicy {
     /// As ConnectX-6 does by default (adaptive retransmission, floor on): first growing steps that cost no retry, then
     /// twice the time of the code, which counts as 16 at least.
     Adaptive,
+    /// Short times of the network's size, whatever the code, as IRN has them (SIGCOMM 2018).
+    Short {
+        /// While few packets are unacknowledged: nobody may be left to show a loss.
+        low: Dur,
+        /// Else.
+        high: Dur,
+        /// Fewer than this are few.
+        few_packets: u32,
+    },
+}
+
+impl TimeoutPolicy {
+    /// IRN's own numbers.
+    pub const IRN: Self = Self::Short { low: Dur::from_us(100), high: Dur::from_us(320), few_packets: 3 };
 }
 
 /// What is sent again after a loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Recovery {
     /// Everything from the missing packet on: what the specification asks for, and what ConnectX-5 does.
     #[default]
     GoBackN,
+    /// What is missing; the responder keeps what comes too early. Both ends must do it.
+    SelectiveRepeat,
 }
 
 /// A request in the send queue of the requester.

@@ -47,6 +47,7 @@ impl Retry {
         let nominal = codes::ack_timeout_ps(code).filter(|_| config.transport == Transport::Rc).map(Dur::from_ps);
         let (regular, steps) = match config.timeout_policy {
             TimeoutPolicy::Nominal => (nominal, &ADAPTIVE_STEPS[..0]),
+            TimeoutPolicy::Short { high, .. } => (nominal.map(|_| high), &ADAPTIVE_STEPS[..0]),
             TimeoutPolicy::Adaptive => {
                 let floor = Dur::from_ps(codes::timeout_ps(code.max(ADAPTIVE_CODE_FLOOR)));
                 let count = ADAPTIVE_STEPS.partition_point(|&units| ADAPTIVE_UNIT * units <= floor);
@@ -82,20 +83,21 @@ impl Retry {
     }
 
     /// A packet that will be acknowledged has left.
-    pub(super) fn on_sent(&mut self, now: Time) {
+    /// `outstanding` numbers are unacknowledged, this one included.
+    pub(super) fn on_sent(&mut self, now: Time, outstanding: u32) {
         self.silent_until = None;
         if self.deadline.is_none() {
-            self.deadline = self.next_deadline(now);
+            self.deadline = self.next_deadline(now, outstanding);
         }
     }
 
-    /// Something was acknowledged; `outstanding` says whether anything is left.
-    pub(super) fn on_progress(&mut self, now: Time, outstanding: bool) {
+    /// Something was acknowledged; `outstanding` numbers are left.
+    pub(super) fn on_progress(&mut self, now: Time, outstanding: u32) {
         self.retries_left = self.retry_count;
         self.rnr_retries_left = self.rnr_retry;
         self.silent_until = None;
         self.expiries = 0;
-        self.deadline = if outstanding { self.next_deadline(now) } else { None };
+        self.deadline = if outstanding > 0 { self.next_deadline(now, outstanding) } else { None };
     }
 
     /// Ends the silence if it is over; then whether the transport timer has expired.
@@ -116,7 +118,7 @@ impl Retry {
                 Ok(())
             }
             TimeoutPolicy::Adaptive if self.retries_left <= ADAPTIVE_RETRIES => Err(Status::RetryExceeded),
-            TimeoutPolicy::Nominal | TimeoutPolicy::Adaptive => self.spend(oldest),
+            TimeoutPolicy::Nominal | TimeoutPolicy::Adaptive | TimeoutPolicy::Short { .. } => self.spend(oldest),
         }
     }
 
@@ -147,8 +149,11 @@ impl Retry {
         self.deadline = None;
     }
 
-    fn next_deadline(&self, now: Time) -> Option<Time> {
-        let regular = self.regular?;
+    fn next_deadline(&self, now: Time, outstanding: u32) -> Option<Time> {
+        let regular = match self.policy {
+            TimeoutPolicy::Short { low, few_packets, .. } if outstanding < few_packets => self.regular.map(|_| low),
+            _ => self.regular,
+        }?;
         Some(now + self.steps.get(self.expiries).map_or(regular, |&units| ADAPTIVE_UNIT * units))
     }
 }

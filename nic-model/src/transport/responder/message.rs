@@ -4,6 +4,7 @@ use super::Responder;
 use super::port::{AccessFault, ReceiveCompletion, ReceiveStatus, ResponderPort, Right};
 use crate::transport::mtu::{MESSAGE_BYTES_MAX, Pmtu};
 use crate::transport::packet::{Packet, Remote};
+use crate::transport::sequence::Seq;
 use wire::{Ext, NakCode, Operation, Position, Transport};
 
 /// A SEND or WRITE of which the last packet has not come.
@@ -11,6 +12,11 @@ use wire::{Ext, NakCode, Operation, Position, Transport};
 pub(super) struct Inbound {
     target: Target,
     received_bytes: u32,
+}
+
+/// Packets of a message that may lie between one that is due and one that has come.
+const fn ahead_bytes(pmtu: Pmtu, packets: u32) -> u64 {
+    pmtu.bytes() as u64 * packets as u64
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +66,29 @@ impl Responder {
             self.message = Some(Inbound { received_bytes: total, ..message });
             Ok(())
         }
+    }
+
+    /// Where the payload of a packet belongs that has come too early: known if it is of the WRITE under way, whose first
+    /// packet said where all of it goes.
+    pub(super) fn early_target(
+        &self,
+        packet: &Packet,
+        operation: Operation,
+        position: Position,
+        seq: Seq,
+    ) -> Option<Remote> {
+        let Some(Inbound { target: Target::Range { remote, length_bytes }, received_bytes }) = self.message else {
+            return None;
+        };
+        let ahead = ahead_bytes(self.config.pmtu, seq.since(self.expected));
+        let offset = u64::from(received_bytes) + ahead;
+        let end = offset + u64::from(packet.payload_bytes);
+        let fits = operation == Operation::Write
+            && !position.is_first()
+            && fits_position(self.config.pmtu, position, packet.payload_bytes)
+            && end <= u64::from(length_bytes)
+            && position.is_last() == (end == u64::from(length_bytes));
+        fits.then(|| remote.offset(offset as u32))
     }
 
     fn begin(

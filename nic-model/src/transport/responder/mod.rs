@@ -39,6 +39,8 @@ pub struct Responder {
     reported: bool,
     halted: bool,
     unacknowledged: u32,
+    /// The newest packet that came too early.
+    newest_early: Seq,
     replies: Replies,
     counters: ResponderCounters,
 }
@@ -71,6 +73,7 @@ impl Responder {
             reported: false,
             halted: false,
             unacknowledged: 0,
+            newest_early: start.before(),
             replies: Replies::new(config.pmtu, config.max_dest_rd_atomic),
             counters: ResponderCounters::default(),
         }
@@ -92,7 +95,7 @@ impl Responder {
             Verdict::Duplicate => self.counters.duplicates += 1,
             Verdict::ReceiverNotReady => self.counters.receiver_not_ready += 1,
             Verdict::Dropped => self.counters.dropped += 1,
-            Verdict::Accepted | Verdict::OutOfSequence | Verdict::Refused(_) => {}
+            Verdict::Accepted | Verdict::OutOfSequence | Verdict::Early | Verdict::Refused(_) => {}
         }
         verdict
     }
@@ -136,6 +139,12 @@ impl Responder {
         self.held_receive.take().is_some()
     }
 
+    /// The number that is due, counted without wrapping: packets held for it are to be given again.
+    #[must_use]
+    pub const fn due_position(&self) -> u64 {
+        self.expected.position()
+    }
+
     /// Sequence number of the packet that is due.
     #[must_use]
     pub const fn expected_psn(&self) -> Psn {
@@ -163,6 +172,9 @@ impl Responder {
         let seq = self.expected.near(packet.psn);
         match seq.cmp(&self.expected) {
             Ordering::Less => self.repeat(packet, operation, seq, port),
+            Ordering::Greater if seq.since(self.expected) <= self.config.reorder_packets => {
+                self.keep(packet, operation, position, seq, port)
+            }
             Ordering::Greater => self.report_gap(),
             Ordering::Equal => {
                 self.reported = false;
@@ -172,6 +184,23 @@ impl Responder {
                 }
             }
         }
+    }
+
+    /// The packet has come too early: it is kept, and the gap reported with it.
+    fn keep(
+        &mut self,
+        packet: &Packet,
+        operation: Operation,
+        position: Position,
+        seq: Seq,
+        port: &mut impl ResponderPort,
+    ) -> Verdict {
+        self.counters.out_of_sequence += u64::from(self.newest_early <= self.expected);
+        self.newest_early = self.newest_early.max(seq);
+        let target = self.early_target(packet, operation, position, seq);
+        port.hold(seq.position(), target, packet.payload_bytes);
+        self.replies.refuse(self.expected, NakKind::Selective { arrived: packet.psn });
+        Verdict::Early
     }
 
     fn report_gap(&mut self) -> Verdict {
@@ -213,7 +242,9 @@ impl Responder {
             let seq = self.step(1);
             self.unacknowledged += 1;
             let unasked = self.config.unasked_ack_packets;
-            if packet.ack_request || unasked > 0 && self.unacknowledged >= unasked {
+            // While a gap closes, each step tells the other side how far it is closed.
+            let catches_up = self.newest_early >= self.expected;
+            if packet.ack_request || catches_up || unasked > 0 && self.unacknowledged >= unasked {
                 self.acknowledge(seq);
             }
             return Ok(());

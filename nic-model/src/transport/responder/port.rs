@@ -31,6 +31,11 @@ pub trait ResponderPort {
     /// [`AccessFault`] if the key has been withdrawn meanwhile.
     fn place_write(&mut self, remote: Remote, length_bytes: u32) -> Result<(), AccessFault>;
 
+    /// Keeps the packet, which has come too early, until `position` is due (see
+    /// [`Responder::due_position`](super::Responder::due_position)); then it is given again. With a `target` its payload
+    /// may go there at once: what has the bytes of the packet before it cannot overlap them.
+    fn hold(&mut self, position: u64, target: Option<Remote>, length_bytes: u32);
+
     /// Begins an atomic that was checked; its end is told by
     /// [`Responder::on_atomic_done`](super::Responder::on_atomic_done).
     fn start_atomic(&mut self, psn: Psn, remote: Remote, operation: AtomicOperation);
@@ -100,6 +105,8 @@ pub enum Verdict {
     Duplicate,
     /// A packet before it is missing; reported once, then silence until it comes.
     OutOfSequence,
+    /// A packet before it is missing; it has been given to [`ResponderPort::hold`] and both are reported.
+    Early,
     /// No receive is posted; the other side tries again.
     ReceiverNotReady,
     /// Refused for good. The responder has stopped: the caller drains the replies, of which the last says so to the other
@@ -124,6 +131,8 @@ pub struct ResponderConfig {
     pub min_rnr_timer: u8,
     /// Acknowledge unasked after so many packets; 0: only when asked.
     pub unasked_ack_packets: u32,
+    /// How far ahead of the packet that is due others are kept (selective repeat); 0: they are dropped.
+    pub reorder_packets: u32,
 }
 
 /// An answer to send.

@@ -32,6 +32,7 @@ enum Answer {
 pub(super) enum NakKind {
     ReceiverNotReady { timer_code: u8 },
     Code(NakCode),
+    Selective { arrived: Psn },
 }
 
 /// What every AETH says about the receiver.
@@ -65,7 +66,8 @@ impl Replies {
     }
 
     pub(super) fn refuse(&mut self, seq: Seq, kind: NakKind) {
-        if matches!(self.queue.back(), Some(Answer::Nak { .. })) {
+        let newest = matches!(kind, NakKind::Selective { .. });
+        if !newest && matches!(self.queue.back(), Some(Answer::Nak { .. })) {
             self.queue.pop_back();
         }
         self.queue.push_back(Answer::Nak { seq, kind });
@@ -135,6 +137,7 @@ impl Replies {
                 let aeth = match *kind {
                     NakKind::ReceiverNotReady { timer_code } => Aeth::rnr_nak(timer_code, msn),
                     NakKind::Code(code) => Aeth::nak(code, msn),
+                    NakKind::Selective { arrived } => Aeth::selective_nak(arrived),
                 };
                 (*seq, Opcode::RC_ACKNOWLEDGE, Ext::Aeth(aeth))
             }

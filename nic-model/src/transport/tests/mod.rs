@@ -3,3 +3,4 @@
 mod loss;
 pub(super) mod pair;
 mod random;
+mod selective;

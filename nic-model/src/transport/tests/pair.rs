@@ -44,6 +44,7 @@ pub(crate) const fn responder_config(transport: Transport) -> ResponderConfig {
         max_dest_rd_atomic: 4,
         min_rnr_timer: 1,
         unasked_ack_packets: 0,
+        reorder_packets: 0,
     }
 }
 
@@ -61,6 +62,10 @@ pub(crate) struct TestPort {
     pub(crate) atomics: Vec<(Psn, u64)>,
     /// Whether receives cannot be written.
     pub(crate) receives_broken: bool,
+    /// Where the packet just given is to be kept.
+    kept: Option<u64>,
+    /// Packets whose payload went to its place at once.
+    pub(crate) placed_early: u32,
 }
 
 impl TestPort {
@@ -74,6 +79,8 @@ impl TestPort {
             invalidated: Vec::new(),
             atomics: Vec::new(),
             receives_broken: false,
+            kept: None,
+            placed_early: 0,
         }
     }
 }
@@ -104,6 +111,14 @@ impl ResponderPort for TestPort {
         let address = remote.address as usize;
         self.memory[address..address + length_bytes as usize].copy_from_slice(&self.payload);
         Ok(())
+    }
+
+    fn hold(&mut self, position: u64, target: Option<Remote>, length_bytes: u32) {
+        self.kept = Some(position);
+        if let Some(remote) = target {
+            self.placed_early += 1;
+            self.place_write(remote, length_bytes).expect("the message was checked");
+        }
     }
 
     fn start_atomic(&mut self, psn: Psn, remote: Remote, operation: AtomicOperation) {
@@ -141,6 +156,8 @@ pub(crate) struct End {
     /// Receives that appear one by one, each after this time.
     pub(crate) later_receives: Option<(Dur, u32)>,
     pub(crate) credits: bool,
+    /// Packets that have come too early.
+    held: BTreeMap<u64, (Packet, Vec<u8>)>,
     line_free: Time,
     events: Vec<Event>,
 }
@@ -158,6 +175,7 @@ impl End {
             verdicts: Vec::new(),
             later_receives: None,
             credits: false,
+            held: BTreeMap::new(),
             line_free: Time::ZERO,
             events: Vec::new(),
         }
@@ -208,9 +226,19 @@ impl End {
             self.requester.on_response(now, packet, &mut self.events);
             return self.take_events(&data);
         }
-        self.port.payload = data;
-        let verdict = self.responder.on_request(packet, &mut self.port);
+        self.execute(*packet, data);
+        while let Some((packet, data)) = self.held.remove(&self.responder.due_position()) {
+            self.execute(packet, data);
+        }
+    }
+
+    fn execute(&mut self, packet: Packet, data: Vec<u8>) {
+        self.port.payload.clone_from(&data);
+        let verdict = self.responder.on_request(&packet, &mut self.port);
         self.verdicts.push(verdict);
+        if let Some(position) = self.port.kept.take() {
+            self.held.insert(position, (packet, data));
+        }
         for (psn, original) in self.port.atomics.drain(..) {
             self.responder.on_atomic_done(psn, original);
         }

@@ -150,7 +150,7 @@ fn outcome(pair: &Pair, end: usize, program: &[Do]) -> Outcome {
 }
 
 /// A pair whose settings come from `knobs`, so that shrinking simplifies them.
-fn pair(knobs: [u8; 4], initial_psn: u32) -> Pair {
+fn pair(knobs: [u8; 4], initial_psn: u32, selective: bool) -> Pair {
     let psn = Psn::new(initial_psn);
     let [window, ack_every, reads, unasked] = knobs;
     let mut requester = requester_config(Transport::Rc);
@@ -162,6 +162,10 @@ fn pair(knobs: [u8; 4], initial_psn: u32) -> Pair {
     let mut responder = responder_config(Transport::Rc);
     responder.expected_psn = psn;
     responder.unasked_ack_packets = u32::from(unasked % 4);
+    if selective {
+        requester.recovery = crate::transport::requester::Recovery::SelectiveRepeat;
+        responder.reorder_packets = 16;
+    }
     Pair::new(requester, responder)
 }
 
@@ -181,8 +185,9 @@ proptest! {
         fences in any::<u32>(),
         scarce in any::<bool>(),
         credits in any::<bool>(),
+        selective in any::<bool>(),
     ) {
-        let mut pair = cable.spoil(pair(knobs, initial_psn));
+        let mut pair = cable.spoil(pair(knobs, initial_psn, selective));
         for end in &mut pair.ends {
             end.credits = credits;
             if scarce {
@@ -203,8 +208,8 @@ proptest! {
     }
 
     #[test]
-    fn a_perfect_cable_needs_no_retransmission(programs in programs(), knobs in any::<[u8; 4]>(), fences in any::<u32>()) {
-        let mut pair = pair(knobs, 0xff_fff0);
+    fn a_perfect_cable_needs_no_retransmission(programs in programs(), knobs in any::<[u8; 4]>(), fences in any::<u32>(), selective in any::<bool>()) {
+        let mut pair = pair(knobs, 0xff_fff0, selective);
         for (end, program) in programs.iter().enumerate() {
             pair.ends[1 - end].port.receives.extend([4096; 40]);
             push_all(&mut pair, end, program, fences);
