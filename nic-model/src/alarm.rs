@@ -16,6 +16,8 @@ pub(crate) enum Alarm {
     Cq(u32),
     /// A frame that the device sends to itself has arrived.
     Loopback,
+    /// The receive buffer may have drained.
+    Buffer,
 }
 
 /// All alarms, by time. An owner that changes its mind lets the old one ring and ignores it.

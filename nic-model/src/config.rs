@@ -36,6 +36,8 @@ pub struct Config {
     pub features: Features,
     /// How its connected queue pairs react to congestion. In zero time they do not.
     pub congestion: Scheme,
+    /// Classes with priority flow control, one bit each: the peer is paused in them before the receive buffer is full.
+    pub flow_control: u8,
 }
 
 /// Most ports of a device.
@@ -63,6 +65,7 @@ impl Config {
             limits: default_limits(),
             features: Features::all(),
             congestion: Scheme::None,
+            flow_control: 0,
         }
     }
 

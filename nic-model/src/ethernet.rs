@@ -27,6 +27,7 @@ pub(crate) struct EthernetPort {
     /// When the port looks again whether it can go on.
     pub(crate) alarm: Option<Time>,
     paused_until: [Time; CLASSES],
+    paused_since: [Time; CLASSES],
     /// Nothing is paused from then on.
     all_speak: Time,
 }
@@ -44,18 +45,23 @@ impl EthernetPort {
             egress: Egress::new(profile, rate),
             alarm: None,
             paused_until: [Time::ZERO; CLASSES],
+            paused_since: [Time::ZERO; CLASSES],
             all_speak: Time::ZERO,
         }
     }
 
-    /// The other end of the cable asks for silence in some classes, or ends it.
-    pub(crate) fn pause(&mut self, now: Time, classes: u8, length: Dur) {
-        for (class, until) in self.paused_until.iter_mut().enumerate() {
+    /// The other end of the cable asks for silence in some classes, or ends it. Gives the silence that is over or goes on,
+    /// added up, since it was last told.
+    pub(crate) fn pause(&mut self, now: Time, classes: u8, length: Dur) -> Dur {
+        let mut silent = Dur::ZERO;
+        for (class, (since, until)) in self.paused_since.iter_mut().zip(&mut self.paused_until).enumerate() {
             if classes >> class & 1 != 0 {
-                *until = now + length;
+                silent += (*until).min(now).since(*since);
+                (*since, *until) = (now, now + length);
             }
         }
         self.all_speak = self.paused_until.into_iter().max().unwrap_or(Time::ZERO);
+        silent
     }
 
     /// Classes that must be silent, and when the first may speak again.
@@ -89,10 +95,10 @@ mod tests {
     fn pauses_end_by_themselves_or_by_a_zero() {
         let config = PortConfig { mac: Mac([0; 6]), guid: 0 };
         let mut port = EthernetPort::new(&config, 1, &GENERIC_100G, None);
-        port.pause(Time::ZERO, 0b1001, Dur::from_ns(5));
+        assert_eq!(port.pause(Time::ZERO, 0b1001, Dur::from_ns(5)), Dur::ZERO);
         let end = Time::from_ps(5_000);
         assert_eq!(port.paused(Time::ZERO), (0b1001, Some(end)));
-        port.pause(Time::from_ps(1), 0b0001, Dur::ZERO);
+        assert_eq!(port.pause(Time::from_ps(1), 0b0001, Dur::ZERO), Dur::from_ps(1));
         assert_eq!(port.paused(Time::from_ps(1)), (0b1000, Some(end)));
         assert_eq!(port.paused(end), (0, None));
         assert_eq!(port.address(0), None);

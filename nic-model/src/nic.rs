@@ -14,11 +14,12 @@ use crate::qp::path::Source;
 use crate::receive::SharedQueue;
 use crate::regs::counters::Counters;
 use crate::regs::eqe::EventType;
+use crate::rx::ReceiveBuffer;
 use crate::table::Table;
 use crate::timing::Timing;
 use crate::transport::Event;
 use crate::uar::Uar;
-use des::{Dur, Time};
+use des::Time;
 use std::collections::VecDeque;
 use wire::{Frame, Payload};
 
@@ -41,8 +42,8 @@ pub struct Nic {
     pub(crate) loopback: VecDeque<(Time, u8, Box<Frame>)>,
     /// What a requester has just said; empty between calls.
     pub(crate) events: Vec<Event>,
-    /// Frames are dropped when writes to the host are behind by more.
-    pub(crate) rx_backlog_max: Dur,
+    /// What has been received and not yet been written.
+    pub(crate) buffer: ReceiveBuffer,
     /// Counts resets, so that answers to an earlier life are known.
     life: u8,
 }
@@ -63,10 +64,10 @@ impl Nic {
         let limits = &config.limits;
         let dma = Dma::new(timing.pcie.clone(), life);
         let port = |port| EthernetPort::new(port, limits.max_addresses, &config.profile, timing.port_rate);
-        let rx_backlog_max = match timing.port_rate {
-            Some(rate) => rate.time_for(config.profile.receive_buffer_bytes.value.into()),
-            None => Dur::MAX,
-        };
+        let profile = &config.profile;
+        let sizes = [profile.receive_buffer_bytes, profile.recovery.xoff_bytes, profile.recovery.xon_bytes];
+        let rate = profile.port_rate.value;
+        let buffer = ReceiveBuffer::new(sizes.map(|size| size.value), rate, |bytes| timing.pcie.write_time(bytes));
         Self {
             host: Interface::new(dma, limits, timing.interrupt_latency),
             uar: Uar::default(),
@@ -79,7 +80,7 @@ impl Nic {
             ports: config.ports.iter().map(port).collect(),
             loopback: VecDeque::new(),
             events: Vec::new(),
-            rx_backlog_max,
+            buffer,
             life,
             timing,
             config,
@@ -103,7 +104,8 @@ impl Nic {
             Input::Pause { port, classes, length } => {
                 self.host.counters.pauses_received += 1;
                 if let Some(port) = self.ports.get_mut(usize::from(port)) {
-                    port.pause(now, classes, length);
+                    let silent = port.pause(now, classes, length);
+                    self.host.counters.pause_ns += silent.as_ns();
                 }
             }
             Input::LinkState { port, up } => self.link_state(cx, port, up),
@@ -159,6 +161,7 @@ impl Nic {
                 Alarm::Qp(qpn) => self.qp_alarm(cx, qpn),
                 Alarm::Cq(cqn) => self.host.cq_alarm(cx, cqn),
                 Alarm::Loopback => self.loop_back(cx),
+                Alarm::Buffer => self.buffer_alarm(cx),
             }
         }
     }

@@ -98,6 +98,11 @@ impl Pcie {
         self.register_read
     }
 
+    /// How long the way to the host takes for posted writes of so many bytes in full packets.
+    pub(crate) fn write_time(&self, bytes: u64) -> Dur {
+        self.up.time_for(bytes + bytes.div_ceil(self.max_payload) * REQUEST_BYTES)
+    }
+
     /// For how long the way to the host is booked beyond `now`.
     pub(crate) fn backlog(&self, now: Time) -> Dur {
         self.up.backlog(now)

@@ -1,18 +1,59 @@
-//! The adapter that a scenario's `[nic]` and `[congestion]` describe.
+//! The adapter that a scenario's `[nic]`, `[congestion]` and `[fabric]` describe.
 
-use crate::spec::{NicProfile, NicTime, Scenario};
+use crate::spec::nic::{Recovery, Timeout};
+use crate::spec::{Nic, NicProfile, NicTime, Scenario};
+use crate::switches;
 use fabric::address::Endpoint;
 use nic_model::config::{Config, PortConfig};
 use nic_model::congestion::Scheme;
+use nic_model::profile::{Origin, Profile, Sourced};
+use nic_model::transport::requester;
 
 /// The adapter with these addresses; `index` tells adapters apart.
 pub(crate) fn config(scenario: &Scenario, own: Endpoint, index: u32, congestion: Scheme) -> Config {
     let NicProfile::Generic100g = scenario.nic.profile;
     let generic = Config::generic(index);
     let ports = vec![PortConfig { mac: own.mac(), guid: generic.ports[0].guid }];
-    let config = Config { ports, congestion, ..generic };
+    let profile = changed(generic.profile, &scenario.nic);
+    let flow_control = switches::mask(&scenario.fabric.pfc);
+    let config = Config { ports, congestion, flow_control, profile, ..generic };
     match scenario.nic.time {
         NicTime::Timed => config,
         NicTime::Zero => config.in_zero_time(),
+    }
+}
+
+/// The profile with what the scenario says otherwise.
+fn changed(mut profile: Profile, nic: &Nic) -> Profile {
+    let recovery = &mut profile.recovery;
+    change(
+        &mut recovery.recovery,
+        nic.recovery.map(|recovery| match recovery {
+            Recovery::GoBackN => requester::Recovery::GoBackN,
+            Recovery::SelectiveRepeat => requester::Recovery::SelectiveRepeat,
+        }),
+    );
+    change(
+        &mut recovery.timeout,
+        nic.timeout.map(|timeout| match timeout {
+            Timeout::Nominal => requester::TimeoutPolicy::Nominal,
+            Timeout::Adaptive => requester::TimeoutPolicy::Adaptive,
+            Timeout::Irn => requester::TimeoutPolicy::IRN,
+        }),
+    );
+    change(&mut recovery.reorder_packets, nic.reorder_packets);
+    change(&mut recovery.end_to_end_credits, nic.end_to_end_credits);
+    change(&mut recovery.xoff_bytes, nic.xoff_bytes);
+    change(&mut recovery.xon_bytes, nic.xon_bytes);
+    change(&mut profile.window_packets, nic.window_packets);
+    change(&mut profile.ack_every_packets, nic.ack_every_packets);
+    change(&mut profile.receive_buffer_bytes, nic.receive_buffer_bytes);
+    change(&mut profile.pcie.lanes, nic.pcie_lanes);
+    profile
+}
+
+fn change<T>(number: &mut Sourced<T>, to: Option<T>) {
+    if let Some(value) = to {
+        *number = Sourced { value, origin: Origin::Assumed("the scenario") };
     }
 }

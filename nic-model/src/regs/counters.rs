@@ -147,4 +147,9 @@ counters! {
     rp_cnp_ignored,
     /// Packets with data that a switch had marked.
     np_ecn_marked,
+    /// Pauses sent to the cables' other ends because the receive buffer filled.
+    pauses_sent,
+    /// Nanoseconds for which classes were paused by the cables' other ends, classes added up; pauses that have ended or been
+    /// repeated.
+    pause_ns,
 }

@@ -48,7 +48,10 @@ impl Nic {
     fn serve_inbox(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, mut told: bool) {
         while let Some(qp) = self.qps.get_mut(qpn).filter(|qp| qp.state.responds()) {
             let Some(front) = qp.inbox.front() else { break };
-            if QueuePair::needs_receive(&front.packet) && !std::mem::take(&mut told) && self.wait_for_receive(cx, at, qpn) {
+            if QueuePair::needs_receive(&front.packet)
+                && !std::mem::take(&mut told)
+                && self.wait_for_receive(cx, at, qpn)
+            {
                 return;
             }
             let Some(arrived) = self.qps.get_mut(qpn).and_then(|qp| qp.inbox.pop_front()) else { break };

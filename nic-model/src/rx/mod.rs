@@ -1,11 +1,14 @@
 //! Receiving: frames, checks, and which part of a queue pair a packet is for.
 //!
 //! Reading order: this module, [`inbox`] (packets that need a receive WQE), [`request`] (the responder and its memory),
-//! [`datagram`].
+//! [`datagram`], [`pause`] (the receive buffer).
 
 mod datagram;
 mod inbox;
+mod pause;
 mod request;
+
+pub(crate) use pause::ReceiveBuffer;
 
 use crate::congestion::Scheme;
 use crate::dma::Cx;
@@ -59,7 +62,7 @@ impl Nic {
         if packet.bth.opcode == Opcode::CNP {
             return self.notified(cx, packet);
         }
-        if self.host.dma.backlog(cx.now) > self.rx_backlog_max {
+        if self.buffer_is_full(cx.now) {
             self.host.counters.rx_overflows += 1;
             return;
         }
@@ -69,6 +72,7 @@ impl Nic {
                 self.host.counters.rx_bytes += bytes;
                 let at = self.timing.responder.book(cx.now).end;
                 self.accept(cx, at, qpn, operation, packet);
+                self.watch_buffer(cx);
             }
             Err(reason) => {
                 let counters = &mut self.host.counters;

@@ -5,9 +5,9 @@ use crate::dma::{Cx, Purpose, Read};
 use crate::mem::{Fault, Range};
 use crate::nic::Nic;
 use crate::port::{DmaKind, Segments};
-use crate::qp::QueuePair;
 use crate::qp::path::Path;
 use crate::qp::send::WorkData;
+use crate::qp::{QueuePair, Receives};
 use crate::regs::cmd::Rights;
 use crate::regs::eqe::EventType;
 use crate::transport::{Packet, Step};
@@ -82,8 +82,12 @@ impl Nic {
     pub(crate) fn reply_turn(&mut self, cx: &mut Cx<'_>, qpn: u32) {
         let Some(qp) = self.qps.get_mut(qpn) else { return };
         qp.replies_queued = false;
-        // Receives are known only as far as the record was read, so that no credits are promised.
-        let Some(reply) = qp.responder.as_mut().and_then(|responder| responder.next_reply(None)) else { return };
+        // Receives are known only as far as the record was read: what is promised is there. Shared ones are nobody's own.
+        let credits = match &qp.receives {
+            Receives::Own(queue) if self.config.profile.recovery.end_to_end_credits.value => Some(queue.posted()),
+            _ => None,
+        };
+        let Some(reply) = qp.responder.as_mut().and_then(|responder| responder.next_reply(credits)) else { return };
         let packet = reply.packet;
         let source = match reply.source.filter(|_| packet.payload_bytes > 0) {
             None => Ok(Source::Here(Payload::EMPTY)),

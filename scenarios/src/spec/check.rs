@@ -37,6 +37,7 @@ pub fn violations(scenario: &Scenario) -> Vec<Violation> {
     check.cluster(scenario);
     check.fabric(&scenario.fabric);
     check.congestion(&scenario.congestion);
+    check.nic(&scenario.nic);
     check.provider(scenario);
     check.workload(scenario);
     let nodes = scenario.cluster.nodes;

@@ -1,4 +1,4 @@
-//! The machines: `[cluster]`, `[nic]`, `[provider]`.
+//! The machines: `[cluster]`, `[provider]`.
 
 use super::{Topology, text};
 use provider::ndk::{NdkVersion, ObjectKind};
@@ -85,41 +85,6 @@ impl Cable {
         let [first, second] = &self.ends;
         [format!("{first}->{second}"), format!("{second}->{first}")]
     }
-}
-
-/// `[nic]`: the adapter of every node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Nic {
-    /// Which adapter is modelled.
-    pub profile: NicProfile,
-    /// Whether the model's stages take time.
-    pub time: NicTime,
-}
-
-impl Default for Nic {
-    fn default() -> Self {
-        Self { profile: NicProfile::Generic100g, time: NicTime::Timed }
-    }
-}
-
-/// A modelled adapter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NicProfile {
-    /// No product: the round numbers of a 100 Gb/s adapter.
-    #[serde(rename = "generic-100g")]
-    Generic100g,
-}
-
-/// Whether the stages of a NIC take time. What happens is the same in both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NicTime {
-    /// As long as the profile says.
-    Timed,
-    /// None.
-    Zero,
 }
 
 /// `[provider]`: what the NDK provider of every node offers, and how its creations complete.

@@ -1,7 +1,7 @@
 //! The scenario file: TOML, strict, with units in its keys.
 //!
 //! Reading order: [`Scenario`] here, then its sections [`cluster`] with [`topology`], [`fabric`],
-//! [`congestion`], [`workload`] with [`flows`], [`fault`], [`expect`]; [`check`] (what
+//! [`congestion`], [`nic`], [`workload`] with [`flows`], [`fault`], [`expect`]; [`check`] (what
 //! types cannot say), [`problem`] (how a mistake is shown), [`files`] (reading from disk).
 //!
 //! Invariants:
@@ -19,6 +19,7 @@ pub mod fault;
 pub mod files;
 pub mod flows;
 mod locate;
+pub mod nic;
 pub mod problem;
 mod text;
 pub mod topology;
@@ -27,13 +28,14 @@ pub mod workload;
 #[cfg(test)]
 mod tests;
 
-pub use cluster::{Cable, Cluster, Creation, Nic, NicProfile, NicTime, Provider};
+pub use cluster::{Cable, Cluster, Creation, Provider};
 pub use congestion::{Congestion, CongestionScheme};
 pub use expect::Expect;
 pub use fabric::Fabric;
 pub use fault::{CreateEffect, CreateFault, FaultPlan, WireEffect, WireFault};
 pub use files::ScenarioFile;
 pub use flows::{Flow, Flows, Pattern, PayloadMode, Sizes};
+pub use nic::{Nic, NicProfile, NicTime};
 pub use problem::{Place, Problem, ScenarioError};
 pub use topology::Topology;
 pub use workload::{

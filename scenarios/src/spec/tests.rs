@@ -39,6 +39,9 @@ const MISTAKES: &[(&str, usize, usize, &str, &str)] = &[
     ("[congestion]\nscheme = \"dcqcm\"", 4, 10, "`dcqcm`", "did you mean `dcqcn`?"),
     ("[congestion]\nparameters = \"mlx5\"", 4, 14, "without a scheme", "name a scheme"),
     ("[congestion]\nscheme = \"hpcc\"\nparameters = \"mlx5\"", 5, 14, "no parameter set of hpcc", "sigcomm-2019"),
+    ("[nic]\npcie_lanes = 3", 4, 14, "`pcie_lanes` is 3", "allowed: 1, 2, 4, 8, 16"),
+    ("[nic]\nxoff_bytes = 5\nxon_bytes = 5", 5, 13, "not below `xoff_bytes`", "allowed: 0 to 4"),
+    ("[nic]\nrecovery = \"gbn\"", 4, 12, "`gbn`", "allowed: go-back-n, selective-repeat"),
     ("[provider]\nversion = \"3.0\"", 4, 11, "`3.0` is not an NDK version", "\"1.1\", \"1.2\", \"2.0\", \"2.1\""),
     ("[provider]\ninline = [\"pd\", \"pq\"]", 4, 17, "`pq` is not a kind of object", "allowed: qp, cq,"),
     ("[provider]\ninline = \"pd\"", 4, 10, "string \"pd\"", "a list in brackets"),
@@ -191,5 +194,17 @@ proptest! {
         if let Err(error) = Scenario::parse("x.toml", &text) {
             prop_assert!(error.problems.iter().all(|problem| problem.place.is_some()), "{}", error);
         }
+    }
+}
+
+/// The other examples of the library's README are read too, one after the other, where they are not the same keys.
+#[test]
+fn the_documented_additions_are_read() {
+    let readme = include_str!("../../library/README.md");
+    let blocks: Vec<&str> =
+        readme.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("toml")).collect();
+    let begin = "[scenario]\nname = \"a\"\n";
+    for block in blocks.iter().filter(|block| block.contains("[congestion]\n") || block.contains("[nic]\n")).skip(1) {
+        Scenario::parse("README.md", &format!("{begin}{block}")).unwrap_or_else(|error| panic!("{error}"));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Checker;
 use crate::spec::fabric::{EcnMarks, Scheduling};
-use crate::spec::{Congestion, CongestionScheme, Fabric};
+use crate::spec::{Congestion, CongestionScheme, Fabric, Nic};
 
 /// Priorities of IEEE 802.1Q.
 const PRIORITIES: u8 = 8;
@@ -56,6 +56,29 @@ impl Checker {
     fn priorities(&mut self, path: &str, list: &[u8]) {
         for (index, priority) in list.iter().enumerate() {
             self.range(&format!("{path}[{index}]"), *priority, 0..=PRIORITIES - 1);
+        }
+    }
+
+    pub(super) fn nic(&mut self, nic: &Nic) {
+        let mut given = |key: &str, number: Option<u32>, allowed| {
+            if let Some(number) = number {
+                self.range(&format!("nic.{key}"), number, allowed);
+            }
+        };
+        given("reorder_packets", nic.reorder_packets, 1..=1 << 20);
+        given("window_packets", nic.window_packets, 1..=1 << 20);
+        given("ack_every_packets", nic.ack_every_packets, 1..=1 << 20);
+        given("receive_buffer_bytes", nic.receive_buffer_bytes, 10_000..=1 << 30);
+        given("xoff_bytes", nic.xoff_bytes, 1..=1 << 30);
+        given("xon_bytes", nic.xon_bytes, 0..=1 << 30);
+        if let Some(lanes) = nic.pcie_lanes.filter(|lanes| ![1, 2, 4, 8, 16].contains(lanes)) {
+            self.fail("nic.pcie_lanes", format!("`pcie_lanes` is {lanes}"), "allowed: 1, 2, 4, 8, 16");
+        }
+        if let (Some(xon), Some(xoff)) = (nic.xon_bytes, nic.xoff_bytes)
+            && xon >= xoff
+        {
+            let message = format!("`xon_bytes` is {xon}, not below `xoff_bytes`");
+            self.fail("nic.xon_bytes", message, format!("allowed: 0 to {}", xoff.saturating_sub(1)));
         }
     }
 

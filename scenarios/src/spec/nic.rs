@@ -1,0 +1,103 @@
+//! `[nic]`: the adapters.
+
+use serde::{Deserialize, Serialize};
+
+/// `[nic]`: the adapter of every node. What is absent is as the profile says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Nic {
+    /// Which adapter is modelled.
+    pub profile: NicProfile,
+    /// Whether the model's stages take time.
+    pub time: NicTime,
+    /// What is sent again after a loss.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Recovery>,
+    /// How far ahead of the packet that is due others are kept, with selective repeat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reorder_packets: Option<u32>,
+    /// How the transport timer runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Timeout>,
+    /// Acknowledgements say how many receives are posted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_to_end_credits: Option<bool>,
+    /// Request packets of a queue pair that may be unacknowledged; schemes with a window of their own come before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window_packets: Option<u32>,
+    /// An acknowledgement is asked for every so many packets of a message; some schemes need each one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ack_every_packets: Option<u32>,
+    /// Lanes of the slot, which are all the host's bandwidth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pcie_lanes: Option<u8>,
+    /// Bytes received and not yet written to the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receive_buffer_bytes: Option<u32>,
+    /// Bytes of it from which on the peer is paused, in priorities with flow control.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xoff_bytes: Option<u32>,
+    /// Bytes of it below which the peer may go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xon_bytes: Option<u32>,
+}
+
+impl Default for Nic {
+    fn default() -> Self {
+        Self {
+            profile: NicProfile::Generic100g,
+            time: NicTime::Timed,
+            recovery: None,
+            reorder_packets: None,
+            timeout: None,
+            end_to_end_credits: None,
+            window_packets: None,
+            ack_every_packets: None,
+            pcie_lanes: None,
+            receive_buffer_bytes: None,
+            xoff_bytes: None,
+            xon_bytes: None,
+        }
+    }
+}
+
+/// A modelled adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NicProfile {
+    /// No product: the round numbers of a 100 Gb/s adapter.
+    #[serde(rename = "generic-100g")]
+    Generic100g,
+}
+
+/// Whether the stages of a NIC take time. What happens is the same in both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NicTime {
+    /// As long as the profile says.
+    Timed,
+    /// None.
+    Zero,
+}
+
+/// What is sent again after a loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recovery {
+    /// Everything from the missing packet on.
+    GoBackN,
+    /// What is missing.
+    SelectiveRepeat,
+}
+
+/// How the transport timer runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Timeout {
+    /// For the time of its code.
+    Nominal,
+    /// In growing steps first, then at a floor of 0.5 s, as ConnectX-6 does by default.
+    Adaptive,
+    /// 320 us, or 100 us while fewer than three packets are unacknowledged, as IRN does.
+    Irn,
+}
