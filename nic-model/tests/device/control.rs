@@ -5,9 +5,10 @@ use crate::support::driver::{LOG_CQ, Registered};
 use des::Dur;
 use nic_model::port::Input;
 use nic_model::regs::bar::{self, Features, Health, LIMIT_REGISTERS, Limits};
+use nic_model::regs::cmd::table::COMMANDS;
 use nic_model::regs::cmd::{
-    Command, CommandStatus, EqContext, KeyKind, MkeyContext, QpAttributes, QpContext, QpMask, QpState, QpType, Rights,
-    SrqContext,
+    Command, CommandCode, CommandStatus, EqContext, KeyKind, MkeyContext, QpAttributes, QpContext, QpMask, QpState,
+    QpType, Rights, SrqContext,
 };
 use nic_model::regs::counters::Counters;
 use nic_model::regs::eqe::EventType;
@@ -235,4 +236,22 @@ fn masked_vectors_are_remembered() {
     world.mmio_write(0, control, &0_u32.to_le_bytes());
     world.run();
     assert_eq!(world.nodes[0].interrupts.len(), 1);
+}
+
+#[test]
+fn mailboxes_are_as_long_as_the_table_says() {
+    let mut world = World::new(true);
+    for row in COMMANDS.iter().filter(|row| row.code != CommandCode::TEARDOWN) {
+        // Garbage at the start is refused later, lengths first.
+        let needs = world.raw_command(0, row.code, 0, 4096);
+        match row.input.bytes() {
+            0 => assert_ne!(needs.0, CommandStatus::BAD_INPUT_LENGTH, "{:?}", row.code),
+            bytes => assert_eq!(needs, (CommandStatus::BAD_INPUT_LENGTH, bytes as u32), "{:?}", row.code),
+        }
+        let needs = world.raw_command(0, row.code, row.input.bytes() as u32, 0);
+        match row.output.bytes() {
+            0 => assert_ne!(needs.0, CommandStatus::BAD_OUTPUT_LENGTH, "{:?}", row.code),
+            bytes => assert_eq!(needs, (CommandStatus::BAD_OUTPUT_LENGTH, bytes as u32), "{:?}", row.code),
+        }
+    }
 }

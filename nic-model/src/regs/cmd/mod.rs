@@ -1,7 +1,7 @@
 //! Commands: slots of the command queue, status codes, and every command with its input and output.
 //!
 //! Reading order: this module (slots and codes), [`objects`] (contexts in mailboxes), [`qp`] (queue pair attributes),
-//! [`command`] (all commands as one enumeration, encoded and decoded).
+//! [`command`] (all commands as one enumeration, encoded and decoded), [`table`] (what each takes and gives).
 //!
 //! A driver fills a [`Slot`], and either rings [`COMMAND_DOORBELL`](super::bar::COMMAND_DOORBELL) with the slot's bit and
 //! waits for the event COMMAND_DONE, or writes the slot's number to [`COMMAND_POLL`](super::bar::COMMAND_POLL) and reads
@@ -11,6 +11,7 @@
 pub mod command;
 pub mod objects;
 pub mod qp;
+pub mod table;
 
 pub use command::{Command, Encoded};
 pub use objects::{CqContext, EqClasses, EqContext, KeyKind, MkeyContext, SourceAddress, SrqContext};

@@ -146,3 +146,9 @@ proptest! {
         prop_assert_eq!(eqe::Eqe::decode(&eqe.encode()), eqe);
     }
 }
+
+#[test]
+fn every_command_has_its_row_in_order() {
+    let codes: Vec<u64> = table::COMMANDS.iter().map(|row| row.code.0.into()).collect();
+    assert_eq!(codes, CommandCode::NAMED.iter().map(|named| named.value).collect::<Vec<_>>());
+}

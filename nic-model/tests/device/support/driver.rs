@@ -6,8 +6,8 @@ use host::Mdl;
 use nic_model::regs::bar;
 use nic_model::regs::block::Gid;
 use nic_model::regs::cmd::{
-    Command, CommandStatus, CqContext, EqClasses, EqContext, KeyKind, MkeyContext, QpAttributes, QpContext, QpMask,
-    QpState, QpType, REPLY_AT, Reply, Rights, Slot, SourceAddress, SrqContext,
+    Command, CommandCode, CommandStatus, CqContext, EqClasses, EqContext, KeyKind, MkeyContext, QpAttributes,
+    QpContext, QpMask, QpState, QpType, REPLY_AT, Reply, Rights, Slot, SourceAddress, SrqContext,
 };
 use nic_model::regs::cqe::Cqe;
 use nic_model::regs::doorbell::{CqDoorbell, CqRecord, EqDoorbell, ReceiveRecord, SqDoorbell, owner_bit};
@@ -160,6 +160,24 @@ impl World {
         let reply = self.reply(node, POLLED_SLOT);
         assert_eq!((u64::from(reply.status.0), reply.owner), (status, 0));
         reply
+    }
+
+    /// Runs a polled command with mailboxes of the given lengths, the input zero; gives status and detail.
+    pub(crate) fn raw_command(
+        &mut self,
+        node: usize,
+        code: CommandCode,
+        input_bytes: u32,
+        output_bytes: u32,
+    ) -> (CommandStatus, u32) {
+        let Driver { commands, mailbox, .. } = self.nodes[node].driver;
+        let (input_address, output_address) = (mailbox + 0x3_0000, mailbox + 0x3_8000);
+        let slot = Slot { code, input_address, output_address, input_bytes, output_bytes, owner: 1, ..Slot::default() };
+        self.nodes[node].memory.write(commands + POLLED_SLOT * 64, &slot.encode()).expect("slots are memory");
+        self.mmio_write(node, bar::COMMAND_POLL, &POLLED_SLOT.to_le_bytes());
+        self.mmio_read(node, bar::COMMAND_POLL_RESULT);
+        let reply = self.reply(node, POLLED_SLOT);
+        (reply.status, reply.detail)
     }
 
     pub(crate) fn command(&mut self, node: usize, command: &Command) -> Reply {
