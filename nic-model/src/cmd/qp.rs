@@ -209,8 +209,13 @@ impl Nic {
         }
         let drains = state == State::SendQueueDrain;
         qp.draining = drains && (qp.draining || before != state);
+        let QpAttributes { ack_timeout, retry_count, rnr_retry_count, min_rnr_timer, .. } = qp.attributes;
         if let Some(requester) = qp.requester.as_mut() {
             requester.set_draining(drains);
+            requester.set_patience(ack_timeout, retry_count, rnr_retry_count);
+        }
+        if let Some(responder) = qp.responder.as_mut() {
+            responder.set_min_rnr_timer(min_rnr_timer);
         }
         self.settle(cx, cx.now, qpn);
         Ok(())

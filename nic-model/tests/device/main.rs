@@ -8,5 +8,6 @@ mod keys;
 mod messages;
 mod programs;
 mod recovery;
+mod states;
 mod support;
 mod timing;

@@ -154,6 +154,12 @@ impl Requester {
         self.draining = draining;
     }
 
+    /// Timers and counts are others from now on.
+    pub fn set_patience(&mut self, timeout_code: u8, retry_count: u8, rnr_retry: u8) {
+        self.config = RequesterConfig { timeout_code, retry_count, rnr_retry, ..self.config };
+        self.retry.reconfigure(&self.config);
+    }
+
     /// Whether nothing that was begun is unfinished.
     #[must_use]
     pub fn is_drained(&self) -> bool {

@@ -69,6 +69,12 @@ impl Retry {
         }
     }
 
+    /// Takes other timers and counts; a timer that runs goes on.
+    pub(super) fn reconfigure(&mut self, config: &RequesterConfig) {
+        let Self { deadline, silent_until, recovering, .. } = *self;
+        *self = Self { deadline, silent_until, recovering, ..Self::new(config) };
+    }
+
     /// When the caller must call again at the latest.
     pub(super) fn deadline(&self) -> Option<Time> {
         self.silent_until.or(self.deadline)

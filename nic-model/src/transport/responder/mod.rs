@@ -100,6 +100,11 @@ impl Responder {
         verdict
     }
 
+    /// Answers of "receiver not ready" name this code from now on.
+    pub const fn set_min_rnr_timer(&mut self, code: u8) {
+        self.config.min_rnr_timer = code;
+    }
+
     /// Whether [`next_reply`](Self::next_reply) has something.
     #[must_use]
     pub fn has_reply(&self) -> bool {
