@@ -1,8 +1,10 @@
 //! A cluster as a value: what `rnic run` and a Rust test both stand on.
 
 use crate::conformance::Trial;
+use crate::node::journal::Journal;
 use crate::options::Progress;
 use crate::report::RunReport;
+use crate::report::journal::NodeJournal;
 use crate::spec::Scenario;
 use crate::world::World;
 use provider::consumer::Session;
@@ -17,6 +19,9 @@ pub enum ClusterError {
     /// The topology is impossible.
     #[error("topology: {0}")]
     Topology(String),
+    /// A real device cannot do what the scenario asks for, or there are too few.
+    #[error("{0}")]
+    Real(String),
     /// A fault names what does not exist.
     #[error("fault: {0}")]
     Fault(String),
@@ -160,6 +165,16 @@ impl Cluster {
     pub fn capture(&mut self, cables: &[String]) {
         self.world.capture(&self.scenario, cables);
         self.captured = cables.to_vec();
+    }
+
+    /// Keeps what consumers are told, for a comparison with another backend.
+    pub(crate) fn keep_journal(&self) {
+        (0..self.nodes()).for_each(|node| self.world.node(node).core().meter.journal = Some(Journal::default()));
+    }
+
+    /// What was kept, by node.
+    pub(crate) fn journals(&self) -> Option<Vec<NodeJournal>> {
+        (0..self.nodes()).map(|node| self.world.node(node).core().meter.entries()).collect()
     }
 
     /// Runs until nothing is left to happen, or the scenario's time limit.

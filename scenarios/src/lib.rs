@@ -3,8 +3,8 @@
 //! Reading order: [`spec`] (the scenario file), [`options`] (what is not part of it), [`cluster`] (a cluster as a value, for
 //! tests in Rust), `fabrics`, `switches`, `adapter` (what connects nodes, what switches and adapters do), `paths` (ways through
 //! it), `node` and `world` (what runs), `consumers` (programs over NDK), `study` (fabric studies: full NICs, light consumers),
-//! [`gateway`] (a simulated NIC on a real Ethernet), [`report`] (what a run found out), [`run`] (all of it together), [`verify`](mod@verify) (the same for every number of
-//! threads).
+//! [`real`] (the same consumers on real devices), [`gateway`] (a simulated NIC on a real Ethernet), [`report`] (what a run found
+//! out), [`run`] (all of it together), [`verify`](mod@verify) (the same for every number of threads).
 
 mod adapter;
 pub mod cluster;
@@ -15,6 +15,7 @@ pub mod gateway;
 mod node;
 pub mod options;
 mod paths;
+pub mod real;
 pub mod report;
 mod runner;
 pub mod spec;
@@ -24,7 +25,7 @@ pub mod verify;
 mod world;
 
 pub use cluster::{Cluster, ClusterError, ClusterError as RunError};
-pub use options::{Milestone, Progress, RunOptions, Threads};
+pub use options::{Backend, Milestone, Progress, RunOptions, Threads};
 pub use report::RunReport;
 pub use runner::run;
 pub use spec::Scenario;

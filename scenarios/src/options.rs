@@ -16,6 +16,10 @@ pub struct RunOptions {
     pub capture: Vec<String>,
     /// Threads for a fabric study; it does not show in the report.
     pub threads: Threads,
+    /// Where nodes run.
+    pub backend: Backend,
+    /// Whether to keep what consumers were told, for a comparison.
+    pub journal: bool,
     /// Told from time to time how far the run is.
     pub progress: Option<Arc<Progress>>,
 }
@@ -34,6 +38,30 @@ impl Threads {
     /// From one to `most`.
     pub fn up_to(most: u16) -> impl Iterator<Item = Self> {
         (1..=most).filter_map(|threads| NonZero::new(threads).map(Self))
+    }
+}
+
+/// Where nodes run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// On simulated NICs.
+    #[default]
+    Simulated,
+    /// On these RDMA devices, a node on each.
+    Verbs {
+        /// Their names.
+        devices: Vec<String>,
+    },
+}
+
+impl Backend {
+    /// What reports call it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Simulated => "simulated".to_owned(),
+            Self::Verbs { devices } => format!("verbs {}", devices.join(",")),
+        }
     }
 }
 
@@ -62,6 +90,11 @@ impl Progress {
         self.events.store(milestone.events, Relaxed);
         self.simulated_ps.store(milestone.simulated_ps, Relaxed);
         self.permille.store(milestone.permille.min(1_000), Relaxed);
+    }
+
+    /// The same for a run that has neither events nor simulated time.
+    pub fn tell(&self, permille: u64) {
+        self.permille.store(permille.min(1_000), Relaxed);
     }
 
     /// How far the run was when it said so last. The three numbers may be of two moments: they are shown, not judged.

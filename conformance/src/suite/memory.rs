@@ -79,7 +79,7 @@ async fn page_counts(probe: Probe) -> Result<(), Trouble> {
             |completion| Call::InitializeFastRegisterMr { mr, adapter_page_count, remote_access: true, completion };
         let status = probe.settle(prepare).await.status;
         let allowed: &[Status] = match adapter_page_count {
-            u32::MAX => &[Status::IMPLEMENTATION_LIMIT],
+            0 | u32::MAX => &[Status::IMPLEMENTATION_LIMIT],
             _ => &[Status::SUCCESS, Status::INSUFFICIENT_RESOURCES],
         };
         expect_status("a page count", status, allowed, 82)?;

@@ -300,6 +300,15 @@ async fn fast_passive(probe: Probe) -> Result<(), Trouble> {
     let mr = probe.create("NdkCreateMr", create).await?;
     let prepare =
         |completion| Call::InitializeFastRegisterMr { mr, adapter_page_count: 8, remote_access: true, completion };
+    if local.info.frmr_page_count == 0 {
+        let status = probe.settle(prepare).await.status;
+        expect_status("preparing where there is no fast registration", status, &[Status::IMPLEMENTATION_LIMIT], 82)?;
+        send_token(&probe, &local, Card { address: 0, token: 0 })?;
+        probe.next_good(&local.initiator_cq).await?;
+        probe.upcall(link.disconnected).await;
+        probe.close(mr).await?;
+        return probe.hang_up(local, link).await;
+    }
     probe.request("NdkInitializeFastRegisterMr", prepare).await?;
     let length_bytes = local.buffer.len();
     let build = |completion| Call::BuildLam { adapter, mdl, length_bytes, lam_bytes: 4_096, completion };

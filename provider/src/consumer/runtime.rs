@@ -103,6 +103,17 @@ impl Runtime {
         lock(&self.state).tasks.len()
     }
 
+    /// Ends every task where it stands and forgets every callback. Tasks keep their node alive, and the node keeps them: who is
+    /// done with a node whose tasks have not ended must say so.
+    pub fn abandon(&self) {
+        let mut state = lock(&self.state);
+        let State { tasks, callbacks, timers, .. } = &mut *state;
+        let gone = (std::mem::take(tasks), std::mem::take(callbacks), std::mem::take(timers));
+        // Tasks give things back when they are dropped.
+        drop(state);
+        drop(gone);
+    }
+
     /// Whether a task could run now.
     #[must_use]
     pub fn has_ready(&self) -> bool {

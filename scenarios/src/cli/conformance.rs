@@ -1,8 +1,10 @@
-//! `conformance`: the suite, and what it makes of broken providers and consumers.
+//! `conformance`: the suite, on simulated or real devices, and what it makes of broken providers and consumers.
 
 use super::answer::{Answer, CommandError, colour};
+use super::backend::BackendArguments;
 use clap::Args;
-use scenarios::conformance::{self, Choice, human, json};
+use scenarios::conformance::{self, Choice, SimLab, human, json};
+use scenarios::real::RealLab;
 use std::io;
 
 /// Options of `rnic conformance`.
@@ -17,15 +19,21 @@ pub(super) struct ConformanceArguments {
     /// Run this case alone, and with --mutants the broken providers that it shows
     #[arg(long, value_name = "NAME")]
     case: Option<String>,
+    #[command(flatten)]
+    backend: BackendArguments,
 }
 
 /// A breach of the contract, or something broken that was not noticed.
 const BREACH: u8 = 3;
 
-/// Runs the suite over the simulated NIC.
+/// Runs the suite.
 pub(super) fn conformance(arguments: &ConformanceArguments) -> Result<Answer, CommandError> {
     let choice = Choice { case: arguments.case.clone(), mutants: arguments.mutants };
-    let summary = conformance::run(&choice).map_err(|error| CommandError::Option {
+    let summary = match arguments.backend.pair()? {
+        None => conformance::run(&SimLab, &choice),
+        Some(devices) => conformance::run(&RealLab::new(devices), &choice),
+    };
+    let summary = summary.map_err(|error| CommandError::Option {
         message: error.to_string(),
         remedy: "without --case, every case is run".to_owned(),
     })?;

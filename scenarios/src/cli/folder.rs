@@ -1,7 +1,7 @@
 //! The run folder: what is needed to repeat and explain a run.
 //!
 //! `scenario.toml` (defaults written out, this run's seed), `input` (the bytes it worked on) and `topology` if
-//! there are any, `summary.json`, and
+//! there are any, `summary.json`, `journal.json` (what consumers were told, for `rnic compare`) if it was kept, and
 //! `captures/CABLE.pcapng`. `rnic run FOLDER/scenario.toml` repeats the run.
 
 use super::answer::CommandError;
@@ -48,6 +48,9 @@ pub(crate) fn write(
         let name = format!("captures/{}.pcapng", capture.link);
         put(&name, &capture.pcapng)?;
         capture.file = folder.join(&name).display().to_string();
+    }
+    if let Some(journal) = &report.journal {
+        put("journal.json", &serde_json::to_vec_pretty(journal).expect("a journal has string keys"))?;
     }
     report.run_folder = Some(folder.display().to_string());
     let summary = serde_json::to_vec_pretty(report).expect("a report has string keys and finite numbers");

@@ -1,7 +1,8 @@
 //! Reads the command line, runs one command, says how it ended.
 //!
 //! Reading order: [`Arguments`] here, [`Answer`] (what a command gives back), [`run`], [`inspect`] (`list`, `check`,
-//! `show`), [`conformance`], [`gateway`], [`folder`] (what a run leaves on disk), [`progress`], [`clock`] (the only one that reads a clock), [`usage`] (what
+//! `show`), [`conformance`], [`compare`], [`backend`] (where nodes run), [`gateway`], [`folder`] (what a run leaves on disk), [`progress`],
+//! [`clock`] (the only one that reads a clock), [`usage`] (what
 //! the process has used).
 //!
 //! Invariants:
@@ -9,7 +10,9 @@
 //! * whatever the user got wrong ends with status 2 and one message, never with a panic.
 
 mod answer;
+mod backend;
 mod clock;
+mod compare;
 mod conformance;
 mod folder;
 mod gateway;
@@ -46,6 +49,8 @@ enum Command {
     Conformance(conformance::ConformanceArguments),
     /// Be a RoCEv2 peer on a real Ethernet, with faults on demand
     Gateway(Box<gateway::GatewayArguments>),
+    /// Show where two runs differ in statuses, bytes and order: simulated against real NICs
+    Compare(compare::CompareArguments),
     /// List the scenarios of a folder
     List {
         /// The folder
@@ -70,6 +75,7 @@ pub(crate) fn answer() -> Answer {
         Command::Run(arguments) => run::run(&arguments),
         Command::Conformance(arguments) => conformance::conformance(&arguments),
         Command::Gateway(arguments) => gateway::gateway(&arguments),
+        Command::Compare(arguments) => compare::compare(&arguments),
         Command::List { folder } => inspect::list(&folder),
         Command::Check { file } => inspect::check(&file),
         Command::Show { file } => inspect::show(&file),

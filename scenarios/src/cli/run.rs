@@ -1,11 +1,12 @@
 //! `run`: one scenario, one summary, one run folder.
 
 use super::answer::{Answer, CommandError, colour};
+use super::backend::BackendArguments;
 use super::{clock::Stopwatch, folder, progress, usage};
 use clap::Args;
 use scenarios::report::{Verdict, human};
 use scenarios::spec::{SEED_MAX, Scenario, ScenarioFile, Workload};
-use scenarios::{Progress, RunOptions, RunReport, Threads};
+use scenarios::{Backend, Progress, RunOptions, RunReport, Threads};
 use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,11 @@ pub(super) struct RunArguments {
     /// Threads for a fabric study; the result is the same for every number of them
     #[arg(long, value_name = "N", default_value = "1")]
     threads: NonZero<u16>,
+    #[command(flatten)]
+    backend: BackendArguments,
+    /// Keep what consumers are told in the run folder, for `rnic compare`; always kept with --backend verbs
+    #[arg(long)]
+    journal: bool,
     /// The run folder [default: runs/NAME-SEED]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
@@ -49,7 +55,10 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Answer, CommandError> {
 
     let watched = Arc::new(Progress::default());
     let threads = chosen_threads(scenario, arguments.threads)?;
-    let options = RunOptions { input: input.bytes.into(), topology, capture, threads, progress: Some(watched.clone()) };
+    let backend = arguments.backend.choose(scenario)?;
+    let journal = arguments.journal || backend != Backend::Simulated;
+    let progress = Some(watched.clone());
+    let options = RunOptions { input: input.bytes.into(), topology, capture, threads, backend, journal, progress };
     let stopwatch = Stopwatch::start();
     let mut report = progress::watch(&watched, || scenarios::run(scenario, &options))?;
     report.wall_s = stopwatch.elapsed().as_secs_f64();

@@ -10,6 +10,7 @@ pub mod summary;
 pub use summary::{Choice, Summary, run};
 
 use crate::cluster::Cluster;
+use crate::report::RunReport;
 use crate::spec::Scenario;
 use conformance::{Bench, Found, Lab, LabError, Ran, Setup};
 use des::Dur;
@@ -64,21 +65,25 @@ impl Bench for SimBench {
     }
 
     fn run(&mut self) -> Ran {
-        let report = self.cluster.run();
-        let mut ran = Ran::default();
-        for finding in report.findings {
-            match finding.rule.as_str() {
-                "progress" => ran.unfinished += 1,
-                rule => {
-                    let rule = rule_id(rule);
-                    let node = usize::from(finding.node.ends_with('1'));
-                    let side = rule.map_or(Side::Consumer, |rule| Rule::of(rule).side);
-                    ran.found.push(Found { node, rule, side, text: finding.text });
-                }
+        ran(self.cluster.run())
+    }
+}
+
+/// What the report of a case's run says to the suite.
+pub(crate) fn ran(report: RunReport) -> Ran {
+    let mut ran = Ran::default();
+    for finding in report.findings {
+        match finding.rule.as_str() {
+            "progress" => ran.unfinished += 1,
+            rule => {
+                let rule = rule_id(rule);
+                let node = usize::from(finding.node.ends_with('1'));
+                let side = rule.map_or(Side::Consumer, |rule| Rule::of(rule).side);
+                ran.found.push(Found { node, rule, side, text: finding.text });
             }
         }
-        ran
     }
+    ran
 }
 
 /// The rule of a report's label.

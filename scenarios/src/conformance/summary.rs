@@ -1,9 +1,8 @@
-//! Suite and broken ones, run over the simulated NIC.
+//! Suite and broken ones, run.
 
-use super::SimLab;
 use conformance::consumer;
 use conformance::verdict::{self, CaseReport, MutantReport, RuleState};
-use conformance::{Creation, LabError, mutant, suite};
+use conformance::{Creation, Lab, LabError, mutant, suite};
 use provider::check::{Rule, RuleId};
 use std::collections::BTreeSet;
 
@@ -35,16 +34,16 @@ impl Summary {
     }
 }
 
-/// Runs the suite.
+/// Runs the suite in a lab.
 ///
 /// # Errors
 /// If the cluster cannot be built, or there is no case of that name.
-pub fn run(choice: &Choice) -> Result<Summary, LabError> {
+pub fn run<L: Lab>(lab: &L, choice: &Choice) -> Result<Summary, LabError> {
     let wanted = |name: &str| choice.case.as_deref().is_none_or(|only| only == name);
     let mut cases = Vec::new();
     for case in suite::cases().filter(|case| wanted(case.name)) {
         for creation in Creation::ALL {
-            cases.push(verdict::judge(&SimLab, case, creation)?);
+            cases.push(verdict::judge(lab, case, creation)?);
         }
     }
     if cases.is_empty() {
@@ -54,10 +53,10 @@ pub fn run(choice: &Choice) -> Result<Summary, LabError> {
     let mut mutants = Vec::new();
     if choice.mutants {
         for defect in mutant::defects().filter(|defect| wanted(defect.case)) {
-            mutants.push(verdict::try_defect(&SimLab, defect)?);
+            mutants.push(verdict::try_defect(lab, defect)?);
         }
         for broken in consumer::broken().filter(|_| choice.case.is_none()) {
-            mutants.push(verdict::try_consumer(&SimLab, broken)?);
+            mutants.push(verdict::try_consumer(lab, broken)?);
         }
     }
     let killed: BTreeSet<RuleId> = mutants.iter().filter(|m| m.killed()).map(|m| m.entry.rule).collect();

@@ -44,7 +44,7 @@ pub(crate) fn bring_up(setup: &Setup<'_>) -> Result<Node, ClusterError> {
             Some(trial) => stack::on_trial(backend, trial, setup.host as usize, &label),
             None => {
                 let plan = NodePlan::new(&scenario.fault.create, setup.host as u16);
-                Box::new(stack::healthy(backend, &scenario.provider, &plan, scenario.about.seed, &label))
+                stack::healthy(backend, &scenario.provider, &plan, scenario.about.seed, &label)
             }
         }
     };

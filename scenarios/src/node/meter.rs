@@ -1,6 +1,8 @@
 //! What the report counts at a node: objects, requests, results, latencies. It watches calls, and touches nothing.
 
+use super::journal::Journal;
 use crate::report::LatencyRecorder;
+use crate::report::journal::NodeJournal;
 use des::Time;
 use provider::ndk::{
     Answer, Call, CallKind, Callback, NdkResult, Object, ObjectKind, Out, Return, Status, Upcall, UpcallBody,
@@ -67,6 +69,8 @@ pub(crate) struct Meter {
     pub latency: BTreeMap<Operation, LatencyRecorder>,
     pub first_post: Option<Time>,
     pub last_result: Option<Time>,
+    /// What the consumer was told, if somebody wants to compare.
+    pub journal: Option<Journal>,
     creating: BTreeMap<(Option<Callback>, u64), Creating>,
     closing: BTreeMap<(Option<Callback>, u64), ObjectKind>,
     contexts: BTreeMap<u64, u64>,
@@ -106,6 +110,11 @@ impl Note {
 }
 
 impl Meter {
+    /// What the consumer was told, if it was kept.
+    pub(crate) fn entries(&self) -> Option<NodeJournal> {
+        self.journal.as_ref().map(|journal| journal.entries().clone())
+    }
+
     /// Lets a call through and counts it.
     pub(crate) fn watch(&mut self, now: Time, call: Call<'_>, run: impl FnOnce(Call<'_>) -> Answer) -> Answer {
         match call {
@@ -122,9 +131,12 @@ impl Meter {
                 answer
             }
             other => {
-                let note = Note::of(&other);
+                let (note, kind, completion) = (Note::of(&other), other.kind(), other.completion());
                 let answer = run(other);
                 self.returned(now, &note, &answer);
+                if let Some(journal) = &mut self.journal {
+                    journal.returned(kind, completion, &answer);
+                }
                 answer
             }
         }
@@ -132,6 +144,9 @@ impl Meter {
 
     /// Counts what an upcall brings.
     pub(crate) fn upcall(&mut self, upcall: &Upcall) {
+        if let Some(journal) = &mut self.journal {
+            journal.upcall(upcall);
+        }
         let key = (Some(upcall.callback), upcall.context);
         match &upcall.body {
             UpcallBody::CreateCompletion { status, object } => {
@@ -199,7 +214,11 @@ impl Meter {
         *self.results.entry(result.status).or_default() += 1;
         self.last_result = Some(now);
         let posted = self.posted.entry(result.qp_context).or_default();
-        if let Some(index) = posted.iter().position(|request| request.context == result.request_context) {
+        let index = posted.iter().position(|request| request.context == result.request_context);
+        if let Some(journal) = &mut self.journal {
+            journal.result(index.is_some(), result);
+        }
+        if let Some(index) = index {
             let request = posted[index];
             posted.drain(..=index);
             self.messages += index as u64 + u64::from(result.status == Status::SUCCESS);

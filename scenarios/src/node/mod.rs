@@ -2,10 +2,11 @@
 //!
 //! Reading order: [`hardware`] (NIC, memory and the bus), this module (one event at a time), [`port`] (calls from the
 //! consumers), [`stack`] (the provider's layers), [`bring_up`] (all of it from a scenario), [`meter`] (what the report
-//! counts).
+//! counts), [`journal`] (what two backends are compared by).
 
 mod bring_up;
 mod hardware;
+pub(crate) mod journal;
 pub(crate) mod meter;
 mod port;
 pub(crate) mod stack;

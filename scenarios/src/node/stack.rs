@@ -7,11 +7,11 @@ use conformance::ideal::engine_config;
 use conformance::mutant::Mutant;
 use des::{Dur, Time};
 use host::HostBus;
+use provider::backend::Backend;
 use provider::check::{Checked, Finding, Settings};
 use provider::engine::{Config, Engine, Style};
 use provider::fault::{Effect, FaultLayer, Outcome, Row, RowReport, Selector};
 use provider::ndk::{CallKind, NdkProvider, Status};
-use provider::sim::SimBackend;
 
 /// Time that a creation pends where a row says no more than that it does: the order of a firmware command.
 const PEND: Dur = Dur::from_us(10);
@@ -25,9 +25,6 @@ pub(crate) trait Stack: NdkProvider<Host = dyn HostBus> + Send {
     fn fault_reports(&self) -> Vec<RowReport>;
 }
 
-/// The layers of a healthy node.
-pub(crate) type Healthy = Checked<FaultLayer<Engine<SimBackend>>>;
-
 impl<P: NdkProvider<Host = dyn HostBus> + Send> Stack for Checked<FaultLayer<P>> {
     fn finish(&mut self, host: &mut (dyn HostBus + 'static), now: Time, quiescent: bool) -> Vec<Finding> {
         if quiescent { self.finish_quiescent(host, now).to_vec() } else { Checked::finish(self, now).to_vec() }
@@ -38,15 +35,26 @@ impl<P: NdkProvider<Host = dyn HostBus> + Send> Stack for Checked<FaultLayer<P>>
     }
 }
 
+/// What the engine can stand on: the driver of the simulated NIC, or a real device.
+pub(crate) trait Device: Backend<Host = dyn HostBus> + Send + 'static {}
+
+impl<B: Backend<Host = dyn HostBus> + Send + 'static> Device for B {}
+
 /// Puts the layers over a driver.
-pub(crate) fn healthy(backend: SimBackend, provider: &Provider, plan: &NodePlan, seed: u64, label: &str) -> Healthy {
+pub(crate) fn healthy(
+    backend: impl Device,
+    provider: &Provider,
+    plan: &NodePlan,
+    seed: u64,
+    label: &str,
+) -> Box<dyn Stack> {
     let engine = Engine::new(backend, config(provider));
     let faulty = FaultLayer::new(engine, plan.rows.clone(), seed, label);
-    Checked::new(faulty, Settings::default())
+    Box::new(Checked::new(faulty, Settings::default()))
 }
 
 /// Puts the layers of a conformance case over a driver, a defect among them if there is one to be tried.
-pub(super) fn on_trial(backend: SimBackend, trial: &Trial, node: usize, label: &str) -> Box<dyn Stack> {
+pub(crate) fn on_trial(backend: impl Device, trial: &Trial, node: usize, label: &str) -> Box<dyn Stack> {
     let config = engine_config(trial.setup.creation);
     let rows = trial.setup.faults.iter().filter(|(at, _)| *at == node).map(|(_, row)| row.clone()).collect();
     let mutant = Mutant::new(Engine::new(backend, config), trial.setup.defect);

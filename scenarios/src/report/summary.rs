@@ -1,5 +1,6 @@
 //! The report of one run: `summary.json`, and what `--json` prints.
 
+use super::journal::Journal;
 use super::latency::Latency;
 use super::study::StudyReport;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,11 @@ pub struct RunReport {
     pub scenario: String,
     /// What produced the report.
     pub versions: Versions,
+    /// Where the nodes ran: `simulated`, or which devices.
+    pub backend: String,
+    /// What consumers were told, if it was asked for.
+    #[serde(skip)]
+    pub journal: Option<Journal>,
     /// The seed of every random stream.
     pub seed: u64,
     /// The fingerprint of the run, 16 hexadecimal digits.

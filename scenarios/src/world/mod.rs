@@ -8,7 +8,7 @@
 mod build;
 mod report;
 
-pub(crate) use report::{complete, judge};
+pub(crate) use report::{complete, contract, judge, metered};
 
 use crate::node::{Hardware, Node, NodeEvent, Outgoing};
 use crate::options::{Milestone, Progress};

@@ -1,7 +1,7 @@
 //! A world becomes a report.
 
 use super::{Place, World};
-use crate::node::meter::Creations;
+use crate::node::meter::{Creations, Meter};
 use crate::node::{Node, NodePlan};
 use crate::report::{
     Capture, FaultRow, Finding, LinkReport, NodeReport, ObjectCounts, Replica, RunReport, Severity, Versions, verdict,
@@ -164,7 +164,7 @@ fn encode(frames: &[(String, Captured)]) -> Vec<u8> {
 }
 
 /// A finding of the contract's checker.
-fn contract(node: &str, finding: &check::Finding) -> Finding {
+pub(crate) fn contract(node: &str, finding: &check::Finding) -> Finding {
     Finding {
         rule: finding.rule.to_string(),
         severity: match finding.severity {
@@ -197,12 +197,19 @@ fn node_report(index: u16, node: &Node) -> NodeReport {
         _ => Dur::ZERO,
     };
     NodeReport {
-        name: Cluster::node_name(index),
-        objects: meter.objects.iter().map(|(kind, counts)| (kind.name().to_owned(), object_counts(*counts))).collect(),
-        messages: meter.messages,
         bytes_sent: nic.tx_bytes,
         bytes_received: nic.rx_bytes,
         goodput_mbps: mbps(nic.rx_bytes, span),
+        ..metered(index, meter)
+    }
+}
+
+/// What a node's meter has counted.
+pub(crate) fn metered(index: u16, meter: &Meter) -> NodeReport {
+    NodeReport {
+        name: Cluster::node_name(index),
+        objects: meter.objects.iter().map(|(kind, counts)| (kind.name().to_owned(), object_counts(*counts))).collect(),
+        messages: meter.messages,
         latency: meter.latency.iter().map(|(op, latency)| (op.name().to_owned(), latency.report())).collect(),
         completions: meter.results.iter().map(|(status, count)| (status.to_string(), *count)).collect(),
         ..NodeReport::default()
