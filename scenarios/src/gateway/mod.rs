@@ -86,6 +86,9 @@ pub enum GatewayError {
 /// The router of the simulated host: the port, which knows who has which Ethernet address.
 const ROUTER: Mac = Mac([2, 0, 0, 0, 0, 1]);
 
+/// Half a second: an emulated peer takes its time, and what it has not lost is not to be sent again. Assumed.
+const ACK_TIMEOUT: u8 = 17;
+
 /// Runs until all sessions are over, the time limit, or the user's wish.
 ///
 /// # Errors
@@ -130,6 +133,7 @@ fn driver(options: &Options) -> sim::Config {
         connections: sim::cm::Settings {
             path_mtu_bytes: options.path_mtu_bytes,
             first_id: options.life,
+            ack_timeout: ACK_TIMEOUT,
             ..sim::cm::Settings::default()
         },
         ..sim::Config::default()
