@@ -37,6 +37,8 @@ pub struct Config {
     pub uar_pages: u64,
     /// Push lone small WQEs instead of ringing.
     pub blueflame: bool,
+    /// Peers may do atomics where they may write: for other stacks, as NDK has none.
+    pub remote_atomics: bool,
     /// Differentiated services code point of connections.
     pub dscp: u8,
     /// Code of the time that a peer waits for a receive, see [`wire::codes::rnr_timer_us`].
@@ -59,6 +61,7 @@ impl Default for Config {
             log_event_entries: 10,
             uar_pages: 16,
             blueflame: true,
+            remote_atomics: false,
             dscp: 0,
             min_rnr_timer: 12,
             command_timeout: Dur::from_ms(60_000),

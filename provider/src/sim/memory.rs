@@ -1,5 +1,6 @@
 //! Memory keys: regions, regions for fast registration, windows.
 
+use super::SimBackend;
 use super::ring::DmaBuffer;
 use crate::backend::PdId;
 use crate::ndk::{MrFlags, Status};
@@ -73,7 +74,7 @@ pub(super) fn register(
     pd: PdId,
     mdl: &Mdl,
     length_bytes: u64,
-    rights: MrFlags,
+    rights: Rights,
     limits: &Limits,
 ) -> Result<Command, Status> {
     if length_bytes == 0 || length_bytes > mdl.length_bytes {
@@ -89,7 +90,7 @@ pub(super) fn register(
         page_shift: PAGE_SHIFT,
         pd: pd.0,
         // NDK has no right to bind: every region may have windows.
-        rights: rights_of(rights) | Rights::WINDOW_BIND,
+        rights: rights | Rights::WINDOW_BIND,
         page_count: page_count as u32,
         start: mdl.virtual_address,
         length_bytes,
@@ -125,6 +126,15 @@ pub(super) fn rights_of(flags: MrFlags) -> Rights {
     rights
 }
 
+impl SimBackend {
+    /// What a region grants.
+    pub(super) fn region_rights(&self, flags: MrFlags) -> Rights {
+        let rights = rights_of(flags);
+        let atomics = self.config.remote_atomics && rights.contains(Rights::REMOTE_WRITE);
+        if atomics { rights | Rights::REMOTE_ATOMIC } else { rights }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,7 +158,7 @@ mod tests {
         let limits = Limits { max_mailbox_bytes: 64 + 3 * 8, ..Limits::default() };
         let mut memory = HostMemory::new();
         let mdl = memory.allocate(3 * PAGE_SIZE, 100);
-        let pages = |length| match register(PdId(1), &mdl, length, MrFlags::empty(), &limits) {
+        let pages = |length| match register(PdId(1), &mdl, length, Rights::empty(), &limits) {
             Ok(Command::CreateMkey(context, pages)) => {
                 assert_eq!((context.start, context.length_bytes), (mdl.virtual_address, length));
                 assert_eq!(context.page_count as usize, pages.len());

@@ -78,10 +78,12 @@ fn tools_connect_to_the_gateway() {
         ("ib_send_bw", "ib_send_bw -R -n 20 10.8.0.1"),
         ("ib_write_bw", "ib_write_bw -R -n 20 10.8.0.1"),
         ("ib_read_bw", "ib_read_bw -R -n 20 10.8.0.1"),
+        ("ib_atomic_bw", "ib_atomic_bw -R -n 20 10.8.0.1"),
+        ("ib_atomic_bw with comparison", "ib_atomic_bw -R -n 20 -A CMP_AND_SWAP 10.8.0.1"),
     ];
-    let options = "--count 10 --size 3000 --sessions 6";
+    let options = "--count 10 --size 3000 --sessions 8";
     let outcome = Setup { options, steps: &steps, servers: &[] }.run();
-    outcome.all_went_well(6);
+    outcome.all_went_well(8);
     is_clean(&outcome);
     // Linux drops packets with a wrong ICRC without counting them: all that was sent arrived, both ways.
     assert_eq!(outcome.linux("rcvd_pkts"), outcome.own("port", "sent"));
