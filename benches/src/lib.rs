@@ -1,5 +1,7 @@
 //! What several benchmarks set up.
 
+pub mod calendar;
+
 use bytes::Bytes;
 use std::net::{IpAddr, Ipv4Addr};
 use wire::{Bth, Ecn, Ext, Ip, Mac, Opcode, Operation, Payload, Position, Psn, Qpn, Reth, RocePacket, Transport};

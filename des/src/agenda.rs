@@ -57,9 +57,15 @@ impl<E> Agenda<E> {
         if self.bag_begins >= end {
             return;
         }
-        self.due.extend(self.bag.extract_if(.., |(key, _)| key.time() < end));
+        let mut stays_from = Time::MAX;
+        let is_due = |(key, _): &mut (Key, E)| {
+            let due = key.time() < end;
+            stays_from = if due { stays_from } else { stays_from.min(key.time()) };
+            due
+        };
+        self.due.extend(self.bag.extract_if(.., is_due));
+        self.bag_begins = stays_from;
         self.due.sort_unstable_by(|(left, _), (right, _)| right.cmp(left));
-        self.bag_begins = self.bag.iter().map(|(key, _)| key.time()).min().unwrap_or(Time::MAX);
     }
 
     /// Takes the next event of the window that ends at `end`.
@@ -68,6 +74,11 @@ impl<E> Agenda<E> {
             Some(&(due, _)) if self.own.next_key().is_none_or(|own| due < own) => self.due.pop(),
             _ => self.own.pop_before(end),
         }
+    }
+
+    /// All events to come, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &(Key, E)> {
+        self.own.iter().chain(&self.bag).chain(&self.due)
     }
 
     /// When the next event is due; [`Time::MAX`] if there is none. Asked between windows.

@@ -46,6 +46,11 @@ impl<E> EventQueue<E> {
         self.heap.is_empty()
     }
 
+    /// All events to come, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &(Key, E)> {
+        self.heap.iter()
+    }
+
     /// The key of the next event.
     #[must_use]
     pub fn next_key(&self) -> Option<Key> {

@@ -21,25 +21,36 @@ pub(crate) enum Alarm {
 }
 
 /// All alarms, by time. An owner that changes its mind lets the old one ring and ignores it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Alarms(BTreeSet<(Time, Alarm)>);
+#[derive(Clone, Debug)]
+pub(crate) struct Alarms {
+    all: BTreeSet<(Time, Alarm)>,
+    /// When the first one rings, [`Time::MAX`] if there is none: every input asks, and few alarms ring.
+    first: Time,
+}
+
+impl Default for Alarms {
+    fn default() -> Self {
+        Self { all: BTreeSet::new(), first: Time::MAX }
+    }
+}
 
 impl Alarms {
     pub(crate) fn set(&mut self, at: Time, alarm: Alarm) {
-        self.0.insert((at, alarm));
+        self.all.insert((at, alarm));
+        self.first = self.first.min(at);
     }
 
     pub(crate) fn next(&self) -> Option<Time> {
-        self.0.first().map(|(at, _)| *at)
+        (self.first < Time::MAX).then_some(self.first)
     }
 
     /// Takes an alarm whose moment has come.
     pub(crate) fn take_due(&mut self, now: Time) -> Option<Alarm> {
-        let (at, alarm) = *self.0.first()?;
-        if at > now {
+        if self.first > now {
             return None;
         }
-        self.0.pop_first();
+        let (_, alarm) = self.all.pop_first()?;
+        self.first = self.all.first().map_or(Time::MAX, |(at, _)| *at);
         Some(alarm)
     }
 }

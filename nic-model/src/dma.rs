@@ -42,8 +42,8 @@ pub(crate) enum Purpose {
     SharedWqes { srqn: u32 },
     /// Consumer index of a CQ.
     CqRecord { cqn: u32 },
-    /// Payload of a packet that waits in a lane.
-    Gather { port: u8, place: Place },
+    /// Payload of packets that wait in a lane one behind the other.
+    Gather { port: u8, place: Place, packets: u16 },
     /// Page list of a fast registration.
     PageList { qpn: u32, id: u32 },
     /// Operand of an atomic.
@@ -66,19 +66,31 @@ impl Dma {
         Self { pcie, reads: Slab::new(), life }
     }
 
-    /// Reads `segments` from `at` on. The answer comes not before `not_before`.
+    /// Reads `segments` from `at` on.
     pub(crate) fn read(&mut self, cx: &mut Cx<'_>, counters: &mut Counters, read: Read) -> Time {
         let done = match read.purpose {
             // The link is not booked for a time that passes for a waiting processor only.
-            Purpose::PolledSlot | Purpose::PolledInput => self.pcie.quote(read.at, &read.segments),
-            _ => self.pcie.read(read.at, &read.segments).max(read.not_before),
+            Purpose::PolledSlot | Purpose::PolledInput => {
+                count(counters, &read.segments);
+                self.pcie.quote(read.at, &read.segments)
+            }
+            _ => self.book(counters, read.at, &read.segments),
         };
-        counters.dma_reads += 1;
-        counters.dma_read_bytes += length(&read.segments);
-        let slot = self.reads.insert(read.purpose) as u32;
-        let tag = DmaTag(u32::from(self.life) << SLOT_BITS | slot & ((1 << SLOT_BITS) - 1));
-        cx.say(done, Output::DmaRead { tag, segments: read.segments, kind: read.kind });
+        self.ask(cx, read.purpose, read.segments, DmaKind::Control, done);
         done
+    }
+
+    /// Books the link for a read at `at`; gives when its last byte is there. [`ask`](Self::ask) must follow.
+    pub(crate) fn book(&mut self, counters: &mut Counters, at: Time, segments: &Segments) -> Time {
+        count(counters, segments);
+        self.pcie.read(at, segments)
+    }
+
+    /// Asks the host for what has been booked, to be answered at `done`.
+    pub(crate) fn ask(&mut self, cx: &mut Cx<'_>, purpose: Purpose, segments: Segments, kind: DmaKind, done: Time) {
+        let slot = self.reads.insert(purpose) as u32;
+        let tag = DmaTag(u32::from(self.life) << SLOT_BITS | slot & ((1 << SLOT_BITS) - 1));
+        cx.say(done, Output::DmaRead { tag, segments, kind });
     }
 
     /// Whose answer `tag` is; `None` for answers to an earlier life of the device, and nonsense.
@@ -124,21 +136,23 @@ impl Dma {
     }
 }
 
-/// A read to make.
+fn count(counters: &mut Counters, segments: &Segments) {
+    counters.dma_reads += 1;
+    counters.dma_read_bytes += length(segments);
+}
+
+/// A read of structure to make.
 #[derive(Clone, Debug)]
 pub(crate) struct Read {
     pub(crate) at: Time,
     pub(crate) purpose: Purpose,
     pub(crate) segments: Segments,
-    pub(crate) kind: DmaKind,
-    /// The place for the answer is free only then.
-    pub(crate) not_before: Time,
 }
 
 impl Read {
-    /// A read of structure.
+    /// A read of `segments` from `at` on.
     pub(crate) const fn control(at: Time, purpose: Purpose, segments: Segments) -> Self {
-        Self { at, purpose, segments, kind: DmaKind::Control, not_before: Time::ZERO }
+        Self { at, purpose, segments }
     }
 }
 

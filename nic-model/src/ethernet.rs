@@ -3,7 +3,7 @@
 use crate::config::PortConfig;
 use crate::profile::Profile;
 use crate::regs::block::Gid;
-use crate::tx::{Direction, Egress};
+use crate::tx::{Direction, Egress, Gathering};
 use crate::units::{Arbiter, CLASSES};
 use des::{Dur, Rate, Time};
 use std::collections::BTreeSet;
@@ -24,6 +24,8 @@ pub(crate) struct EthernetPort {
     /// Queue pairs that keep a distance: from when on, what, in which class.
     pub(crate) paced: BTreeSet<(Time, Direction, u8, u32)>,
     pub(crate) egress: Egress,
+    /// Payload that is about to be asked for; only while the port is being served.
+    pub(crate) gathering: Option<Gathering>,
     /// When the port looks again whether it can go on.
     pub(crate) alarm: Option<Time>,
     paused_until: [Time; CLASSES],
@@ -43,6 +45,7 @@ impl EthernetPort {
             replies: Arbiter::new(),
             paced: BTreeSet::new(),
             egress: Egress::new(profile, rate),
+            gathering: None,
             alarm: None,
             paused_until: [Time::ZERO; CLASSES],
             paused_since: [Time::ZERO; CLASSES],

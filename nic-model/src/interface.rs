@@ -50,6 +50,11 @@ impl Interface {
         self.dma.read(cx, &mut self.counters, read)
     }
 
+    /// See [`Dma::book`].
+    pub(crate) fn book(&mut self, at: Time, segments: &Segments) -> Time {
+        self.dma.book(&mut self.counters, at, segments)
+    }
+
     /// See [`Dma::write`].
     pub(crate) fn write(&mut self, cx: &mut Cx<'_>, at: Time, segments: Segments, data: Payload) -> Time {
         self.dma.write(cx, &mut self.counters, at, segments, data)

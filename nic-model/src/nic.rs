@@ -145,7 +145,7 @@ impl Nic {
             Purpose::ReceiveWqes { qpn } => self.receive_wqes(cx, qpn, data),
             Purpose::SharedWqes { srqn } => self.shared_wqes(cx, srqn, data),
             Purpose::CqRecord { cqn } => self.host.cq_record(cx, cqn, data),
-            Purpose::Gather { port, place } => self.gathered(cx, port, place, data),
+            Purpose::Gather { port, place, packets } => self.gathered(cx, port, place, packets, data),
             Purpose::PageList { qpn, id } => self.page_list(cx, qpn, id, data),
             Purpose::Atomic { bucket } => self.atomic_read(cx, bucket, data),
         }

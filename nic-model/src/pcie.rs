@@ -16,8 +16,8 @@ const MSIX_DATA_BYTES: u64 = 4;
 /// The link of one function.
 #[derive(Clone, Debug)]
 pub(crate) struct Pcie {
-    max_payload: u64,
-    max_read_request: u64,
+    max_payload: u32,
+    max_read_request: u32,
     read_latency: Dur,
     write_latency: Dur,
     register_read: Dur,
@@ -34,8 +34,8 @@ impl Pcie {
     pub(crate) fn new(profile: &PcieProfile) -> Self {
         let rate = Rate::from_bps(usable_bps(profile));
         Self {
-            max_payload: profile.max_payload_bytes.value.max(1).into(),
-            max_read_request: profile.max_read_request_bytes.value.max(1).into(),
+            max_payload: profile.max_payload_bytes.value.max(1),
+            max_read_request: profile.max_read_request_bytes.value.max(1),
             read_latency: profile.read_latency.value,
             write_latency: profile.write_latency.value,
             register_read: profile.register_read.value,
@@ -100,7 +100,7 @@ impl Pcie {
 
     /// How long the way to the host takes for posted writes of so many bytes in full packets.
     pub(crate) fn write_time(&self, bytes: u64) -> Dur {
-        self.up.time_for(bytes + bytes.div_ceil(self.max_payload) * REQUEST_BYTES)
+        self.up.time_for(bytes + bytes.div_ceil(u64::from(self.max_payload)) * REQUEST_BYTES)
     }
 
     /// For how long the way to the host is booked beyond `now`.
@@ -114,8 +114,8 @@ fn bytes(segments: &Segments) -> u64 {
 }
 
 /// Packets of at most `limit` bytes; every piece begins its own.
-fn packets(segments: &Segments, limit: u64) -> u64 {
-    segments.iter().map(|segment| u64::from(segment.length_bytes).div_ceil(limit)).sum::<u64>().max(1)
+fn packets(segments: &Segments, limit: u32) -> u64 {
+    segments.iter().map(|segment| u64::from(segment.length_bytes.div_ceil(limit))).sum::<u64>().max(1)
 }
 
 /// Data of a link in bits per second, without what the link layer takes.

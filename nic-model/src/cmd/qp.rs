@@ -189,7 +189,7 @@ impl Nic {
         match (before, state) {
             (State::Init, State::ReadyToReceive) if !qp.is_datagram() => {
                 qp.path = path;
-                qp.responder = Some(Responder::new(responder_config(qp, &recovery)));
+                qp.responder = Some(Box::new(Responder::new(responder_config(qp, &recovery))));
                 qp.flow = Flow::new(&scheme, line);
             }
             (State::ReadyToReceive, State::ReadyToSend) => {

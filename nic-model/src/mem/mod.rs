@@ -9,7 +9,7 @@ mod region;
 mod tests;
 
 pub(crate) use change::Invalidator;
-pub(crate) use region::{PAGE_SHIFTS, Pages};
+pub(crate) use region::{PAGE_SHIFTS, Pages, push_segment};
 
 use crate::config::RESERVED_KEY;
 use crate::dma::piece;

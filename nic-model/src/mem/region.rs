@@ -83,7 +83,7 @@ impl Pages {
             let room = (1_u64 << self.page_shift) - in_page;
             let length_bytes = u64::from(left).min(room) as u32;
             let page = self.list.get((at >> self.page_shift) as usize).ok_or(Fault::Bounds)?;
-            push(&mut segments, Segment { address: page + in_page, length_bytes });
+            push_segment(&mut segments, Segment { address: page + in_page, length_bytes });
             at += u64::from(length_bytes);
             left -= length_bytes;
         }
@@ -92,7 +92,7 @@ impl Pages {
 }
 
 /// Appends a piece, to the last one if it follows it.
-pub(crate) fn push(segments: &mut Segments, next: Segment) {
+pub(crate) fn push_segment(segments: &mut Segments, next: Segment) {
     match segments.last_mut() {
         Some(last) if last.address.checked_add(last.length_bytes.into()) == Some(next.address) => {
             last.length_bytes += next.length_bytes;

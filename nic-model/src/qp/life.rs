@@ -19,7 +19,7 @@ impl QueuePair {
     }
 
     fn has_reply(&self) -> bool {
-        self.responder.as_ref().is_some_and(crate::transport::Responder::has_reply)
+        self.responder.as_deref().is_some_and(crate::transport::Responder::has_reply)
     }
 }
 
@@ -96,7 +96,7 @@ impl Nic {
         let Some(qp) = self.qps.get_mut(qpn) else { return };
         qp.inbox.clear();
         qp.held.clear();
-        let held = qp.responder.as_mut().is_some_and(crate::transport::Responder::flush);
+        let held = qp.responder.as_deref_mut().is_some_and(crate::transport::Responder::flush);
         let cqn = qp.context.receive_cqn;
         if let Some(receive) = qp.taken.take().filter(|_| held) {
             let cqe = flushed(qpn, CqeOpcode::RECEIVE_ERROR, receive.index, Opcode::NOP);

@@ -52,7 +52,7 @@ pub(crate) struct QueuePair {
     /// From RTS on.
     pub(crate) requester: Option<Requester>,
     /// Of a connected queue pair, from RTR on.
-    pub(crate) responder: Option<Responder>,
+    pub(crate) responder: Option<Box<Responder>>,
     /// Congestion control of a connected queue pair, from RTR on; none without a scheme.
     pub(crate) flow: Option<Box<Flow>>,
     /// Packets that wait for a receive WQE to be read.

@@ -86,6 +86,8 @@ pub(crate) struct Egress {
     most: Room,
     /// How far ahead the line may be booked.
     horizon: Dur,
+    /// It has been booked so far, and not yet worked off to half.
+    full: bool,
 }
 
 impl Egress {
@@ -97,13 +99,20 @@ impl Egress {
         let lanes = std::array::from_fn(|_| Lane::default());
         let line = Line::new(rate);
         let horizon = line.time_for(most.bytes.into());
-        Self { line, forecast: Time::ZERO, lanes, occupied: 0, used: [Room::default(); 2], most, horizon }
+        Self { line, forecast: Time::ZERO, lanes, occupied: 0, used: [Room::default(); 2], most, horizon, full: false }
     }
 
-    /// Whether one more packet may be built in this direction.
-    pub(crate) fn has_room(&self, direction: Direction, now: Time) -> bool {
+    /// Whether one more packet may be built in this direction. Once the line is booked as far as it may be, requests wait
+    /// until half of that has been worked off: packets are built, and their payload is fetched, several at a time.
+    pub(crate) fn has_room(&mut self, direction: Direction, now: Time) -> bool {
         let used = self.used[direction as usize];
-        used.packets < self.most.packets && used.bytes < self.most.bytes && self.forecast.since(now) <= self.horizon
+        let booked = self.forecast.since(now);
+        let refills = direction == Direction::Request && self.full;
+        let fits = booked <= if refills { self.horizon / 2 } else { self.horizon };
+        if direction == Direction::Request {
+            self.full = !fits;
+        }
+        fits && used.packets < self.most.packets && used.bytes < self.most.bytes
     }
 
     /// When the line has worked off half of what may be booked, if it is booked that far.
@@ -112,10 +121,16 @@ impl Egress {
         (resume > now).then_some(resume)
     }
 
-    /// When the payload of the next packet is wanted at the earliest: a little before the line is free.
+    /// When the payload of the next packet is wanted at the earliest: a little before the line is free, so that several
+    /// packets of the greatest length can be fetched together.
     pub(crate) fn wanted(&self) -> Time {
-        let slack = self.horizon.as_ps() / 8;
+        let slack = self.horizon.as_ps() / 4;
         Time::from_ps(self.forecast.as_ps().saturating_sub(slack))
+    }
+
+    /// The line is booked until then, as far as it is known.
+    pub(crate) const fn booked_until(&self) -> Time {
+        self.forecast
     }
 
     /// The lane of a packet, and the number that the next packet there gets.
@@ -143,18 +158,16 @@ impl Egress {
         self.occupied |= 1 << lane;
     }
 
-    /// The payload of a packet is there, or (`None`) will never be. Gives whose it is.
-    pub(crate) fn deliver(&mut self, place: Place, payload: Option<Payload>) -> Option<Sender> {
+    /// The payload of a packet is there, or (`None`) will never be: `part` is asked for as many bytes as it has. Gives
+    /// whose it is.
+    pub(crate) fn deliver(&mut self, place: Place, part: impl FnOnce(usize) -> Option<Payload>) -> Option<Sender> {
         let lane = self.lanes.get_mut(usize::from(place.lane))?;
         let packet = lane.packets.get_mut(place.number.checked_sub(lane.first)? as usize)?;
         packet.waits = false;
-        match payload {
-            Some(payload) => {
-                if let Body::Roce(roce) = &mut packet.frame.body {
-                    roce.payload = payload;
-                }
-            }
-            None => packet.dropped = true,
+        match (part(packet.payload_bytes as usize), &mut packet.frame.body) {
+            (Some(payload), Body::Roce(roce)) => roce.payload = payload,
+            (Some(_), Body::Raw(_)) => {}
+            (None, _) => packet.dropped = true,
         }
         Some(packet.sender)
     }
@@ -214,9 +227,9 @@ mod tests {
         let reply = egress.next_place(0, Direction::Reply);
         egress.append(reply.lane, frame(100), sender(7, Direction::Reply), Time::ZERO, None);
         assert_eq!(leave_all(&mut egress, 0), [7], "answers do not wait for requests");
-        assert!(egress.deliver(first, Some(Payload::EMPTY)).is_some());
+        assert!(egress.deliver(first, |_| Some(Payload::EMPTY)).is_some());
         assert_eq!(leave_all(&mut egress, 0), [0, 1]);
-        assert!(egress.deliver(first, None).is_none(), "it has left");
+        assert!(egress.deliver(first, |_| None).is_none(), "it has left");
     }
 
     #[test]
@@ -225,7 +238,7 @@ mod tests {
         let lost = egress.next_place(3, Direction::Request);
         egress.append(lost.lane, frame(100), sender(0, Direction::Request), Time::ZERO, Some(Time::ZERO));
         egress.append(lost.lane, frame(100), sender(1, Direction::Request), Time::ZERO, None);
-        assert!(egress.deliver(lost, None).is_some());
+        assert!(egress.deliver(lost, |_| None).is_some());
         assert_eq!(leave_all(&mut egress, 1 << 3), [0; 0]);
         assert_eq!(leave_all(&mut egress, 0), [1]);
     }

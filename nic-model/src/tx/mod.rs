@@ -1,28 +1,30 @@
 //! Sending: turns, packets, payload, the line.
 //!
 //! Reading order: this module (whose turn it is, and what leaves), [`packet`] (packets of requesters and responders),
-//! [`work`] (new WQEs, and work without packets), [`outcome`] (requests that end), [`pace`] (congestion control), [`egress`]
-//! (lanes and line).
+//! [`work`] (new WQEs, and work without packets), [`outcome`] (requests that end), [`pace`] (congestion control), [`gather`]
+//! (payload), [`egress`] (lanes and line).
 
 mod egress;
+mod gather;
 mod outcome;
 mod pace;
 mod packet;
 mod work;
 
 pub(crate) use egress::{Direction, Egress, Place, Sender};
+pub(crate) use gather::Gathering;
 pub(crate) use outcome::{flushed, flushed_send};
 
 use crate::alarm::Alarm;
 use crate::dma::{Cx, slice};
 use crate::mem::{Accessor, Fault, Memory, Range};
 use crate::nic::Nic;
-use crate::port::{DmaError, Output, Segments};
+use crate::port::{Output, Segments};
 use crate::profile::Turn;
 use crate::regs::bar::Features;
 use crate::regs::wqe::Data;
 use egress::Leaving;
-use wire::{NakCode, Payload};
+use wire::Payload;
 
 impl Nic {
     /// Lets queue pairs send and packets leave, as far as there is room and nobody paused the port.
@@ -35,6 +37,7 @@ impl Nic {
                     break;
                 }
             }
+            self.finish_gathering(cx, port);
             self.set_port_alarm(cx, port);
         }
     }
@@ -118,18 +121,6 @@ impl Nic {
             self.host.alarms.set(at, Alarm::Port(index as u8));
         }
     }
-
-    /// The payload of a packet is there, or not.
-    pub(crate) fn gathered(&mut self, cx: &mut Cx<'_>, port: u8, place: Place, data: Result<Payload, DmaError>) {
-        let Some(port) = self.ports.get_mut(usize::from(port)) else { return };
-        let failed = data.is_err();
-        self.host.counters.dma_errors += u64::from(failed);
-        let Some(sender) = port.egress.deliver(place, data.ok()).filter(|_| failed) else { return };
-        match sender.direction {
-            Direction::Request => self.fail_request(cx, sender.qpn, sender.id, None),
-            Direction::Reply => self.fail_reply(cx, sender.qpn, sender.psn, NakCode::RemoteOperational),
-        }
-    }
 }
 
 /// Bus addresses of `length_bytes` bytes of a message from `offset_bytes` on, whose pieces are `list`.
@@ -153,7 +144,12 @@ pub(crate) fn message_segments(
         }
         let length_bytes = left.min(piece.length_bytes - skip);
         let address = piece.address.checked_add(skip.into()).ok_or(Fault::Bounds)?;
-        segments.extend(memory.local(who, Range { key: piece.key, address, length_bytes }, write)?);
+        let here = memory.local(who, Range { key: piece.key, address, length_bytes }, write)?;
+        if segments.is_empty() {
+            segments = here;
+        } else {
+            segments.extend(here);
+        }
         left -= length_bytes;
         skip = 0;
     }

@@ -44,7 +44,7 @@ impl QueuePair {
 
     /// When its next answer may leave: data keeps its distance, acknowledgements do not wait.
     pub(crate) fn next_reply(&self) -> Time {
-        let data = self.responder.as_ref().is_some_and(crate::transport::Responder::next_is_data);
+        let data = self.responder.as_deref().is_some_and(crate::transport::Responder::next_is_data);
         if data { self.next_send() } else { Time::ZERO }
     }
 }

@@ -1,10 +1,10 @@
 //! Packets of requesters and responders: headers around what the transport says, payload from host memory.
 
 use super::{Direction, Sender, inline_part, message_segments};
-use crate::dma::{Cx, Purpose, Read};
+use crate::dma::Cx;
 use crate::mem::{Fault, Range};
 use crate::nic::Nic;
-use crate::port::{DmaKind, Segments};
+use crate::port::Segments;
 use crate::qp::path::Path;
 use crate::qp::send::WorkData;
 use crate::qp::{QueuePair, Receives};
@@ -128,14 +128,7 @@ impl Nic {
             Source::Memory(segments) => {
                 // Stands for the bytes until they are there.
                 let length = segments.iter().map(|segment| segment.length_bytes).sum();
-                let read = Read {
-                    at: booked.end,
-                    purpose: Purpose::Gather { port: path.port, place },
-                    segments,
-                    kind: DmaKind::Message,
-                    not_before: port.egress.wanted(),
-                };
-                (Payload::Elided(length), Some(self.host.read(cx, read)))
+                (Payload::Elided(length), Some(self.gather(cx, booked.end, path.port, place, sender, segments)))
             }
         };
         let mut frame = path.frame(bth, ext, payload);

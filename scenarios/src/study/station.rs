@@ -24,11 +24,11 @@ pub(super) enum Station {
 impl Station {
     /// Something happens.
     pub(super) fn handle(&mut self, now: Time, event: Event, tally: &mut Tally, sink: &mut impl Sink) {
-        if let Event::Frame { frame, .. } = &event {
-            tally.packet_hops += u64::from(has_payload(frame));
-        }
+        let frame = if let Event::Frame { frame, .. } = &event { Some(frame) } else { None };
+        tally.packet_hops += u64::from(frame.is_some_and(|frame| has_payload(frame)));
         match self {
             Self::Node(slot) => {
+                slot.frames_received += u64::from(frame.is_some());
                 if slot.node.handle(now, event) {
                     tally.happened(now);
                 }
@@ -59,12 +59,13 @@ pub(super) struct NodeSlot {
     pub(super) peer: Place,
     pub(super) sequencer: Sequencer,
     pub(super) deliveries: Vec<Delivery>,
+    pub(super) frames_received: u64,
 }
 
 impl NodeSlot {
     /// Takes what the node wants to happen later, at itself and beyond its cable.
     pub(super) fn collect(&mut self, tally: &mut Tally, sink: &mut impl Sink) {
-        let Self { node, link, peer, sequencer, deliveries } = self;
+        let Self { node, link, peer, sequencer, deliveries, .. } = self;
         for (at, phase, later) in node.wanted() {
             sink.own(sequencer.key(at, phase), later.into());
         }

@@ -1,5 +1,7 @@
 //! Studies end to end, small.
 
+mod properties;
+
 use crate::options::{RunOptions, Threads};
 use crate::report::RunReport;
 use crate::spec::{Flows, Pattern, PayloadMode, Scenario, Topology, Workload};
@@ -65,15 +67,6 @@ fn one_seed_is_one_run() {
     assert_eq!(first, run(&scenario));
     scenario.about.seed += 1;
     assert_ne!(first.trace_hash, run(&scenario).trace_hash);
-}
-
-#[test]
-fn elided_payload_changes_nothing_else() {
-    let mut scenario = scenario(Topology::Star, 5, Pattern::AllToAll { bytes: 70_000 });
-    let elided = run(&scenario);
-    let Workload::Flows(flows) = &mut scenario.workload else { unreachable!("it has flows") };
-    flows.payload = PayloadMode::Real;
-    assert_eq!(elided, run(&scenario));
 }
 
 /// Small versions of the speed library's W2 to W4, which lose packets, pause and mark as the large ones do.

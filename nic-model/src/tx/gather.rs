@@ -1,0 +1,112 @@
+//! Payload on its way from host memory: packets that follow each other are fetched with one answer while the line is
+//! busy with those before them anyway.
+//!
+//! The link is booked packet by packet. One answer for several costs one event instead of several, and no packet leaves
+//! later for it: the first could not have left before the last one's payload is there.
+
+use super::{Direction, Place, Sender};
+use crate::dma::{Cx, Purpose, slice};
+use crate::interface::Interface;
+use crate::mem::push_segment;
+use crate::nic::Nic;
+use crate::port::{DmaError, DmaKind, Segments};
+use des::Time;
+use wire::{NakCode, Payload};
+
+/// Most packets of one answer.
+const PACKETS_MAX: u16 = 16;
+
+/// Packets of one request whose payload has been booked and not asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Gathering {
+    /// Of the first.
+    place: Place,
+    packets: u16,
+    sender: Sender,
+    segments: Segments,
+    /// When all of it is there.
+    done: Time,
+    /// The line is booked until then with what goes before.
+    line_free: Time,
+}
+
+impl Gathering {
+    /// Whether a packet at `place` whose payload is there at `done` may join without making the first one late.
+    fn takes(&self, place: Place, sender: &Sender, done: Time) -> bool {
+        let follows = place.lane == self.place.lane && place.number == self.place.number + u64::from(self.packets);
+        // A refusal of the host must strike no other request.
+        let same =
+            (sender.qpn, sender.id, sender.direction) == (self.sender.qpn, self.sender.id, self.sender.direction);
+        follows && same && done <= self.line_free && self.packets < PACKETS_MAX
+    }
+
+    fn ask(self, cx: &mut Cx<'_>, host: &mut Interface, port: u8) {
+        let purpose = Purpose::Gather { port, place: self.place, packets: self.packets };
+        host.dma.ask(cx, purpose, self.segments, DmaKind::Message, self.done);
+    }
+}
+
+impl Nic {
+    /// Fetches the payload of the packet that comes to `place`; gives when it is there.
+    pub(super) fn gather(
+        &mut self,
+        cx: &mut Cx<'_>,
+        at: Time,
+        port_number: u8,
+        place: Place,
+        sender: Sender,
+        segments: Segments,
+    ) -> Time {
+        let Some(port) = self.ports.get_mut(usize::from(port_number)) else { return at };
+        let done = self.host.book(at, &segments).max(port.egress.wanted());
+        match &mut port.gathering {
+            Some(open) if open.takes(place, &sender, done) => {
+                segments.into_iter().for_each(|segment| push_segment(&mut open.segments, segment));
+                open.packets += 1;
+                open.done = open.done.max(done);
+            }
+            _ => {
+                let line_free = port.egress.booked_until();
+                let new = Gathering { place, packets: 1, sender, segments, done, line_free };
+                if let Some(whole) = port.gathering.replace(new) {
+                    whole.ask(cx, &mut self.host, port_number);
+                }
+            }
+        }
+        done
+    }
+
+    /// No more packets for now: asks for what has been booked.
+    pub(super) fn finish_gathering(&mut self, cx: &mut Cx<'_>, port_number: usize) {
+        if let Some(whole) = self.ports[port_number].gathering.take() {
+            whole.ask(cx, &mut self.host, port_number as u8);
+        }
+    }
+
+    /// The payload of packets is there, or not.
+    pub(crate) fn gathered(
+        &mut self,
+        cx: &mut Cx<'_>,
+        port: u8,
+        first: Place,
+        packets: u16,
+        data: Result<Payload, DmaError>,
+    ) {
+        self.host.counters.dma_errors += u64::from(data.is_err());
+        let mut offset = 0;
+        for number in (first.number..).take(packets.into()) {
+            let Some(port) = self.ports.get_mut(usize::from(port)) else { return };
+            let part = |length: usize| {
+                let part = data.as_ref().ok().map(|data| slice(data, offset, length));
+                offset += length;
+                part
+            };
+            let place = Place { number, ..first };
+            let Some(sender) = port.egress.deliver(place, part).filter(|_| data.is_err()) else { continue };
+            match sender.direction {
+                Direction::Request => self.fail_request(cx, sender.qpn, sender.id, None),
+                Direction::Reply => self.fail_reply(cx, sender.qpn, sender.psn, NakCode::RemoteOperational),
+            }
+        }
+    }
+}

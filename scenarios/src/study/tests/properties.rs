@@ -1,0 +1,156 @@
+//! Whatever the fabric and the load: no frame is lost without a reason, no buffer leaks, and data that is not carried
+//! changes nothing else.
+
+use super::{run, scenario};
+use crate::fabrics;
+use crate::options::{RunOptions, Threads};
+use crate::spec::fabric::{Forwarding, Paths};
+use crate::spec::{Pattern, PayloadMode, Scenario, Sizes, Topology, Workload};
+use crate::study::event::Event;
+use crate::study::station::Station;
+use crate::study::traffic;
+use crate::study::world::World;
+use des::{Dur, Time};
+use fabric::Link;
+use proptest::prelude::*;
+use std::num::NonZero;
+
+fn topologies() -> impl Strategy<Value = (Topology, u16)> {
+    prop_oneof![
+        Just((Topology::BackToBack, 2)),
+        (3..10_u16).prop_map(|nodes| (Topology::Star, nodes)),
+        Just((Topology::LeafSpine { leaves: 3, spines: 2, nodes_per_leaf: 3 }, 9)),
+        Just((Topology::FatTree { k: 4 }, 16)),
+        Just((Topology::Dragonfly { routers: 2, nodes_per_router: 1, globals: 1 }, 6)),
+        Just((Topology::RailOptimised { units: 2, hosts_per_unit: 2, rails: 2, spines: 2 }, 8)),
+    ]
+}
+
+fn patterns() -> impl Strategy<Value = Pattern> {
+    prop_oneof![
+        (1..150_000_u64).prop_map(|bytes| Pattern::Incast { bytes }),
+        (1..100_000_u64).prop_map(|bytes| Pattern::Permutation { bytes }),
+        (1..8_000_u64).prop_map(|bytes| Pattern::AllToAll { bytes }),
+        (100..900_u32).prop_map(|load_permille| Pattern::Poisson {
+            sizes: Sizes::Hadoop,
+            load_permille,
+            duration_us: 40
+        }),
+    ]
+}
+
+/// Any fabric under any load: with and without flow control, with plenty of memory and with little.
+fn studies() -> impl Strategy<Value = Scenario> {
+    let paths = prop_oneof![Just(Paths::Ecmp), Just(Paths::Spray), Just(Paths::Flowlet { gap_ns: 500 })];
+    (topologies(), patterns(), any::<[bool; 3]>(), paths, 0..1_000_u64).prop_map(
+        |((topology, nodes), pattern, [lossless, tight, cut_through], paths, seed)| {
+            let mut scenario = scenario(topology, nodes, pattern);
+            scenario.about.seed = seed;
+            scenario.fabric.paths = paths;
+            if !lossless {
+                scenario.fabric.pfc.clear();
+            }
+            if tight {
+                scenario.fabric.buffer_bytes = 3_000_000;
+                scenario.fabric.egress_alpha_log2 = -5;
+            }
+            if cut_through {
+                scenario.fabric.forwarding = Forwarding::CutThrough;
+            }
+            scenario
+        },
+    )
+}
+
+/// The world of a study, run for `length` at most.
+fn run_for(scenario: &Scenario, length: Dur, threads: u16) -> World {
+    let Workload::Flows(flows) = &scenario.workload else { unreachable!("it has flows") };
+    let fabric = fabrics::build(&scenario.cluster, "").expect("a fabric");
+    let planned = traffic::plan(scenario, flows, &fabric, &[]).expect("flows");
+    let threads = NonZero::new(threads).map(Threads).unwrap_or_default();
+    let mut world = World::build(scenario, flows, &fabric.topology, &planned, threads).expect("a world");
+    world.schedule.limit = world.schedule.limit.min(Time::ZERO + Dur::from_ms(1) + length);
+    world.run(None);
+    world
+}
+
+/// Frames that came to an end, one way or the other.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Ledger {
+    sent: u64,
+    lost_on_cables: u64,
+    arrived: u64,
+    on_cables: u64,
+}
+
+impl Ledger {
+    fn link(&mut self, link: &Link) {
+        let counters = link.counters();
+        self.sent += counters.frames - counters.pauses;
+        self.lost_on_cables += counters.lost_by_rule + counters.lost_link_down;
+    }
+}
+
+fn check_conservation(world: &World) {
+    let mut ledger = Ledger::default();
+    for station in world.stations() {
+        match station {
+            Station::Node(slot) => {
+                ledger.link(&slot.link);
+                ledger.arrived += slot.frames_received;
+                let counters = slot.node.hardware.nic.counters();
+                let refused = counters.rx_overflows
+                    + counters.rx_icrc_errors
+                    + counters.rx_malformed
+                    + counters.rx_no_qp
+                    + counters.rx_wrong_address
+                    + counters.rx_key_violations;
+                let taken = counters.rx_packets + counters.rp_cnp_handled + counters.rp_cnp_ignored;
+                assert_eq!(slot.frames_received, taken + refused, "{counters:?}");
+            }
+            Station::Switch(slot) => {
+                let (switch, totals) = (&slot.switch, slot.switch.totals());
+                (0..switch.port_count() as u16).for_each(|port| ledger.link(switch.link(port)));
+                ledger.arrived += totals.rx_frames;
+                let inside = switch.queued_frames() as u64;
+                assert_eq!(totals.rx_frames, totals.tx_frames + totals.drops.total() + inside, "{totals:?}");
+                let queued: u64 = (0..switch.port_count() as u16)
+                    .flat_map(|port| (0..fabric::PRIORITIES).map(move |priority| (port, priority)))
+                    .map(|(port, priority)| switch.queue_bytes(port, priority))
+                    .sum();
+                assert_eq!(switch.buffered_bytes(), queued, "memory is held by frames that wait");
+            }
+        }
+    }
+    let under_way = world.parts.iter().flat_map(|part| &part.post.agendas).flat_map(des::Agenda::iter);
+    ledger.on_cables = under_way.filter(|(_, event)| matches!(event, Event::Frame { .. })).count() as u64;
+    assert_eq!(ledger.sent, ledger.arrived + ledger.lost_on_cables + ledger.on_cables, "{ledger:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_frame_is_delivered_dropped_with_a_reason_or_under_way(
+        scenario in studies(), length_us in 1..60_u64, threads in 1..4_u16,
+    ) {
+        check_conservation(&run_for(&scenario, Dur::from_us(length_us), threads));
+    }
+
+    #[test]
+    fn elided_data_changes_nothing_else(scenario in studies()) {
+        let mut real = scenario.clone();
+        let Workload::Flows(flows) = &mut real.workload else { unreachable!("it has flows") };
+        flows.payload = PayloadMode::Real;
+        let options = RunOptions::default();
+        let [elided, real] = [scenario, real].map(|scenario| crate::run(&scenario, &options).expect("it runs"));
+        prop_assert_eq!(elided, real);
+    }
+
+    #[test]
+    fn flow_control_loses_nothing(scenario in studies()) {
+        let lossless = scenario.fabric.pfc.contains(&3);
+        prop_assume!(lossless);
+        prop_assert_eq!(run(&scenario).study.map(|study| study.drops), Some(0));
+    }
+}
