@@ -112,7 +112,9 @@ impl Cluster {
     /// # Errors
     /// What is impossible about it.
     pub fn new(scenario: &Scenario) -> Result<Self, ClusterError> {
-        Ok(Self { world: World::build(scenario, None)?, scenario: scenario.clone(), captured: Vec::new() })
+        let mut scenario = scenario.clone();
+        scenario.fault.fill_in();
+        Ok(Self { world: World::build(&scenario, None)?, scenario, captured: Vec::new() })
     }
 
     /// The same with the providers of a conformance case.

@@ -4,7 +4,8 @@
 //! tests in Rust), `fabrics`, `switches`, `adapter` (what connects nodes, what switches and adapters do), `paths` (ways through
 //! it), `node` and `world` (what runs), `consumers` (programs over NDK), `study` (fabric studies: full NICs, light consumers),
 //! [`real`] (the same consumers on real devices), [`gateway`] (a simulated NIC on a real Ethernet), [`report`] (what a run found
-//! out), [`run`] (all of it together), [`verify`](mod@verify) (the same for every number of threads).
+//! out), [`run`] (all of it together), [`plan`] (what goes wrong, as a value), [`verify`](mod@verify) (the same for every number
+//! of threads).
 
 mod adapter;
 pub mod cluster;
@@ -15,6 +16,7 @@ pub mod gateway;
 mod node;
 pub mod options;
 mod paths;
+pub mod plan;
 pub mod real;
 pub mod report;
 mod runner;
@@ -26,6 +28,7 @@ mod world;
 
 pub use cluster::{Cluster, ClusterError, ClusterError as RunError};
 pub use options::{Backend, Milestone, Progress, RunOptions, Threads};
+pub use plan::Plan;
 pub use report::RunReport;
 pub use runner::run;
 pub use spec::Scenario;

@@ -72,7 +72,7 @@ impl Awaited {
             Effect::Pend { after, .. } => Release::At((self.since + after).max(now)),
             Effect::Late(late) => Release::At(now + late),
             Effect::Reorder { behind, at_most } => Release::Behind(behind, now + at_most),
-            Effect::Never => Release::OnClose,
+            Effect::Never | Effect::RaceClose => Release::OnClose,
             Effect::Fail(_) | Effect::InsideCall(_) | Effect::Processor(_) => Release::At(now),
         }
     }

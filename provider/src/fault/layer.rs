@@ -30,11 +30,18 @@ pub struct FaultLayer<P> {
 
 impl<P> FaultLayer<P> {
     /// Puts `rows` over a provider. Rows with probabilities draw from streams of `seed` named after `label` and the
-    /// row's position, for example `"node.3.faults.row.0"`.
+    /// row's name or else position, for example `"node.3.faults.row.0"`.
     #[must_use]
     pub fn new(inner: P, rows: Vec<Row>, seed: u64, label: &str) -> Self {
-        let stream = |index: usize| Rng::stream(seed, &format!("{label}.row.{index}"));
-        let rows = rows.into_iter().enumerate().map(|(index, row)| ActiveRow::new(row, stream(index))).collect();
+        let stream = |index: usize, row: &Row| match row.name.as_str() {
+            "" => Rng::stream(seed, &format!("{label}.row.{index}")),
+            name => Rng::stream(seed, &format!("{label}.row.{name}")),
+        };
+        let active = |(index, row)| {
+            let rng = stream(index, &row);
+            ActiveRow::new(row, rng)
+        };
+        let rows = rows.into_iter().enumerate().map(active).collect();
         Self {
             inner,
             rows,
@@ -114,8 +121,8 @@ impl<P> FaultLayer<P> {
     }
 
     /// The first row that is for this call and its turn. All rows count it.
-    fn chosen(&mut self, call: &Call<'_>) -> Option<(usize, Effect)> {
-        let due: Vec<bool> = self.rows.iter_mut().map(|row| row.is_due(call)).collect();
+    fn chosen(&mut self, now: Time, call: &Call<'_>) -> Option<(usize, Effect)> {
+        let due: Vec<bool> = self.rows.iter_mut().map(|row| row.is_due(now, call)).collect();
         let index = due.into_iter().position(|due| due)?;
         Some((index, self.rows.get(index)?.effect()))
     }
@@ -280,7 +287,7 @@ impl<P: NdkProvider> NdkProvider for FaultLayer<P> {
         match call {
             Call::Close { object, completion } => self.close(host, site, object, completion),
             Call::CloseAdapter { adapter } => self.close_adapter(host, site, adapter),
-            call => match self.chosen(&call) {
+            call => match self.chosen(site.now, &call) {
                 Some(chosen) => self.with_effect(host, site, call, chosen),
                 None => self.forward(host, site, call),
             },

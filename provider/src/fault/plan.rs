@@ -1,7 +1,8 @@
 //! Rows of a fault plan: plain data, to be written by a person, a generator or a shrinker.
 
 use crate::ndk::{Call, CallKind, ObjectKind, Status};
-use des::{Dur, Ratio};
+use des::{Dur, Ratio, Time};
+use std::ops::Range;
 
 /// One row: the first row that selects a call decides what becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,13 +11,21 @@ pub struct Row {
     pub selector: Selector,
     /// What becomes of them.
     pub effect: Effect,
+    /// What its random stream is called; if empty, after its position in the plan.
+    pub name: String,
 }
 
 impl Row {
     /// A row.
     #[must_use]
     pub const fn new(selector: Selector, effect: Effect) -> Self {
-        Self { selector, effect }
+        Self { selector, effect, name: String::new() }
+    }
+
+    /// The same with a name, so that its random stream does not depend on the rows before it.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
     }
 }
 
@@ -29,6 +38,8 @@ pub struct Selector {
     pub object: Option<ObjectKind>,
     /// Calls with this context.
     pub context: Option<u64>,
+    /// Calls in this time.
+    pub window: Range<Time>,
     /// Which of the calls that fit so far.
     pub when: When,
 }
@@ -40,6 +51,13 @@ pub enum When {
     Always,
     /// The n-th, counted from one.
     Nth(u64),
+    /// As many as `count`, from the `first` on.
+    Burst {
+        /// Number of the first one, counted from one.
+        first: u64,
+        /// How many.
+        count: u64,
+    },
     /// Every k-th: k, 2k, 3k and so on. Zero: none.
     Every(u64),
     /// Each with this probability, by a random stream of the row's own.
@@ -82,6 +100,9 @@ pub enum Effect {
     /// It pends until its object or the adapter is closed, and is CANCELLED then. The provider below does not hear of it;
     /// but a connect or accept goes on below, for the sake of the queue pair that it holds, and only its end is kept back.
     Never,
+    /// It pends until its object or the adapter is closed, and its outcome comes while the close is under way. A creation or
+    /// a mapping that had succeeded below is undone and CANCELLED.
+    RaceClose,
     /// It pends, and its completion runs on this processor.
     Processor(u8),
 }
@@ -113,7 +134,7 @@ impl Selector {
     /// All calls.
     #[must_use]
     pub const fn any() -> Self {
-        Self { calls: Vec::new(), object: None, context: None, when: When::Always }
+        Self { calls: Vec::new(), object: None, context: None, window: Time::ZERO..Time::MAX, when: When::Always }
     }
 
     /// Calls of these functions.
@@ -124,14 +145,26 @@ impl Selector {
 
     /// Creations of and requests on this kind of object.
     #[must_use]
-    pub const fn object(kind: ObjectKind) -> Self {
-        Self { calls: Vec::new(), object: Some(kind), context: None, when: When::Always }
+    pub fn object(kind: ObjectKind) -> Self {
+        Self { object: Some(kind), ..Self::any() }
     }
 
     /// The same, with this context only.
     #[must_use]
     pub fn with_context(self, context: u64) -> Self {
         Self { context: Some(context), ..self }
+    }
+
+    /// The same, in this time only.
+    #[must_use]
+    pub fn within(self, window: Range<Time>) -> Self {
+        Self { window, ..self }
+    }
+
+    /// The same, as many as `count` from the `first` on.
+    #[must_use]
+    pub fn burst(self, first: u64, count: u64) -> Self {
+        Self { when: When::Burst { first, count }, ..self }
     }
 
     /// The same, the `n`-th only.
@@ -152,9 +185,12 @@ impl Selector {
         Self { when: When::Chance(probability), ..self }
     }
 
-    /// Whether a call fits, all but [`when`](Self::when).
+    /// Whether a call at `now` fits, all but [`when`](Self::when).
     #[must_use]
-    pub fn fits(&self, call: &Call<'_>) -> bool {
+    pub fn fits(&self, now: Time, call: &Call<'_>) -> bool {
+        if !self.window.contains(&now) {
+            return false;
+        }
         let kind = call.kind();
         let object = kind.creates().or(call.object().map(|object| object.kind));
         let context = match *call {

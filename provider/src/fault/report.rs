@@ -45,14 +45,15 @@ impl ActiveRow {
     }
 
     /// Whether the row is for this call; counts it.
-    pub(super) fn is_due(&mut self, call: &Call<'_>) -> bool {
-        if !self.row.effect.applies_to(call) || !self.row.selector.fits(call) {
+    pub(super) fn is_due(&mut self, now: Time, call: &Call<'_>) -> bool {
+        if !self.row.effect.applies_to(call) || !self.row.selector.fits(now, call) {
             return false;
         }
         self.report.fitted += 1;
         match self.row.selector.when {
             When::Always => true,
             When::Nth(n) => self.report.fitted == n,
+            When::Burst { first, count } => self.report.fitted.checked_sub(first).is_some_and(|later| later < count),
             When::Every(k) => k > 0 && self.report.fitted.is_multiple_of(k),
             When::Chance(probability) => self.rng.chance(probability),
         }

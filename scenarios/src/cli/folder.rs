@@ -1,12 +1,13 @@
 //! The run folder: what is needed to repeat and explain a run.
 //!
-//! `scenario.toml` (defaults written out, this run's seed), `input` (the bytes it worked on) and `topology` if
-//! there are any, `summary.json`, `journal.json` (what consumers were told, for `rnic compare`) if it was kept, and
+//! `scenario.toml` (defaults written out, this run's seed), `plan.toml` (the rows of faults), `input` (the bytes it worked
+//! on) and `topology` if there are any, `summary.json`, `journal.json` (what consumers were told, for `rnic compare`) if it
+//! was kept, and
 //! `captures/CABLE.pcapng`. `rnic run FOLDER/scenario.toml` repeats the run.
 
 use super::answer::CommandError;
 use scenarios::spec::{Scenario, Topology};
-use scenarios::{RunOptions, RunReport};
+use scenarios::{Plan, RunOptions, RunReport};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,7 @@ pub(crate) fn write(
         put("topology", options.topology.as_bytes())?;
     }
     put("scenario.toml", repeat.to_toml().as_bytes())?;
+    put("plan.toml", Plan::of(scenario).to_toml().as_bytes())?;
     if !options.input.is_empty() {
         put("input", &options.input)?;
     }

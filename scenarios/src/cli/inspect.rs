@@ -57,7 +57,7 @@ pub(super) fn check(path: &Path) -> Result<Answer, CommandError> {
         cluster.nodes,
         cluster.topology.name(),
         units::count(input.bytes.len() as u64),
-        file.scenario.fault.create.len() + file.scenario.fault.wire.len(),
+        file.scenario.fault.rows().len(),
     )))
 }
 

@@ -6,7 +6,7 @@ use super::{clock::Stopwatch, folder, progress, usage};
 use clap::Args;
 use scenarios::report::{Verdict, human};
 use scenarios::spec::{SEED_MAX, Scenario, ScenarioFile, Workload};
-use scenarios::{Backend, Progress, RunOptions, RunReport, Threads};
+use scenarios::{Backend, Plan, Progress, RunOptions, RunReport, Threads};
 use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,9 @@ pub(super) struct RunArguments {
     /// Keep what consumers are told in the run folder, for `rnic compare`; always kept with --backend verbs
     #[arg(long)]
     journal: bool,
+    /// Carry out this plan of faults instead of the scenario's
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
     /// The run folder [default: runs/NAME-SEED]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
@@ -51,6 +54,9 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Answer, CommandError> {
     let topology = file.read_topology()?;
     let scenario = &mut file.scenario;
     scenario.about.seed = arguments.seed.unwrap_or(scenario.about.seed);
+    if let Some(path) = &arguments.plan {
+        scenario.fault = Plan::load(path, scenario)?.fault;
+    }
     let capture = chosen_cables(scenario, &arguments.capture)?;
 
     let watched = Arc::new(Progress::default());
@@ -118,6 +124,7 @@ fn present(arguments: &RunArguments, scenario: &Scenario, report: &RunReport) ->
 fn command(arguments: &RunArguments, seed: u64) -> String {
     let program = std::env::args_os().next().map_or_else(|| "rnic".into(), PathBuf::from);
     let mut words = vec![quoted(&program), "run".to_owned(), quoted(&arguments.file), format!("--seed {seed}")];
+    words.extend(arguments.plan.iter().map(|plan| format!("--plan {}", quoted(plan))));
     words.extend(arguments.input.iter().map(|input| format!("--input {}", quoted(input))));
     words.join(" ")
 }

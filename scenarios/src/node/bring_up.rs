@@ -1,7 +1,7 @@
 //! A node from a scenario: its NIC, the driver that starts it, the provider's layers over it.
 
-use super::stack::{self, NodePlan, Stack};
-use super::{BusConfig, Core, Hardware, HostTiming, Node};
+use super::stack::{self, Stack};
+use super::{BusConfig, Core, Hardware, HostTiming, Node, NodePlan};
 use crate::adapter;
 use crate::cluster::ClusterError;
 use crate::conformance::Trial;
@@ -43,7 +43,7 @@ pub(crate) fn bring_up(setup: &Setup<'_>) -> Result<Node, ClusterError> {
         match setup.trial {
             Some(trial) => stack::on_trial(backend, trial, setup.host as usize, &label),
             None => {
-                let plan = NodePlan::new(&scenario.fault.create, setup.host as u16);
+                let plan = NodePlan::new(&scenario.fault, setup.host as u16);
                 stack::healthy(backend, &scenario.provider, &plan, scenario.about.seed, &label)
             }
         }

@@ -1,20 +1,22 @@
 //! A host: processors, memory, a NIC, its provider, and the consumers on top.
 //!
 //! Reading order: [`hardware`] (NIC, memory and the bus), this module (one event at a time), [`port`] (calls from the
-//! consumers), [`stack`] (the provider's layers), [`bring_up`] (all of it from a scenario), [`meter`] (what the report
-//! counts), [`journal`] (what two backends are compared by).
+//! consumers), [`stack`] (the provider's layers), [`plan`] (what a fault plan says of a node), [`bring_up`] (all of it from a
+//! scenario), [`meter`] (what the report counts), [`journal`] (what two backends are compared by).
 
 mod bring_up;
 mod hardware;
 pub(crate) mod journal;
 pub(crate) mod meter;
+pub(crate) mod plan;
 mod port;
 pub(crate) mod stack;
 
 pub(crate) use bring_up::{Device, Setup, assemble, bring_up};
 pub(crate) use hardware::{BusConfig, Hardware, Later, Outgoing};
+pub(crate) use plan::NodePlan;
 pub(crate) use port::Node;
-pub(crate) use stack::{NodePlan, Stack};
+pub(crate) use stack::Stack;
 
 use des::{Dur, Phase, Time, TraceHash};
 use host::HostBus;

@@ -1,20 +1,17 @@
 //! The provider of a node with its layers: the checker on top, creation faults below it, then the engine and the driver.
 
+use super::NodePlan;
 use crate::conformance::Trial;
-use crate::report::FaultRow;
-use crate::spec::{CreateEffect, CreateFault, Creation, Provider};
+use crate::spec::{Creation, Provider};
 use conformance::ideal::engine_config;
 use conformance::mutant::Mutant;
-use des::{Dur, Time};
+use des::Time;
 use host::HostBus;
 use provider::backend::Backend;
 use provider::check::{Checked, Finding, Settings};
 use provider::engine::{Config, Engine, Style};
-use provider::fault::{Effect, FaultLayer, Outcome, Row, RowReport, Selector};
-use provider::ndk::{CallKind, NdkProvider, Status};
-
-/// Time that a creation pends where a row says no more than that it does: the order of a firmware command.
-const PEND: Dur = Dur::from_us(10);
+use provider::fault::{FaultLayer, RowReport};
+use provider::ndk::{CallKind, NdkProvider};
 
 /// What a node needs of its provider, whatever its layers are.
 pub(crate) trait Stack: NdkProvider<Host = dyn HostBus> + Send {
@@ -49,7 +46,7 @@ pub(crate) fn healthy(
     label: &str,
 ) -> Box<dyn Stack> {
     let engine = Engine::new(backend, config(provider));
-    let faulty = FaultLayer::new(engine, plan.rows.clone(), seed, label);
+    let faulty = FaultLayer::new(engine, plan.layer_rows(), seed, label);
     Box::new(Checked::new(faulty, Settings::default()))
 }
 
@@ -76,59 +73,4 @@ fn config(provider: &Provider) -> Config {
         }
     }
     config
-}
-
-/// The rows of a scenario's plan that concern one node, as the fault layer takes them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct NodePlan {
-    rows: Vec<Row>,
-    /// For each row of the layer, the row of the scenario that it comes from.
-    origins: Vec<usize>,
-}
-
-impl NodePlan {
-    /// What of `faults` concerns `node`.
-    pub(crate) fn new(faults: &[CreateFault], node: u16) -> Self {
-        let mut plan = Self::default();
-        for (index, fault) in faults.iter().enumerate() {
-            if fault.node.is_some_and(|only| only != node) {
-                continue;
-            }
-            for nth in 0..u64::from(fault.times) {
-                plan.rows.push(row(fault, u64::from(fault.nth) + nth));
-                plan.origins.push(index);
-            }
-        }
-        plan
-    }
-
-    /// Adds what became of the rows to the scenario's rows.
-    pub(crate) fn add_to(&self, reports: &[RowReport], node: &str, rows: &mut [FaultRow]) {
-        for (report, &origin) in reports.iter().zip(&self.origins) {
-            let row = &mut rows[origin];
-            row.fired += report.fired;
-            if let Some(hit) = report.hits.first()
-                && row.first_ps.is_none_or(|first| hit.time.as_ps() < first)
-            {
-                row.first_ps = Some(hit.time.as_ps());
-                row.hit = Some(format!("{node}: {} (call {})", hit.kind.name(), hit.call));
-            }
-        }
-    }
-}
-
-fn row(fault: &CreateFault, nth: u64) -> Row {
-    let calls: Vec<CallKind> =
-        CallKind::ALL.iter().copied().filter(|call| call.creates() == Some(fault.kind)).collect();
-    let status = fault.status.unwrap_or(Status::INSUFFICIENT_RESOURCES);
-    let delay = fault.delay_us.map_or(PEND, Dur::from_us);
-    let effect = match fault.effect {
-        CreateEffect::Fail => Effect::Fail(status),
-        CreateEffect::Pend => Effect::Pend { after: delay, outcome: Outcome::Succeed },
-        CreateEffect::PendFail => Effect::Pend { after: delay, outcome: Outcome::Fail(status) },
-        CreateEffect::InsideCall => Effect::InsideCall(Outcome::Succeed),
-        CreateEffect::Late => Effect::Late(delay),
-        CreateEffect::Never => Effect::Never,
-    };
-    Row::new(Selector::calls(&calls).nth(nth), effect)
 }

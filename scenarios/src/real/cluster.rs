@@ -61,7 +61,7 @@ impl RealCluster {
         }
         let how = How { options: Options::default(), pace: NonZero::<u32>::MIN, limit };
         Self::open(scenario, &devices[..nodes], how, |node, backend| {
-            let plan = NodePlan::new(&scenario.fault.create, node as u16);
+            let plan = NodePlan::new(&scenario.fault, node as u16);
             let label = format!("fault.{}", Cluster::node_name(node as u16));
             stack::healthy(backend, &scenario.provider, &plan, scenario.about.seed, &label)
         })
@@ -156,7 +156,7 @@ impl RealCluster {
             scenario: scenario.about.name.clone(),
             versions: Versions::default(),
             seed: scenario.about.seed,
-            faults: scenario.fault.create.iter().map(|row| FaultRow::new(row.to_string())).collect(),
+            faults: scenario.fault.of_calls().into_iter().map(FaultRow::new).collect(),
             ..RunReport::default()
         };
         for (index, (node, &ended)) in self.nodes.iter().zip(ended).enumerate() {
@@ -168,7 +168,7 @@ impl RealCluster {
             let now = core.bus.now();
             let found = core.provider.finish(&mut core.bus, now, ended);
             report.findings.extend(found.iter().map(|finding| contract(&name, finding)));
-            let plan = NodePlan::new(&scenario.fault.create, index as u16);
+            let plan = NodePlan::new(&scenario.fault, index as u16);
             plan.add_to(&core.provider.fault_reports(), &name, &mut report.faults);
             report.findings.extend(of_consumers(node, &name, now));
         }

@@ -37,12 +37,16 @@ pub(super) fn report() -> RunReport {
         links: scenario.cluster.cables().iter().flat_map(|cable| cable.links()).map(link).collect(),
         faults: vec![
             FaultRow {
+                id: "create-1".to_owned(),
+                must_fire: false,
                 text: "node1: qp create 2 fail INSUFFICIENT_RESOURCES".to_owned(),
                 fired: 1,
                 first_ps: Some(Dur::from_us(12).as_ps()),
                 hit: Some("NdkCreateQp on pd 3".to_owned()),
             },
             FaultRow {
+                id: "wire-1".to_owned(),
+                must_fire: false,
                 text: "node0->switch: drop frame 40".to_owned(),
                 fired: 1,
                 first_ps: Some(Dur::from_us(812).as_ps()),

@@ -3,6 +3,7 @@
 use super::journal::Journal;
 use super::latency::Latency;
 use super::study::StudyReport;
+use crate::spec::RowSummary;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -254,6 +255,8 @@ pub struct LinkReport {
 /// A row of the fault plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FaultRow {
+    /// The row's name in the plan.
+    pub id: String,
     /// The row as text.
     pub text: String,
     /// How many times it struck. Zero is a row that never fired.
@@ -262,13 +265,16 @@ pub struct FaultRow {
     pub first_ps: Option<u64>,
     /// The call or frame that it struck first.
     pub hit: Option<String>,
+    /// Whether the run fails if it does not strike.
+    pub must_fire: bool,
 }
 
 impl FaultRow {
     /// A row that has not struck.
     #[must_use]
-    pub fn new(text: String) -> Self {
-        Self { text, ..Self::default() }
+    pub fn new(row: RowSummary) -> Self {
+        let RowSummary { id, text, must_fire } = row;
+        Self { id, text, must_fire, ..Self::default() }
     }
 }
 

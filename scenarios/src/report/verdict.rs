@@ -46,6 +46,7 @@ pub fn judge(scenario: &Scenario, report: &RunReport) -> Vec<Expectation> {
         let idle = report.faults.iter().filter(|row| row.fired == 0).count() as u64;
         lines.push(line("every fault row fires", idle == 0, counted(idle, "did not")));
     }
+    lines.extend(demanded(report));
     if let Some(most) = expect.drops_max {
         let drops = report.links.iter().flat_map(|link| link.drops.values()).sum();
         lines.push(line(format!("at most {} frames lost", units::count(most)), drops <= most, units::count(drops)));
@@ -57,6 +58,13 @@ pub fn judge(scenario: &Scenario, report: &RunReport) -> Vec<Expectation> {
     }
     lines.extend(in_time(expect, report));
     lines
+}
+
+/// The rows that must strike.
+fn demanded(report: &RunReport) -> impl Iterator<Item = Expectation> {
+    report.faults.iter().filter(|row| row.must_fire).map(|row| {
+        line(format!("fault row {} fires", row.id), row.fired > 0, format!("{} times", units::count(row.fired)))
+    })
 }
 
 fn replicas(expect: &Expect, report: &RunReport) -> Option<Expectation> {

@@ -1,10 +1,10 @@
 //! What types cannot say about a scenario: ranges, and keys that depend on each other.
 
 mod fabric;
+mod fault;
 mod study;
 mod workload;
 
-use super::fault::{CreateEffect, CreateFault, WireEffect, WireFault};
 use super::{Scenario, Topology};
 use provider::ndk::ObjectKind;
 use std::fmt::Display;
@@ -40,14 +40,7 @@ pub fn violations(scenario: &Scenario) -> Vec<Violation> {
     check.nic(&scenario.nic);
     check.provider(scenario);
     check.workload(scenario);
-    let nodes = scenario.cluster.nodes;
-    for (row, fault) in scenario.fault.create.iter().enumerate() {
-        check.create_fault(&format!("fault.create[{row}]"), fault, nodes);
-    }
-    let links: Vec<String> = scenario.cluster.cables().iter().flat_map(|cable| cable.links()).collect();
-    for (row, fault) in scenario.fault.wire.iter().enumerate() {
-        check.wire_fault(&format!("fault.wire[{row}]"), fault, &links);
-    }
+    check.faults(scenario);
     check.fits_workload(scenario);
     check.expect(scenario);
     check.found
@@ -133,73 +126,6 @@ impl Checker {
         }
     }
 
-    fn create_fault(&mut self, row: &str, fault: &CreateFault, nodes: u16) {
-        if let Some(node) = fault.node.filter(|&node| node >= nodes) {
-            let remedy = format!("nodes are counted from 0: allowed 0 to {}", nodes.saturating_sub(1));
-            self.fail(format!("{row}.node"), format!("there is no node {node}"), remedy);
-        }
-        self.range(&format!("{row}.nth"), fault.nth, 1..=u32::MAX);
-        self.range(&format!("{row}.times"), fault.times, 1..=u32::MAX);
-        let effect = fault.effect.name();
-        match (fault.effect.has_status(), fault.status) {
-            (true, None) => {
-                let remedy = "add a key such as status = \"STATUS_INSUFFICIENT_RESOURCES\"";
-                self.fail(format!("{row}.status"), format!("effect \"{effect}\" has no status"), remedy);
-            }
-            (true, Some(status)) if status.is_success_class() => {
-                let remedy = "name a failure, such as STATUS_INSUFFICIENT_RESOURCES";
-                self.fail(format!("{row}.status"), format!("{status} is no failure"), remedy);
-            }
-            (false, Some(_)) => {
-                let message = format!("effect \"{effect}\" takes no status");
-                self.fail(format!("{row}.status"), message, "only \"fail\" and \"pend-fail\" do: remove the key");
-            }
-            (true, Some(_)) | (false, None) => {}
-        }
-        let pends = matches!(fault.effect, CreateEffect::Pend | CreateEffect::PendFail | CreateEffect::Late);
-        if fault.effect == CreateEffect::Late && fault.delay_us.is_none() {
-            self.fail(format!("{row}.delay_us"), "effect \"late\" has no delay", "add a key such as delay_us = 500");
-        } else if fault.delay_us.is_some() && !pends {
-            let remedy = "only \"pend\", \"pend-fail\" and \"late\" do: remove the key";
-            self.fail(format!("{row}.delay_us"), format!("effect \"{effect}\" takes no delay"), remedy);
-        }
-        self.range(&format!("{row}.delay_us"), fault.delay_us.unwrap_or(0), 0..=60_000_000);
-    }
-
-    fn wire_fault(&mut self, row: &str, fault: &WireFault, links: &[String]) {
-        if !links.contains(&fault.link) {
-            let remedy = format!("links of this cluster: {}", abridged(links));
-            self.fail(format!("{row}.link"), format!("there is no link \"{}\"", fault.link), remedy);
-        }
-        match (fault.nth, fault.probability) {
-            (None, None) => {
-                let remedy = "add nth = 3 or probability = \"1/1000\"";
-                self.fail(format!("{row}.nth"), "the row says no frame", remedy);
-            }
-            (Some(_), Some(_)) => {
-                let remedy = "leave one of them";
-                self.fail(format!("{row}.probability"), "`nth` and `probability` exclude each other", remedy);
-            }
-            (Some(nth), None) => self.range(&format!("{row}.nth"), nth, 1..=u64::MAX),
-            (None, Some(_)) => {}
-        }
-        match (fault.effect, fault.delay_ns) {
-            (WireEffect::Delay, None) => {
-                self.fail(
-                    format!("{row}.delay_ns"),
-                    "effect \"delay\" has no delay",
-                    "add a key such as delay_ns = 5000",
-                );
-            }
-            (WireEffect::Delay, Some(delay)) => self.range(&format!("{row}.delay_ns"), delay, 1..=60_000_000_000),
-            (_, Some(_)) => {
-                let message = format!("effect \"{}\" takes no delay", fault.effect.name());
-                self.fail(format!("{row}.delay_ns"), message, "only \"delay\" does: remove the key");
-            }
-            (_, None) => {}
-        }
-    }
-
     fn expect(&mut self, scenario: &Scenario) {
         let Some(least) = scenario.expect.goodput_gbps_min else { return };
         let rate = scenario.cluster.rate_gbps;
@@ -208,11 +134,4 @@ impl Checker {
             self.fail("expect.goodput_gbps_min", format!("no link can carry {least} Gb/s"), remedy);
         }
     }
-}
-
-/// The first few names.
-fn abridged(names: &[String]) -> String {
-    const SHOWN: usize = 8;
-    let shown = names[..names.len().min(SHOWN)].join(", ");
-    if names.len() > SHOWN { format!("{shown}, and {} more", names.len() - SHOWN) } else { shown }
 }

@@ -2,16 +2,22 @@
 //!
 //! The reader's messages are serde's, so this module knows their few forms; one that it does not know is shown as it is.
 
-use super::check::Violation;
+use super::Scenario;
+use super::check::{self, Violation};
 use super::locate;
 use super::problem::{Place, Problem};
 use std::ops::Range;
 
 /// The problem behind an error of form.
-pub(super) fn toml_error(file: &str, text: &str, error: &toml::de::Error) -> Problem {
+pub(crate) fn toml_error(file: &str, text: &str, error: &toml::de::Error) -> Problem {
     let (message, remedy) = explain(error.message());
     let place = error.span().map(|span| Place::of(text, narrow(text, span, &message)));
     Problem { file: file.to_owned(), place, message, remedy }
+}
+
+/// The problems of substance with a scenario; those of a plan stand in the plan's `text`.
+pub(crate) fn violations(file: &str, text: &str, scenario: &Scenario) -> Vec<Problem> {
+    check::violations(scenario).into_iter().map(|found| violation(file, text, found)).collect()
 }
 
 /// The problem behind a violation.

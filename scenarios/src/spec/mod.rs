@@ -12,7 +12,7 @@
 pub mod check;
 pub mod cluster;
 pub mod congestion;
-mod diagnose;
+pub(crate) mod diagnose;
 pub mod expect;
 pub mod fabric;
 pub mod fault;
@@ -32,7 +32,7 @@ pub use cluster::{Cable, Cluster, Creation, Provider};
 pub use congestion::{Congestion, CongestionScheme};
 pub use expect::Expect;
 pub use fabric::Fabric;
-pub use fault::{CreateEffect, CreateFault, FaultPlan, WireEffect, WireFault};
+pub use fault::{CallEffect, CreateFault, FaultPlan, RequestFault, RowSummary, WireEffect, WireFault};
 pub use files::ScenarioFile;
 pub use flows::{Flow, Flows, Pattern, PayloadMode, Sizes};
 pub use nic::{Nic, NicProfile, NicTime};
@@ -75,7 +75,7 @@ pub struct Scenario {
     /// `[expect]`.
     #[serde(default)]
     pub expect: Expect,
-    /// `[[fault.create]]`, `[[fault.wire]]`.
+    /// `[[fault.create]]`, `[[fault.request]]`, `[[fault.wire]]`.
     #[serde(default, skip_serializing_if = "FaultPlan::is_empty")]
     pub fault: FaultPlan,
 }
@@ -133,15 +133,13 @@ impl Scenario {
     /// What is wrong with it: the first mistake of form, or every mistake of substance.
     pub fn parse(file: &str, text: &str) -> Result<Self, ScenarioError> {
         let mut scenario: Self = toml::from_str(text).map_err(|error| diagnose::toml_error(file, text, &error))?;
-        let problems: Vec<Problem> = check::violations(&scenario)
-            .into_iter()
-            .map(|violation| diagnose::violation(file, text, violation))
-            .collect();
+        let problems = diagnose::violations(file, text, &scenario);
         if !problems.is_empty() {
             return Err(ScenarioError { problems });
         }
         scenario.cluster.fill_in();
         scenario.provider.fill_in();
+        scenario.fault.fill_in();
         Ok(scenario)
     }
 

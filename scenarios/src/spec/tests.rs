@@ -107,7 +107,7 @@ const MISTAKES: &[(&str, usize, usize, &str, &str)] = &[
         7,
         12,
         "\"drop\" takes no delay",
-        "only \"delay\" does",
+        "only \"delay\" and \"reorder\" do",
     ),
     ("[expect]\nall_closed = 1", 4, 14, "integer `1`", "true or false"),
     ("[expect]\ngoodput_gbps_min = 101", 4, 20, "no link can carry 101 Gb/s", "allowed: 0 to 100"),

@@ -3,8 +3,9 @@
 //! With serde's `with`: [`one`], [`option`] and [`list`] of any [`Word`].
 
 use super::diagnose::nearest;
+use super::fault::wire::Packet;
 use des::Ratio;
-use provider::ndk::{NdkVersion, ObjectKind, Status};
+use provider::ndk::{CallKind, NdkVersion, ObjectKind, Status};
 use serde::{Deserialize, Deserializer, Serializer, de};
 
 /// A value with a spelling.
@@ -60,6 +61,53 @@ impl Word for Status {
             Some(name) => format!("did you mean STATUS_{name}?"),
             None => "write a status of NDKPI, such as STATUS_INSUFFICIENT_RESOURCES or STATUS_NO_MEMORY".to_owned(),
         }
+    }
+}
+
+/// The functions that a row of `[[fault.request]]` may be about: those that complete later, and posts of receives.
+pub(super) fn requests() -> impl Iterator<Item = CallKind> {
+    let posts = |kind: CallKind| matches!(kind, CallKind::Receive | CallKind::SrqReceive);
+    CallKind::ALL.iter().copied().filter(move |&kind| kind.is_asynchronous_request() || posts(kind))
+}
+
+/// Functions have the names of ndkpi.h; where several tables share one, the first letter of the table's object tells.
+fn function_name(kind: CallKind) -> &'static str {
+    if kind == CallKind::SrqReceive { "NdkSrqReceive" } else { kind.name() }
+}
+
+impl Word for CallKind {
+    const WHAT: &'static str = "a function that a fault can strike";
+
+    fn parse(word: &str) -> Option<Self> {
+        requests().find(|&kind| function_name(kind) == word)
+    }
+
+    fn spell(&self) -> String {
+        function_name(*self).to_owned()
+    }
+
+    fn allowed(word: &str) -> String {
+        let names: Vec<_> = requests().map(function_name).collect();
+        match nearest(word, names.iter().copied()) {
+            Some(name) => format!("did you mean {name}?"),
+            None => format!("allowed: {}; creations stand in [[fault.create]]", names.join(", ")),
+        }
+    }
+}
+
+impl Word for Packet {
+    const WHAT: &'static str = "a kind of packet";
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::from_name(word)
+    }
+
+    fn spell(&self) -> String {
+        self.name().to_owned()
+    }
+
+    fn allowed(_: &str) -> String {
+        format!("allowed: {}", Self::names().collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -167,6 +215,8 @@ mod tests {
     #[test]
     fn every_word_is_read_back() {
         reversible(created_kinds());
+        reversible(requests());
+        reversible(Packet::names().filter_map(Packet::from_name));
         reversible(Status::NAMED.iter().map(|&(status, _)| status));
         reversible(VERSIONS);
         reversible([Ratio::ZERO, Ratio::new(1, 1_000).expect("a probability")]);

@@ -4,7 +4,8 @@ use super::{NodeSlot, Place, SwitchSlot, World};
 use crate::cluster::ClusterError;
 use crate::conformance::Trial;
 use crate::fabrics;
-use crate::node::{self, Setup};
+use crate::node::{self, Setup, plan};
+use crate::spec::fault::wire::REORDER_NS;
 use crate::spec::{Cluster, Scenario, WireEffect, WireFault};
 use crate::switches;
 use des::{Dur, EventQueue, Rng, Sequencer, SourceId, Time, TraceHash};
@@ -13,6 +14,7 @@ use fabric::rule::Loss;
 use fabric::topology::CableEnd;
 use fabric::{Link, Matcher, NodeId, Pick, PortRef, Rule, RuleSpec, Topology, Verdict};
 use std::net::IpAddr;
+use wire::{Psn, Qpn};
 
 /// Frames that a capture keeps of one link.
 const CAPTURE_FRAMES: usize = 1 << 20;
@@ -65,15 +67,43 @@ impl World {
     }
 
     fn add_wire_faults(&mut self, faults: &[WireFault], seed: u64) -> Result<(), ClusterError> {
-        for (index, fault) in faults.iter().enumerate() {
-            let rng = Rng::stream(seed, &format!("fault.wire.{index}"));
-            let rule = Rule::new(rule(fault), rng);
+        for fault in faults {
+            let rng = Rng::stream(seed, &format!("fault.wire.{}", fault.id));
+            let rule = Rule::new(self.rule(fault), rng);
             let link = self
                 .link_named(&fault.link)
                 .ok_or_else(|| ClusterError::Fault(format!("there is no link {}", fault.link)))?;
             link.add_rule(rule);
         }
         Ok(())
+    }
+
+    fn rule(&self, fault: &WireFault) -> RuleSpec {
+        let pick = match (fault.nth, fault.probability) {
+            (Some(first), _) => Pick::Burst { first, count: fault.times.unwrap_or(1) },
+            (None, Some(probability)) => Pick::Chance(probability),
+            (None, None) => Pick::Every,
+        };
+        let later = Dur::from_ns(fault.delay_ns.unwrap_or(REORDER_NS));
+        let verdict = match fault.effect {
+            WireEffect::Drop => Verdict::Drop(Loss::Rule),
+            WireEffect::Corrupt => Verdict::Corrupt { bit: None },
+            WireEffect::Duplicate => Verdict::Duplicate,
+            WireEffect::Delay | WireEffect::Reorder => Verdict::Deliver { delay: later },
+            WireEffect::EcnMark => Verdict::MarkEcn,
+            WireEffect::Down => Verdict::Drop(Loss::LinkDown),
+        };
+        RuleSpec { matcher: self.matcher(fault), window: plan::window(fault.from_us, fault.until_us), pick, verdict }
+    }
+
+    fn matcher(&self, fault: &WireFault) -> Matcher {
+        let mut all = Vec::new();
+        all.extend(fault.packet.map(|kind| Matcher::OneOf(kind.opcodes().map(Matcher::Opcode).collect())));
+        all.extend(fault.psn.map(|psn| Matcher::Psn(Psn::new(psn))));
+        all.extend(fault.dest_qp.map(|qp| Matcher::DestQp(Qpn::new(qp))));
+        all.extend(fault.from_node.map(|node| Matcher::SourceIp(self.nodes[usize::from(node)].address)));
+        all.extend(fault.to_node.map(|node| Matcher::DestIp(self.nodes[usize::from(node)].address)));
+        if all.is_empty() { Matcher::Any } else { Matcher::All(all) }
     }
 
     /// Captures both directions of the cables with these names.
@@ -119,19 +149,4 @@ fn entity(node: NodeId, topology: &Topology) -> u32 {
         NodeId::Host(host) => host,
         NodeId::Switch(switch) => topology.host_count() + switch,
     }
-}
-
-fn rule(fault: &WireFault) -> RuleSpec {
-    let pick = match (fault.nth, fault.probability) {
-        (Some(nth), _) => Pick::Nth(nth),
-        (None, Some(probability)) => Pick::Chance(probability),
-        (None, None) => Pick::Every,
-    };
-    let verdict = match fault.effect {
-        WireEffect::Drop => Verdict::Drop(Loss::Rule),
-        WireEffect::Corrupt => Verdict::Corrupt { bit: None },
-        WireEffect::Duplicate => Verdict::Duplicate,
-        WireEffect::Delay => Verdict::Deliver { delay: Dur::from_ns(fault.delay_ns.unwrap_or_default()) },
-    };
-    RuleSpec::always(Matcher::Any, pick, verdict)
 }

@@ -2,7 +2,7 @@
 
 use super::{Place, World};
 use crate::node::meter::{Creations, Meter};
-use crate::node::{Node, NodePlan};
+use crate::node::{Node, NodePlan, plan};
 use crate::report::{
     Capture, FaultRow, Finding, LinkReport, NodeReport, ObjectCounts, Replica, RunReport, Severity, Versions, verdict,
 };
@@ -30,14 +30,14 @@ impl World {
             nodes: self.nodes.iter().enumerate().map(|(index, slot)| node_report(index as u16, &slot.node)).collect(),
             ..RunReport::default()
         };
-        report.faults = scenario.fault.create.iter().map(|row| FaultRow::new(row.to_string())).collect();
+        report.faults = scenario.fault.rows().into_iter().map(FaultRow::new).collect();
         for (index, slot) in self.nodes.iter().enumerate() {
             let name = Cluster::node_name(index as u16);
             report.findings.extend(self.findings_of(&slot.node, &name));
-            let plan = NodePlan::new(&scenario.fault.create, index as u16);
+            let plan = NodePlan::new(&scenario.fault, index as u16);
             plan.add_to(&slot.node.core().provider.fault_reports(), &name, &mut report.faults);
         }
-        report.faults.extend(self.wire_faults(scenario));
+        self.add_wire_faults_to(&mut report.faults, scenario);
         report.captures = self.captures(scenario, captured);
         report.links = self.link_reports(elapsed);
         report
@@ -66,26 +66,19 @@ impl World {
         findings
     }
 
-    fn wire_faults(&mut self, scenario: &Scenario) -> Vec<FaultRow> {
+    fn add_wire_faults_to(&mut self, rows: &mut [FaultRow], scenario: &Scenario) {
         let mut used: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut rows = Vec::new();
         for fault in &scenario.fault.wire {
             // Rules of one link stand in the order of the plan.
             let index = used.entry(&fault.link).or_default();
-            let Some(report) =
-                self.link_named(&fault.link).and_then(|link| link.rules().get(*index)).map(|rule| rule.report())
-            else {
-                continue;
-            };
+            let report =
+                self.link_named(&fault.link).and_then(|link| link.rules().get(*index)).map(|rule| rule.report());
             *index += 1;
-            rows.push(FaultRow {
-                text: fault.to_string(),
-                fired: report.fired,
-                first_ps: report.first_fired.map(Time::as_ps),
-                hit: report.first_fired.map(|_| format!("a frame of {}", fault.link)),
-            });
+            if let Some(report) = report {
+                let first = report.first_fired.map(|at| (at, format!("a frame of {}", fault.link)));
+                plan::add(rows, &fault.id, report.fired, first);
+            }
         }
-        rows
     }
 
     fn link_reports(&mut self, elapsed: Dur) -> Vec<LinkReport> {
