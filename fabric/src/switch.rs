@@ -19,7 +19,7 @@ pub mod watchdog;
 pub use config::{
     Alpha, BufferConfig, Classifier, ConfigError, Forwarding, PathChoice, PortConfig, Scheduling, SwitchConfig,
 };
-pub use counters::{DropReason, Drops, PriorityCounters};
+pub use counters::{Depths, DropReason, Drops, PriorityCounters};
 pub use ecn::EcnCurve;
 pub use route::RouteTable;
 pub use watchdog::{Watchdog, WatchdogAction};
@@ -28,7 +28,7 @@ use crate::PRIORITIES;
 use crate::link::Link;
 use crate::pause::Pause;
 use buffer::Buffer;
-use des::{Rng, Time};
+use des::{Dur, Rng, Time};
 use port::{Held, Port};
 use route::Router;
 use wire::Frame;
@@ -248,6 +248,18 @@ impl Switch {
         let mut totals = PriorityCounters::default();
         self.ports.iter().flat_map(|port| port.counters).for_each(|counters| totals += counters);
         totals
+    }
+
+    /// How long the queues of a port were.
+    #[must_use]
+    pub fn depths(&self, port: u16) -> Depths {
+        self.ports[usize::from(port)].depths
+    }
+
+    /// For how long until `now` the peer of a port has kept its priorities silent, added up.
+    #[must_use]
+    pub fn silent_time(&self, port: u16, now: Time) -> Dur {
+        self.ports[usize::from(port)].silence.total(now)
     }
 
     /// Bytes that wait in a queue of a port.

@@ -90,3 +90,55 @@ impl AddAssign for PriorityCounters {
         self.queue_bytes_max = self.queue_bytes_max.max(other.queue_bytes_max);
     }
 }
+
+/// How long queues were when frames joined them: frames by the power of two that the queue's bytes, theirs included, have
+/// reached. Frames that found their line free joined none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depths([u64; 32]);
+
+impl Depths {
+    /// A queue has so many bytes now.
+    pub(crate) fn note(&mut self, bytes: u64) {
+        self.0[bytes.max(1).ilog2().min(31) as usize] += 1;
+    }
+
+    /// Upper bound in bytes of the queue that `permille` of `frames` frames found or less; the frames that joined no queue are
+    /// the shortest.
+    #[must_use]
+    pub fn quantile(&self, frames: u64, permille: u64) -> u64 {
+        let queued: u64 = self.0.iter().sum();
+        let rank = (frames.max(queued) * permille).div_ceil(1_000);
+        let mut below = frames.max(queued) - queued;
+        if rank <= below {
+            return 0;
+        }
+        for (log2, count) in self.0.iter().enumerate() {
+            below += count;
+            if rank <= below {
+                return (2 << log2) - 1;
+            }
+        }
+        u64::MAX
+    }
+}
+
+impl AddAssign for Depths {
+    fn add_assign(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(sum, count)| *sum += count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_count_frames_that_did_not_wait() {
+        let mut depths = Depths::default();
+        [1_000, 1_023, 1_024, 70_000].into_iter().for_each(|bytes| depths.note(bytes));
+        // Six of ten did not wait.
+        let of_ten = [500, 600, 601, 800, 801, 900, 1_000].map(|permille| depths.quantile(10, permille));
+        assert_eq!(of_ten, [0, 0, 1_023, 1_023, 2_047, 2_047, 131_071]);
+        assert_eq!(Depths::default().quantile(0, 1_000), 0);
+    }
+}

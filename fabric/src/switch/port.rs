@@ -4,7 +4,7 @@ use crate::PRIORITIES;
 use crate::link::{Delivery, Link};
 use crate::pause::{Pause, Silence, quanta_to_dur};
 use crate::switch::config::{PortConfig, SwitchConfig};
-use crate::switch::counters::PriorityCounters;
+use crate::switch::counters::{Depths, PriorityCounters};
 use crate::switch::ecn::EcnCurve;
 use crate::switch::schedule::Scheduler;
 use crate::switch::watchdog::{Watch, Watchdog, WatchdogAction};
@@ -43,6 +43,7 @@ pub(crate) struct Port {
     scheduler: Scheduler,
     pub(crate) ecn: [Option<EcnCurve>; PRIORITIES],
     pub(crate) counters: [PriorityCounters; PRIORITIES],
+    pub(crate) depths: Depths,
     mac: Mac,
     /// Length of the pauses that this port sends.
     pause_length: Dur,
@@ -68,6 +69,7 @@ impl Port {
             scheduler: Scheduler::new(config.scheduling),
             ecn: config.ecn.map(|curve| curve.map(|curve| curve.scaled_to(rate))),
             counters: Default::default(),
+            depths: Depths::default(),
             mac: port.mac,
             pause_length: quanta_to_dur(config.buffer.pause_quanta, rate),
             lead: rate.time_for(config.port_fifo_bytes.into()),
@@ -125,6 +127,7 @@ impl Port {
         queue.bytes += held.bytes;
         queue.frames.push_back(held);
         self.backlog |= 1 << priority;
+        self.depths.note(queue.bytes);
         let longest = &mut self.counters[priority].queue_bytes_max;
         *longest = (*longest).max(queue.bytes);
     }

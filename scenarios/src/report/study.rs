@@ -14,19 +14,64 @@ pub struct StudyReport {
     pub packet_hops: u64,
     /// Packets sent again.
     pub retransmitted_packets: u64,
+    /// Acknowledge time-outs.
+    pub ack_timeouts: u64,
     /// Frames that switches dropped.
     pub drops: u64,
+    /// Frames that adapters dropped because their receive buffer was full.
+    pub adapter_drops: u64,
     /// Pauses that switches sent, by priority and repeated ones included.
     pub pauses_sent: u64,
+    /// Pauses that adapters sent.
+    pub adapter_pauses_sent: u64,
+    /// For how long ports of switches and adapters were silenced, ports and priorities added up.
+    pub paused_ps: u64,
+    /// Times that a PFC watchdog gave up.
+    pub pause_storms: u64,
     /// Frames that switches marked.
     pub ecn_marks: u64,
+    /// Congestion notifications that receivers sent.
+    pub cnps_sent: u64,
+    /// Congestion notifications that slowed senders.
+    pub cnps_handled: u64,
     /// The longest queue of any switch port and priority.
     pub queue_bytes_max: u64,
+    /// The queue, up to a factor of two, that half of the frames found at most when they came to a switch port; nine of ten;
+    /// ninety-nine of a hundred.
+    pub queue_bytes: [u64; 3],
+    /// The switch ports with the longest queues.
+    pub ports: Vec<PortReport>,
     /// Slowdowns by size.
     pub slowdown: Vec<Slowdown>,
     /// The flows, in the order of the plan.
     pub flows: Vec<FlowReport>,
 }
+
+/// A switch port.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PortReport {
+    /// The switch.
+    pub switch: u32,
+    /// Its port.
+    pub port: u16,
+    /// What it leads to.
+    pub peer: String,
+    /// Bytes sent, from the Ethernet header on.
+    pub tx_bytes: u64,
+    /// Its longest queue.
+    pub queue_bytes_max: u64,
+    /// Frames marked.
+    pub ecn_marks: u64,
+    /// For how long its peer silenced it, priorities added up.
+    pub paused_ps: u64,
+    /// Pauses that it sent to its peer.
+    pub pauses_sent: u64,
+    /// Frames that came in here and were dropped.
+    pub drops: u64,
+}
+
+/// Switch ports in a report.
+pub const PORTS_MAX: usize = 8;
 
 /// A flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -103,7 +148,11 @@ impl Slowdown {
 
 /// The tables of a study.
 #[must_use]
-pub fn tables(study: &StudyReport) -> [Table; 2] {
+pub fn tables(study: &StudyReport) -> [Table; 3] {
+    [totals(study), ports(study), slowdowns(study)]
+}
+
+fn totals(study: &StudyReport) -> Table {
     let mut totals = Table::new("Study", &["", ">"]);
     let done: Vec<u64> = study.flows.iter().filter_map(|flow| flow.completion_ps).collect();
     let mut row = |name: &str, text: String| totals.row(vec![name.into(), text.into()]);
@@ -111,11 +160,40 @@ pub fn tables(study: &StudyReport) -> [Table; 2] {
     row("last completion", done.iter().max().map_or("-".to_owned(), |&ps| Dur::from_ps(ps).to_string()));
     row("packets", count(study.packets));
     row("packet hops", count(study.packet_hops));
-    row("sent again", count(study.retransmitted_packets));
-    row("dropped by switches", count(study.drops));
-    row("pauses", count(study.pauses_sent));
+    row("sent again", format!("{} after {} time-outs", count(study.retransmitted_packets), count(study.ack_timeouts)));
+    row("dropped", format!("{} by switches, {} by adapters", count(study.drops), count(study.adapter_drops)));
+    let pauses = (count(study.pauses_sent), count(study.adapter_pauses_sent));
+    row("pauses", format!("{} by switches, {} by adapters", pauses.0, pauses.1));
+    row("paused", format!("{} of all ports", Dur::from_ps(study.paused_ps)));
+    if study.pause_storms > 0 {
+        row("pause storms", count(study.pause_storms));
+    }
     row("marks", count(study.ecn_marks));
-    row("longest queue", bytes(study.queue_bytes_max));
+    row("notifications", format!("{} sent, {} handled", count(study.cnps_sent), count(study.cnps_handled)));
+    let [p50, p90, p99] = study.queue_bytes.map(bytes);
+    row("queue", format!("p50 {p50}, p90 {p90}, p99 {p99}, max {}", bytes(study.queue_bytes_max)));
+    totals
+}
+
+fn ports(study: &StudyReport) -> Table {
+    let columns = ["switch port", "to", ">sent", ">longest queue", ">marks", ">paused", ">pauses sent", ">drops"];
+    let mut table = Table::new("Longest queues", &columns);
+    for port in &study.ports {
+        table.row(vec![
+            format!("{}.{}", port.switch, port.port).into(),
+            port.peer.clone().into(),
+            bytes(port.tx_bytes).into(),
+            bytes(port.queue_bytes_max).into(),
+            count(port.ecn_marks).into(),
+            Dur::from_ps(port.paused_ps).to_string().into(),
+            count(port.pauses_sent).into(),
+            count(port.drops).into(),
+        ]);
+    }
+    table
+}
+
+fn slowdowns(study: &StudyReport) -> Table {
     let mut slowdowns = Table::new("Slowdown", &[">up to", ">flows", ">p50", ">p90", ">p99", ">max"]);
     for row in &study.slowdown {
         let size = if row.up_to_bytes == u64::MAX { "more".to_owned() } else { count(row.up_to_bytes) };
@@ -124,7 +202,7 @@ pub fn tables(study: &StudyReport) -> [Table; 2] {
         cells.extend(ratios.map(|percent| Cell::toned(format!("{}.{:02}", percent / 100, percent % 100), Tone::Plain)));
         slowdowns.row(cells);
     }
-    [totals, slowdowns]
+    slowdowns
 }
 
 #[cfg(test)]
