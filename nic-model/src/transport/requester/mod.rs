@@ -218,7 +218,13 @@ impl Requester {
         let index = self.send_index + done;
         let entry = self.requests.get(index)?;
         let again = self.cursor < self.next;
-        (entry.phase == Phase::Ready && (again || self.may_send_new(entry))).then_some(index)
+        let may_send = if again { self.may_send_again(entry) } else { self.may_send_new(entry) };
+        (entry.phase == Phase::Ready && may_send).then_some(index)
+    }
+
+    /// Messages sent again need credits as new ones do: their receives may not be there yet.
+    fn may_send_again(&self, entry: &Entry) -> bool {
+        self.cursor != entry.first || self.has_credit(entry)
     }
 
     fn may_send_new(&self, entry: &Entry) -> bool {
@@ -239,8 +245,12 @@ impl Requester {
         read_free && fence_open && !self.draining && self.has_credit(entry)
     }
 
-    /// One message beyond the limit may go: it finds out whether a receive was posted meanwhile (IBTA 9.7.7.2.5).
+    /// One message beyond the limit may go: it finds out whether a receive was posted meanwhile (IBTA 9.7.7.2.5). So may the
+    /// oldest, as what a NAK acknowledges does not move the limit.
     fn has_credit(&self, entry: &Entry) -> bool {
+        if entry.first == self.oldest {
+            return true;
+        }
         let Some(limit) = self.credit_limit.filter(|_| entry.consumes_receive()) else { return true };
         // Message numbers are compared on the same circle of 24 bits as packet numbers.
         Psn::new(entry.ssn).distance(Psn::new(limit)) <= 1

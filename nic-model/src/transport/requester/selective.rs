@@ -77,8 +77,9 @@ impl Requester {
     pub(super) fn lost(&self, now: Time) -> Option<(Seq, usize)> {
         let seq = self.selective.as_ref()?.next_lost(self.oldest).filter(|seq| *seq < self.next)?;
         let index = self.requests.partition_point(|entry| entry.end() <= seq);
-        let sends = !self.halted && !self.retry.is_silent(now);
-        (sends && self.requests.get(index)?.phase == Phase::Ready).then_some((seq, index))
+        let entry = self.requests.get(index)?;
+        let sends = !self.halted && !self.retry.is_silent(now) && entry.phase == Phase::Ready;
+        (sends && (seq != entry.first || self.has_credit(entry))).then_some((seq, index))
     }
 
     /// Sends a lost number again.
