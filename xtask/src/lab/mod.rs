@@ -11,7 +11,7 @@ mod machine;
 mod modules;
 
 use machine::{Machine, Network};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -83,7 +83,7 @@ fn run(folder: &Path, words: &[&str]) -> Result<u8, LabError> {
     if command.is_empty() { Err(LabError::Failed(USAGE.to_owned())) } else { machine.run(&command) }
 }
 
-/// Runs the lab tests of the verbs crate in the machine.
+/// Runs the lab tests: those of the verbs crate in the machine, and the gateway on the other end of its cable.
 fn test(workspace: &Path, folder: &Path, filters: &[&str]) -> Result<u8, LabError> {
     let image = image::build(folder)?;
     let mut worst = 0;
@@ -93,13 +93,24 @@ fn test(workspace: &Path, folder: &Path, filters: &[&str]) -> Result<u8, LabErro
         command.extend(filters.iter().map(|&filter| filter.to_owned()));
         worst = worst.max(machine.run(&command)?);
     }
-    Ok(worst)
+    Ok(worst.max(test_gateway(workspace, filters)?))
+}
+
+/// The gateway's lab tests run here and boot machines of their own.
+fn test_gateway(workspace: &Path, filters: &[&str]) -> Result<u8, LabError> {
+    let mut tests = Command::new(cargo());
+    tests.args(["test", "--quiet", "-p", "scenarios", "--test", "lab", "--"]).args(filters);
+    let ended = tests.current_dir(workspace).status().map_err(LabError::io("cargo"))?;
+    Ok(u8::from(!ended.success()))
+}
+
+fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// Builds the integration tests named `lab*` of the verbs crate and returns their programs.
 fn test_programs(workspace: &Path) -> Result<Vec<PathBuf>, LabError> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
+    let mut build = Command::new(cargo());
     build.args(["test", "-p", "verbs", "--test", "lab*", "--no-run", "--message-format", "json-render-diagnostics"]);
     let text = output(build.current_dir(workspace))?;
     let messages = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
