@@ -2,6 +2,7 @@
 
 mod completion;
 mod control;
+mod dissection;
 mod doorbells;
 mod hostile;
 mod keys;

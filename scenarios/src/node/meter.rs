@@ -3,7 +3,7 @@
 use super::journal::Journal;
 use crate::report::LatencyRecorder;
 use crate::report::journal::NodeJournal;
-use des::Time;
+use des::{Time, TraceHash};
 use provider::ndk::{
     Answer, Call, CallKind, Callback, NdkResult, Object, ObjectKind, Out, Return, Status, Upcall, UpcallBody,
 };
@@ -75,6 +75,8 @@ pub(crate) struct Meter {
     closing: BTreeMap<(Option<Callback>, u64), ObjectKind>,
     contexts: BTreeMap<u64, u64>,
     posted: BTreeMap<u64, VecDeque<Posted>>,
+    /// By queue pair: what its requests, and what its receives, have ended with, in order.
+    orders: BTreeMap<u64, [TraceHash; 2]>,
 }
 
 /// What a call asked for, kept while it runs.
@@ -218,12 +220,23 @@ impl Meter {
         if let Some(journal) = &mut self.journal {
             journal.result(index.is_some(), result);
         }
+        let order = &mut self.orders.entry(result.qp_context).or_default()[usize::from(index.is_some())];
+        order.mix(u64::from(result.status.0));
+        order.mix(result.bytes_transferred.into());
         if let Some(index) = index {
             let request = posted[index];
             posted.drain(..=index);
+            order.mix(request.operation as u64);
             self.messages += index as u64 + u64::from(result.status == Status::SUCCESS);
             self.latency.entry(request.operation).or_default().record(now.since(request.at));
         }
+    }
+}
+
+impl Meter {
+    /// A digest of all queue pairs' results, commutative since they are made in an order that depends on time.
+    pub(crate) fn order(&self) -> u64 {
+        self.orders.values().flatten().fold(0, |sum: u64, order| sum.wrapping_add(order.value()))
     }
 }
 

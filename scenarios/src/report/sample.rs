@@ -80,6 +80,7 @@ fn node(index: u16) -> NodeReport {
         bytes_received: 3 << 20,
         goodput_mbps: 93_456,
         latency: ["read", "send", "write"].map(|kind| (kind.to_owned(), latencies.report())).into(),
+        order: "0123456789abcdef".to_owned(),
         completions: BTreeMap::from([("STATUS_SUCCESS".to_owned(), 1_234), ("STATUS_CANCELLED".to_owned(), 16)]),
         replicas: (0..4).filter(|&of| of != index).map(replica).collect(),
         work: None,

@@ -141,6 +141,8 @@ pub struct NodeReport {
     pub latency: BTreeMap<String, Latency>,
     /// Completions by the name of their status.
     pub completions: BTreeMap<String, u64>,
+    /// Fingerprint of what each queue pair completed in which order, whatever the times: 16 hexadecimal digits.
+    pub order: String,
     /// The copies that this node holds in the end.
     pub replicas: Vec<Replica>,
     /// What the consumer did, in the workloads that are counted in operations.

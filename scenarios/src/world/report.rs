@@ -204,6 +204,7 @@ pub(crate) fn metered(index: u16, meter: &Meter) -> NodeReport {
         objects: meter.objects.iter().map(|(kind, counts)| (kind.name().to_owned(), object_counts(*counts))).collect(),
         messages: meter.messages,
         latency: meter.latency.iter().map(|(op, latency)| (op.name().to_owned(), latency.report())).collect(),
+        order: format!("{:016x}", meter.order()),
         completions: meter.results.iter().map(|(status, count)| (status.to_string(), *count)).collect(),
         ..NodeReport::default()
     }
