@@ -29,6 +29,7 @@ impl Checker {
         } else {
             self.cq_closing(object);
             self.chain_left_deferred(object);
+            self.results_may_be_lost(object);
         }
     }
 
@@ -117,6 +118,7 @@ impl Checker {
 
     /// Whether a close may complete now.
     fn judge_closed(&mut self, object: Object, inside: Option<UpcallToken>) {
+        self.results_may_be_lost(object);
         let Some(entry) = self.model.entry(object.id) else { return };
         let requests: Vec<_> =
             entry.requests.iter().map(|request| (request.fact.number, request.fact.kind, request.running)).collect();

@@ -116,9 +116,13 @@ impl Checker {
         let Some(connector) = self.model.connector_mut(object.id) else { return };
         match fact.kind {
             CallKind::Disconnect => {
-                if success || before == Phase::Disconnecting {
+                // A refused second call says nothing of the first.
+                if success || pended && before == Phase::Disconnecting {
                     connector.phase = Phase::Disconnected;
-                    self.disconnect_done(object, number, now);
+                    // One that a close has cancelled waited for nothing.
+                    if status != Status::CANCELLED {
+                        self.disconnect_done(object, number, now);
+                    }
                 }
                 return;
             }

@@ -37,11 +37,14 @@ impl Checker {
     pub(super) fn cq_armed(&mut self, fact: &CallFact) {
         let (Args::Arm(notify), Some(object)) = (&fact.args, fact.object) else { return };
         let (now, call, notify) = (self.now, fact.number, *notify);
+        let lossy = self.feeder_is_closing(object);
         let Some(cq) = self.model.cq_mut(object.id) else { return };
         cq.arm = Some(match cq.arm {
             Some(first) => Arm { notify: merged(first.notify, notify), merged: true, ..first },
             None => {
-                cq.batch = Batch::default();
+                // What the last callback was for is judged by the results under its own arm.
+                cq.judged = None;
+                cq.batch = Batch { lossy, ..Batch::default() };
                 Arm { notify, call, since: now, merged: false, taken: None }
             }
         });
@@ -120,6 +123,22 @@ impl Checker {
         }
     }
 
+    /// Whether a queue pair that completes at a CQ is being closed.
+    fn feeder_is_closing(&self, cq: Object) -> bool {
+        let feeders = self.model.cq(cq.id).map_or(&[][..], |cq| &cq.feeders);
+        feeders.iter().any(|id| self.model.entry(*id).is_some_and(|qp| !qp.is_live() && !qp.is_closed()))
+    }
+
+    /// A queue pair begins to close, or is closed: what it has at its CQs may go with it.
+    pub(super) fn results_may_be_lost(&mut self, object: Object) {
+        let Some(args) = self.model.qp(object.id).map(|qp| qp.args) else { return };
+        for cq in [args.receive_cq, args.initiator_cq] {
+            if let Some(cq) = self.model.cq_mut(cq.id) {
+                cq.batch.lossy = true;
+            }
+        }
+    }
+
     /// The last poll found the queue empty: what satisfied the last callback has been taken.
     pub(super) fn cq_drained(&mut self, object: Object, fact: &CallFact) {
         let now = self.now;
@@ -130,7 +149,7 @@ impl Checker {
             cq.drained_since_callback = true;
         }
         let (judged, batch) = (cq.judged.take(), cq.batch);
-        if batch.is_empty() || batch.errors > 0 {
+        if batch.is_empty() || batch.errors > 0 || batch.lossy {
             return;
         }
         match judged {

@@ -29,7 +29,7 @@ fn detail(args: &Args, kind: ObjectKind) -> Detail {
         (&Args::CreateMr { fast }, _) => {
             Detail::Mr(MemoryRegion { fast, registration: Registration::None, region: None })
         }
-        (_, ObjectKind::Mw) => Detail::Mw { bound_to: None, token_valid: false },
+        (_, ObjectKind::Mw) => Detail::Mw { bound_to: None, token_valid: false, changed: None },
         (_, ObjectKind::Connector) => Detail::Connector(Box::new(connector(false))),
         (&Args::CreateSharedEndpoint(address), _) => Detail::Endpoint(address),
         (&Args::CreateListener(event), _) => Detail::Listener(Listener { event, address: None, paused: false }),

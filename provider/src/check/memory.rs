@@ -216,23 +216,35 @@ impl Checker {
                     mr.region = None;
                 }
             }
-            (CallKind::Invalidate, Some(target)) => self.unbind(target.id),
+            (CallKind::Invalidate, Some(target)) => {
+                self.unbind(target.id);
+                if let Some(Detail::Mw { changed, .. }) = self.model.entry_mut(target.id).map(|mw| &mut mw.detail) {
+                    *changed = Some(post.call);
+                }
+            }
             (CallKind::Bind, Some(_)) => {
-                let window = post.window.and_then(|mw| self.model.entry_mut(mw.id));
-                if let Some(Detail::Mw { token_valid, .. }) = window.map(|entry| &mut entry.detail) {
-                    *token_valid = true;
+                let Some(mw) = post.window else { return };
+                self.unbind(mw.id);
+                if let Some(Detail::Mw { token_valid, changed, .. }) =
+                    self.model.entry_mut(mw.id).map(|mw| &mut mw.detail)
+                {
+                    (*token_valid, *changed) = (true, Some(post.call));
                 }
             }
             _ => {}
         }
     }
 
-    /// A window holds its region from a bind's result on.
+    /// A window holds its region from a bind's result on, unless another bind or an invalidation was posted behind it:
+    /// whether that has been done shows in its result alone, which may be taken later or, its queue pair being closed, never.
     pub(super) fn bound(&mut self, post: &Post) {
         let (Some(mr), Some(mw)) = (post.target, post.window) else { return };
         self.unbind(mw.id);
         let entry = self.model.entry_mut(mw.id).filter(|entry| entry.is_live());
-        if let Some(Detail::Mw { bound_to, .. }) = entry.map(|entry| &mut entry.detail) {
+        if let Some(Detail::Mw { bound_to, changed, .. }) = entry.map(|entry| &mut entry.detail) {
+            if changed.is_some_and(|call| call > post.call) {
+                return;
+            }
             *bound_to = Some(mr.id);
             self.model.bound.insert(mw.id);
             self.model.relate(mr.id, mw.id);

@@ -2,6 +2,7 @@
 
 mod broken_consumers;
 mod broken_providers;
+mod freedoms;
 mod legal;
 mod queues;
 mod tables;

@@ -58,13 +58,20 @@ pub(super) struct Settled {
 pub(super) enum Detail {
     Plain,
     Adapter(Box<Adapter>),
-    Pd { privileged_token: Option<u32> },
+    Pd {
+        privileged_token: Option<u32>,
+    },
     Cq(Box<CompletionQueue>),
     Qp(Box<QueuePair>),
     Srq(Box<SharedReceiveQueue>),
     Mr(MemoryRegion),
     Endpoint(SocketAddr),
-    Mw { bound_to: Option<u64>, token_valid: bool },
+    Mw {
+        bound_to: Option<u64>,
+        token_valid: bool,
+        /// The last call that binds or invalidates it.
+        changed: Option<u64>,
+    },
     Connector(Box<Connector>),
     Listener(Listener),
 }

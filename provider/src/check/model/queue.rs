@@ -65,6 +65,9 @@ pub(crate) struct Batch {
     pub(crate) initiator_successes: u32,
     pub(crate) receive_successes: u32,
     pub(crate) errors: u32,
+    /// A queue pair that completes here was closed meanwhile: errors of what it had posted may have satisfied the arm, and
+    /// the provider may have dropped them with it.
+    pub(crate) lossy: bool,
 }
 
 impl Batch {
