@@ -3,6 +3,7 @@
 use crate::entry::Found;
 use crate::mutant::Defect;
 use provider::consumer::Session;
+use provider::engine::Policy;
 use provider::fault::Row;
 use std::net::IpAddr;
 
@@ -28,6 +29,8 @@ impl Creation {
 pub struct Setup {
     /// How creations are answered. A provider that answers in one way only may ignore it.
     pub creation: Creation,
+    /// What the provider chooses where the contract has no answer. Only labs over our engine can be told.
+    pub policy: Policy,
     /// A defect that both nodes' providers have, put between provider and checker with
     /// [`Mutant`](crate::mutant::Mutant). Labs that only judge a provider are never given one.
     pub defect: Option<&'static Defect>,

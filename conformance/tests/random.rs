@@ -1,21 +1,25 @@
 //! Random consumers that make no mistake: neither the checker nor the model of objects and completions finds one.
 
-use conformance::consumer::random::program::{EFFECTS, FAULTY};
-use conformance::consumer::random::{Fault, Program, Step, Verb, run, run_many, run_with};
+use conformance::consumer::random::program::{EFFECTS, faulty, policy};
+use conformance::consumer::random::{Fault, Program, Series, Step, Verb, run, run_many, run_with};
 use conformance::ideal::IdealLab;
 use conformance::{Creation, mutant};
 use proptest::prelude::*;
 use proptest::sample::select;
+use provider::ndk::CallKind;
 
 /// Programs of a run that is not told how many: `rnic conformance --programs` runs more.
 const PROGRAMS: u64 = 300;
+
+/// Functions that programs do not call: what `Adapter` calls for them, and what needs a peer's consent to be legal.
+const UNCALLED: &[&CallKind] = &[&CallKind::OpenAdapter, &CallKind::CloseAdapter, &CallKind::SendAndInvalidate];
 
 fn step() -> impl Strategy<Value = Step> {
     (select(Verb::ALL), any::<u8>(), any::<u8>()).prop_map(|(verb, pick, how)| Step { verb, pick, how })
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
-    (0_usize..2, select(FAULTY), 1_u64..4, select(EFFECTS)).prop_map(|(node, kind, nth, effect)| Fault {
+    (0_usize..2, select(faulty()), 1_u64..4, select(EFFECTS)).prop_map(|(node, kind, nth, effect)| Fault {
         node,
         kind,
         nth,
@@ -25,8 +29,10 @@ fn fault() -> impl Strategy<Value = Fault> {
 
 fn program() -> impl Strategy<Value = Program> {
     let steps = || prop::collection::vec(step(), 0..60);
-    (select(&Creation::ALL[..]), steps(), steps(), prop::collection::vec(fault(), 0..4))
-        .prop_map(|(creation, first, second, faults)| Program { creation, nodes: [first, second], faults })
+    let policy = any::<u64>().prop_map(policy);
+    (select(&Creation::ALL[..]), policy, steps(), steps(), prop::collection::vec(fault(), 0..4)).prop_map(
+        |(creation, policy, first, second, faults)| Program { creation, policy, nodes: [first, second], faults },
+    )
 }
 
 proptest! {
@@ -41,14 +47,17 @@ proptest! {
 
 #[test]
 fn programs_that_connect_are_found_right_and_get_somewhere() {
-    let (outcome, failed) = run_many(&IdealLab, 1, PROGRAMS, |_| ()).expect("the ideal lab has a bench");
-    if let Some((number, program)) = failed {
+    let Series { density, failure } = run_many(&IdealLab, 1, PROGRAMS, |_| ()).expect("the ideal lab has a bench");
+    if let Some((number, program, outcome)) = failure {
         panic!("program {number}\n{program}\n{}", outcome.wrong());
     }
-    assert!(outcome.calls > 50 * PROGRAMS, "{outcome:?}");
-    assert!(outcome.established > PROGRAMS / 4, "{outcome:?}");
-    assert!(outcome.messages > PROGRAMS / 4, "{outcome:?}");
-    assert!(outcome.results > outcome.messages, "{outcome:?}");
+    assert!(density.calls() > 50 * PROGRAMS, "{density:?}");
+    assert!(density.established > PROGRAMS / 4, "{density:?}");
+    assert!(density.messages > PROGRAMS / 4, "{density:?}");
+    assert!(density.results > density.messages, "{density:?}");
+    let uncalled: Vec<_> = CallKind::ALL.iter().filter(|kind| !density.functions.contains_key(kind)).collect();
+    assert_eq!(uncalled, UNCALLED, "{density:?}");
+    assert_eq!(density.faults.len(), EFFECTS.len(), "{density:?}");
 }
 
 #[test]

@@ -175,15 +175,15 @@ fn address(node: usize) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(10, 0, 0, node as u8 + 1))
 }
 
-/// Our engine's configuration for a way to create.
+/// Our engine's configuration for a set-up.
 #[must_use]
-pub fn engine_config(creation: Creation) -> Config {
-    let style = match creation {
+pub fn engine_config(setup: &Setup) -> Config {
+    let style = match setup.creation {
         Creation::Pending => Style::Pending,
         Creation::Inline => Style::Inline,
         Creation::InsideCall => Style::InsideCall,
     };
-    Config { style, ..Config::default() }
+    Config { style, policy: setup.policy.clone(), ..Config::default() }
 }
 
 impl Lab for IdealLab {
@@ -191,7 +191,7 @@ impl Lab for IdealLab {
 
     fn bench(&self, setup: &Setup) -> Result<IdealBench, LabError> {
         let provider = |node| {
-            let engine = Engine::new(Half::new(node, address(node)), engine_config(setup.creation));
+            let engine = Engine::new(Half::new(node, address(node)), engine_config(setup));
             let rows: Vec<Row> =
                 setup.faults.iter().filter(|(hit, _)| *hit == node).map(|(_, row)| row.clone()).collect();
             let faulty = FaultLayer::new(Mutant::new(engine, setup.defect), rows, 1, &format!("node.{node}.faults"));

@@ -69,10 +69,10 @@ impl<B: Backend> Engine<B> {
             if self.objects.cq(cq).arm.failure_told() {
                 return None;
             }
-            let entry = match self.objects.cq_mut(cq).stash.pop_front() {
-                Some(entry) => entry,
-                None => self.poll_entry(host, cq)?,
-            };
+            if self.objects.cq(cq).stash.is_empty() && !self.fetch_entry(host, cq) {
+                return None;
+            }
+            let entry = self.objects.cq_mut(cq).stash.pop_front()?;
             self.settle_entry(&entry);
             if !entry.silent {
                 return Some(entry.result);
@@ -99,21 +99,24 @@ impl<B: Backend> Engine<B> {
         }
     }
 
-    /// Takes the next entry from the device, as a result. Entries of queue pairs that are gone are dropped.
-    fn poll_entry(&mut self, host: &mut B::Host, cq: ObjectId) -> Option<Entry> {
+    /// Takes the next entry from the device, as a result, to the end of the stash. False: there is none. Entries of queue
+    /// pairs that are gone are dropped.
+    fn fetch_entry(&mut self, host: &mut B::Host, cq: ObjectId) -> bool {
         loop {
-            let completion = self.backend.poll(host, self.objects.cq(cq).id())?;
-            if let Some(entry) = self.translate(cq, &completion) {
-                self.objects.cq_mut(cq).next_entry += 1;
-                let errors_count = self.config.policy.error_entries_satisfy_errors;
+            let Some(completion) = self.backend.poll(host, self.objects.cq(cq).id()) else { return false };
+            let Some(entry) = self.translate(cq, &completion) else { continue };
+            let errors_count = self.config.policy.error_entries_satisfy_errors;
+            let queue = self.objects.cq_mut(cq);
+            let armed = queue.arm.armed().filter(|armed| *armed != Strength::Any);
+            let satisfied = armed.is_some_and(|armed| entry.satisfies(armed, errors_count));
+            queue.next_entry += 1;
+            // In its place before anybody is notified: a notification may fetch all that comes behind it.
+            queue.stash.push_back(entry);
+            if satisfied {
                 // The consumer may take it before the device's event comes.
-                if let Some(armed @ (Strength::Errors | Strength::Solicited)) = self.objects.cq(cq).arm.armed()
-                    && entry.satisfies(armed, errors_count)
-                {
-                    self.cq_satisfied(host, cq);
-                }
-                return Some(entry);
+                self.cq_satisfied(host, cq);
             }
+            return true;
         }
     }
 
@@ -178,9 +181,7 @@ impl<B: Backend> Engine<B> {
 
     /// Takes all entries from the device.
     pub(super) fn drain(&mut self, host: &mut B::Host, cq: ObjectId) {
-        while let Some(entry) = self.poll_entry(host, cq) {
-            self.objects.cq_mut(cq).stash.push_back(entry);
-        }
+        while self.fetch_entry(host, cq) {}
     }
 
     /// Whether an entry is there that satisfies an arm at once.
@@ -191,8 +192,9 @@ impl<B: Backend> Engine<B> {
         let (old_count, errors_count) = (policy.old_entries_satisfy_arm, policy.error_entries_satisfy_errors);
         if strength == Strength::Any && old_count {
             while self.objects.cq(cq).stash.back().is_none_or(|entry| entry.silent) {
-                let Some(entry) = self.poll_entry(host, cq) else { break };
-                self.objects.cq_mut(cq).stash.push_back(entry);
+                if !self.fetch_entry(host, cq) {
+                    break;
+                }
             }
         } else {
             self.drain(host, cq);

@@ -1,7 +1,7 @@
 //! A bar on the terminal for runs that take longer than a moment.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use scenarios::{Progress, report::units};
+use scenarios::{Milestone, Progress, report::units};
 use std::io::{self, IsTerminal};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -13,6 +13,19 @@ const REFRESH: Duration = Duration::from_millis(100);
 
 /// Does `work`, showing on a terminal how far `progress` says it is.
 pub(crate) fn watch<T: Send>(progress: &Progress, work: impl FnOnce() -> T + Send) -> T {
+    let simulated = |milestone: Milestone| {
+        let now = des::Time::from_ps(milestone.simulated_ps);
+        format!("{now} simulated, {} events", units::count(milestone.events))
+    };
+    watch_as(progress, simulated, work)
+}
+
+/// The same, with other words beside the bar.
+pub(crate) fn watch_as<T: Send>(
+    progress: &Progress,
+    words: impl Fn(Milestone) -> String,
+    work: impl FnOnce() -> T + Send,
+) -> T {
     if !io::stderr().is_terminal() {
         return work();
     }
@@ -28,8 +41,7 @@ pub(crate) fn watch<T: Send>(progress: &Progress, work: impl FnOnce() -> T + Sen
             while waiting.recv_timeout(REFRESH) == Err(RecvTimeoutError::Timeout) {
                 let milestone = progress.get();
                 bar.set_position(milestone.permille);
-                let now = des::Time::from_ps(milestone.simulated_ps);
-                bar.set_message(format!("{now} simulated, {} events", units::count(milestone.events)));
+                bar.set_message(words(milestone));
             }
             bar.finish_and_clear();
         }

@@ -36,7 +36,8 @@ pub fn render(summary: &Summary, colour: Colour) -> String {
 }
 
 fn rules(summary: &Summary, out: &mut String, colour: Colour) {
-    let mut table = Table::new("Rules", &["rule", "side", "strength", "state", "rule text; what is seen of it"]);
+    let mut table =
+        Table::new("Rules", &["rule", "side", "strength", "state", "rule text; what is seen of it"]).whole();
     for &(rule, state) in &summary.rules {
         let tone = match state {
             RuleState::Covered => Tone::Good,
@@ -56,7 +57,8 @@ fn rules(summary: &Summary, out: &mut String, colour: Colour) {
 }
 
 fn cases(summary: &Summary, out: &mut String, colour: Colour) {
-    let mut table = Table::new("Cases on the healthy provider", &["case", "creation", "outcome", "what it does"]);
+    let mut table =
+        Table::new("Cases on the healthy provider", &["case", "creation", "outcome", "what it does"]).whole();
     for report in &summary.cases {
         let outcome = match (report.found.len(), report.unfinished) {
             (0, 0) => Cell::toned("passed", Tone::Good),
@@ -80,7 +82,7 @@ fn cases(summary: &Summary, out: &mut String, colour: Colour) {
 
 fn mutants(summary: &Summary, out: &mut String, colour: Colour) {
     let headings = &["name", "side", "rule", "outcome", "findings", "what it does"];
-    let mut table = Table::new("Broken providers and consumers", headings);
+    let mut table = Table::new("Broken providers and consumers", headings).whole();
     for report in &summary.mutants {
         let outcome =
             if report.killed() { Cell::toned("killed", Tone::Good) } else { Cell::toned("survived", Tone::Bad) };

@@ -1,10 +1,11 @@
 //! The conformance suite over the simulated NIC.
 //!
 //! Reading order: [`SimLab`] here (two nodes at a switch), [`summary`] (all of it as one report), [`human`] (as people read
-//! it), [`json`] (as programs do).
+//! it), [`json`] (as programs do), [`programs`] (random programs, over the ideal devices or the simulated NIC).
 
 pub mod human;
 pub mod json;
+pub mod programs;
 pub mod summary;
 
 pub use summary::{Choice, Summary, run};

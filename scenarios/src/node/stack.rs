@@ -52,7 +52,7 @@ pub(crate) fn healthy(
 
 /// Puts the layers of a conformance case over a driver, a defect among them if there is one to be tried.
 pub(crate) fn on_trial(backend: impl Device, trial: &Trial, node: usize, label: &str) -> Box<dyn Stack> {
-    let config = engine_config(trial.setup.creation);
+    let config = engine_config(&trial.setup);
     let rows = trial.setup.faults.iter().filter(|(at, _)| *at == node).map(|(_, row)| row.clone()).collect();
     let mutant = Mutant::new(Engine::new(backend, config), trial.setup.defect);
     let settings = Settings { call_duration: trial.call, ..Settings::default() };

@@ -83,6 +83,7 @@ pub struct Table {
     title: String,
     columns: Vec<(String, Align)>,
     rows: Vec<Vec<Cell>>,
+    rows_max: usize,
 }
 
 /// Rows printed of one table; the rest is in `summary.json`.
@@ -96,7 +97,18 @@ impl Table {
             Some(heading) => (heading.to_owned(), Align::Right),
             None => ((*heading).to_owned(), Align::Left),
         };
-        Self { title: title.to_owned(), columns: headings.iter().map(column).collect(), rows: Vec::new() }
+        Self {
+            title: title.to_owned(),
+            columns: headings.iter().map(column).collect(),
+            rows: Vec::new(),
+            rows_max: ROWS_MAX,
+        }
+    }
+
+    /// The same, with every row printed however many there are.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        Self { rows_max: usize::MAX, ..self }
     }
 
     /// Adds a row.
@@ -113,7 +125,7 @@ impl Table {
         if self.rows.is_empty() {
             return;
         }
-        let shown = &self.rows[..self.rows.len().min(ROWS_MAX)];
+        let shown = &self.rows[..self.rows.len().min(self.rows_max)];
         let width = |index: usize| {
             let cells = shown.iter().map(|row| row[index].text.chars().count());
             cells.chain([self.columns[index].0.chars().count()]).max().unwrap_or(0)

@@ -2,13 +2,14 @@
 
 use super::model::{Model, What};
 use super::post::Slot;
-use super::program::{Fault, Step, Verb};
+use super::program::{Fault, Step};
 use super::thing::{Detail, Life, SLOT_BYTES, Stage, Thing};
+use super::verb::Verb;
 use des::Dur;
 use provider::consumer::Session;
 use provider::ndk::{
-    Answer, Call, Callback, Completion, CqNotify, NdkResult, NdkVersion, Object, ObjectKind, Out, Return, Status,
-    Upcall, UpcallBody,
+    Answer, Call, CallKind, Callback, Completion, CqNotify, NdkResult, NdkResultEx, NdkVersion, Object, ObjectKind,
+    Out, Return, Status, Upcall, UpcallBody,
 };
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,13 +42,11 @@ pub(super) fn pick<T: Copy>(from: &[T], number: u8) -> Option<T> {
     from.get(usize::from(number) % from.len().max(1)).copied()
 }
 
-/// Takes all results of a queue, as long as there are not more than any queue holds.
+/// Takes all results of a queue, as long as there are not more than any queue holds: by either getter, in turn.
 fn drain(session: &Session, model: &Mutex<Model>, cq: Object) {
-    for _ in 0..MOST {
-        let mut results = [NdkResult::EMPTY; AT_ONCE];
-        let answer = session.call(Call::GetCqResults { cq, results: &mut results });
-        let Answer::Returned(Return { out: Out::Count(count), .. }) = answer else { return };
-        for result in results.iter().take(count as usize) {
+    for turn in 0..MOST {
+        let (results, count) = take(session, cq, turn % 2 == 0);
+        for result in results.iter().take(count) {
             let mut model = lock(model);
             let Some((slot, bytes, expected)) = model.result(result) else { continue };
             let buffer = model.mr_mut(slot.mr).map(|mr| mr.buffer.read(offset(slot), expected.len()));
@@ -55,9 +54,27 @@ fn drain(session: &Session, model: &Mutex<Model>, cq: Object) {
                 model.breach(format!("{bytes} bytes came with {:#x}, and not those sent", result.request_context));
             }
         }
-        if (count as usize) < AT_ONCE {
+        let kind = if turn % 2 == 0 { CallKind::GetCqResults } else { CallKind::GetCqResultsEx };
+        lock(model).density.begin(kind, None);
+        if count < AT_ONCE {
             return;
         }
+    }
+}
+
+/// What one call takes.
+fn take(session: &Session, cq: Object, plain: bool) -> ([NdkResult; AT_ONCE], usize) {
+    let (mut results, mut extended) = ([NdkResult::EMPTY; AT_ONCE], [NdkResultEx::EMPTY; AT_ONCE]);
+    let answer = match plain {
+        true => session.call(Call::GetCqResults { cq, results: &mut results }),
+        false => session.call(Call::GetCqResultsEx { cq, results: &mut extended }),
+    };
+    if !plain {
+        results = extended.map(|result| result.base);
+    }
+    match answer {
+        Answer::Returned(Return { out: Out::Count(count), .. }) => (results, count as usize),
+        _ => (results, 0),
     }
 }
 
@@ -82,7 +99,7 @@ impl Actor {
     pub(super) fn start(&self, steps: Vec<Step>) {
         let actor = self.clone();
         self.session.spawn(async move {
-            match actor.session.open_adapter(NdkVersion::V2_0).await {
+            match actor.session.open_adapter(NdkVersion::V2_1).await {
                 Ok(adapter) => {
                     for step in steps {
                         actor.perform(adapter.object(), step);
@@ -114,21 +131,29 @@ impl Actor {
 
     /// Calls something asynchronous on `on`.
     pub(super) fn begin<'a>(&self, what: What, on: Object, call: impl FnOnce(Completion) -> Call<'a>) {
-        let context = self.model().context();
+        let (context, at) = (self.model().context(), self.session.now());
         let call = call(self.completion(context));
+        let (kind, object) = (call.kind(), call.object());
         self.model().begin(context, &call, what, on.id);
         if let Answer::Returned(returned) = self.session.call(call) {
-            self.model().returned(context, &returned);
+            let mut model = self.model();
+            model.log.add(at, kind, object, returned.status);
+            model.returned(context, &returned);
         }
     }
 
     /// A call that is over when it returns.
     pub(super) fn call(&self, call: Call<'_>) -> Return {
-        self.model().calls += 1;
-        match self.session.call(call) {
+        let (at, kind, object) = (self.session.now(), call.kind(), call.object());
+        let returned = match self.session.call(call) {
             Answer::Returned(returned) => returned,
             Answer::Blocks(_) => Return::status(Status::UNSUCCESSFUL),
-        }
+        };
+        let mut model = self.model();
+        model.density.begin(kind, None);
+        model.density.ended(kind, returned.status);
+        model.log.add(at, kind, object, returned.status);
+        returned
     }
 
     /// An event callback with a context that nothing else has.
@@ -146,10 +171,14 @@ impl Actor {
             Verb::Pd | Verb::Cq | Verb::Connector | Verb::Listener | Verb::Endpoint | Verb::Map => {
                 self.create_on_adapter(adapter, step);
             }
-            Verb::Mr | Verb::Mw | Verb::Srq | Verb::Qp => self.create_on_pd(step),
-            Verb::Register | Verb::Deregister | Verb::Resize | Verb::Modify | Verb::Listen => self.request(step),
+            Verb::Mr | Verb::Fast | Verb::Mw | Verb::Srq | Verb::Qp => self.create_on_pd(step),
+            Verb::Register | Verb::Deregister | Verb::Initialize | Verb::Resize | Verb::Modify | Verb::Listen => {
+                self.request(step)
+            }
             Verb::Connect | Verb::Complete | Verb::Accept | Verb::Reject | Verb::Disconnect => self.connection(step),
-            Verb::Receive | Verb::SrqReceive | Verb::Send | Verb::Write | Verb::Read | Verb::Bind => self.post(step),
+            Verb::Receive | Verb::SrqReceive | Verb::Send | Verb::Write | Verb::Read => self.post(step),
+            Verb::Bind | Verb::FastRegister | Verb::Invalidate => self.remap(step),
+            Verb::Query => self.query(adapter, step.pick),
             _ => self.simple(adapter, step),
         }
     }
@@ -177,10 +206,12 @@ impl Actor {
                 self.call(Call::Flush { qp });
             }
             Verb::Release => {
-                let map = self.model().maps.pop();
-                if let Some((lam, _buffer)) = map {
-                    self.call(Call::ReleaseLam { adapter, lam: &lam });
-                }
+                let map = {
+                    let mut model = self.model();
+                    let unused = model.maps.iter().position(|map| !map.used);
+                    unused.map(|position| model.maps.swap_remove(position))
+                };
+                map.iter().for_each(|map| drop(self.call(Call::ReleaseLam { adapter, lam: &map.lam })));
             }
             Verb::Pause => {
                 let listening = |thing: &Thing| matches!(thing.detail, Detail::Listener { listening: true });

@@ -2,8 +2,9 @@
 
 use super::actor::{Actor, pick};
 use super::model::What;
-use super::program::{Step, Verb};
+use super::program::Step;
 use super::thing::{Detail, Stage, Thing};
+use super::verb::Verb;
 use crate::suite::local::{Card, PORT, params, token};
 use provider::ndk::{Call, DisconnectEvent, Object, ObjectKind, Out};
 use std::net::SocketAddr;
@@ -56,7 +57,7 @@ impl Actor {
     fn disconnect_event(&self, how: u8) -> DisconnectEvent {
         let event = self.event();
         let callback = event.callback.filter(|_| how & 1 == 0);
-        DisconnectEvent { callback, context: event.context, extended: false }
+        DisconnectEvent { callback, context: event.context, extended: how & 2 == 0 }
     }
 
     pub(super) fn connection(&self, step: Step) {

@@ -3,8 +3,9 @@
 use super::actor::{Actor, pick};
 use super::model::What;
 use super::post::Queue;
-use super::program::{Step, Verb};
-use super::thing::{Connector, Cq, Detail, Mr, Qp, REGION_BYTES, Stage, Thing};
+use super::program::Step;
+use super::thing::{Connector, Cq, Detail, Fast, Mr, Qp, REGION_BYTES, Stage, Thing};
+use super::verb::Verb;
 use crate::suite::local::PORT;
 use provider::ndk::{Call, MrFlags, Object, ObjectKind};
 use std::net::SocketAddr;
@@ -15,6 +16,9 @@ const DEPTH: u32 = 6;
 const INLINE_BYTES: u32 = 56;
 /// Depth that completion queues are enlarged to.
 const RESIZED: u32 = 128;
+
+/// Pages of a fast registration; every adapter that can register fast takes as many.
+const FAST_PAGES: u32 = 16;
 
 impl Actor {
     pub(super) fn create_on_adapter(&self, adapter: Object, step: Step) {
@@ -83,8 +87,13 @@ impl Actor {
                     completion,
                 });
             }
+            Verb::Fast => {
+                let fast = Fast { pd: pd.id, initialised: false, registered: false, busy: false, qp: None };
+                let what = create(Detail::Fast(fast));
+                self.begin(what, pd, |completion| Call::CreateMr { pd, fast_register: true, completion });
+            }
             Verb::Mw => {
-                let mw = Detail::Mw { pd: pd.id, bound: false };
+                let mw = Detail::Mw { pd: pd.id, bound: None };
                 self.begin(create(mw), pd, |completion| Call::CreateMw { pd, completion });
             }
             Verb::Srq => {
@@ -178,6 +187,17 @@ impl Actor {
                     mr.registered = false;
                 }
                 self.begin(What::Request(mr.id), mr, |completion| Call::DeregisterMr { mr, completion });
+            }
+            Verb::Initialize => {
+                let fresh = |thing: &Thing| matches!(&thing.detail, Detail::Fast(fast) if !fast.initialised);
+                let fits = |thing: &Thing| idle(thing) && fresh(thing);
+                let Some(mr) = pick(&self.live(ObjectKind::Mr, fits), step.pick) else { return };
+                self.begin(What::Request(mr.id), mr, |completion| Call::InitializeFastRegisterMr {
+                    mr,
+                    adapter_page_count: FAST_PAGES,
+                    remote_access: true,
+                    completion,
+                });
             }
             Verb::Resize => {
                 let fits = |thing: &Thing| idle(thing) && matches!(&thing.detail, Detail::Cq(cq) if cq.depth < RESIZED);

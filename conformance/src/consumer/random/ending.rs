@@ -1,7 +1,7 @@
 //! The orderly end: everything is closed, in any order that loses nothing, and the adapter last.
 
 use super::actor::Actor;
-use super::thing::{Detail, Life, Thing};
+use super::thing::{Detail, Life, Mapping, Thing};
 use des::Dur;
 use provider::consumer::Adapter;
 use provider::ndk::{Call, Object, ObjectKind};
@@ -14,13 +14,13 @@ impl Actor {
     pub(super) async fn end(&self, adapter: Adapter) {
         for round in 1..=ROUNDS {
             self.live(ObjectKind::Cq, |_| true).into_iter().for_each(|cq| self.drain(cq));
-            self.release_maps(adapter.object());
             self.due().into_iter().for_each(|object| self.close(object));
             if self.model().under_way().is_empty() {
                 break;
             }
             self.session.sleep(ROUND * round).await;
         }
+        self.release_maps(adapter.object());
         let left = self.model().under_way();
         if !left.is_empty() {
             // The adapter's close would never return.
@@ -39,7 +39,7 @@ impl Actor {
 
     fn release_maps(&self, adapter: Object) {
         let maps = std::mem::take(&mut self.model().maps);
-        for (lam, _buffer) in &maps {
+        for Mapping { lam, .. } in &maps {
             self.call(Call::ReleaseLam { adapter, lam });
         }
     }

@@ -1,13 +1,13 @@
 //! Objects, requests and callbacks as the contract promises them to one consumer.
 
-use super::post::{Post, Queue, RECEIVE, Slot, message};
+use super::density::Density;
+use super::log::Log;
+use super::post::{Post, Queue, RECEIVE, Slot, Then, message};
 use super::program::Fault;
-use super::thing::{Connector, Cq, Detail, Life, Mr, Qp, Stage, Thing};
+use super::thing::{Connector, Cq, Detail, Life, Mapping, Mr, Qp, Stage, Thing};
 use provider::consumer::Buffer;
 use provider::fault::{Effect, Outcome};
-use provider::ndk::{
-    Call, CallKind, LogicalAddressMapping, NdkResult, Object, ObjectKind, Out, Return, Status, Upcall, UpcallBody,
-};
+use provider::ndk::{Call, CallKind, NdkResult, Object, ObjectKind, Out, Return, Status, Upcall, UpcallBody};
 use std::collections::BTreeMap;
 
 /// Breaches that are kept: a broken provider may never stop.
@@ -42,34 +42,21 @@ struct Pending {
 #[derive(Debug, Default)]
 pub(super) struct Model {
     pub(super) things: BTreeMap<u64, Thing>,
-    pub(super) maps: Vec<(LogicalAddressMapping, Buffer)>,
+    pub(super) maps: Vec<Mapping>,
     pending: BTreeMap<u64, Pending>,
     faults: Vec<Fault>,
     counts: BTreeMap<&'static str, u64>,
     last_context: u64,
     pub(super) adapter_closing: bool,
-    pub(super) calls: u64,
-    results: u64,
-    established: u64,
-    messages: u64,
-    breaches: Vec<String>,
+    pub(super) density: Density,
+    pub(super) log: Log,
+    pub(super) breaches: Vec<String>,
 }
 
 impl Model {
     pub(super) fn new(faults: Vec<Fault>) -> Self {
-        Self { faults, ..Self::default() }
-    }
-
-    /// What it came to, on this node.
-    pub(super) fn outcome(&self, node: usize) -> super::Outcome {
-        super::Outcome {
-            findings: Vec::new(),
-            breaches: self.breaches.iter().map(|breach| format!("node {node}: {breach}")).collect(),
-            calls: self.calls,
-            established: self.established,
-            results: self.results,
-            messages: self.messages,
-        }
+        let density = Density { planned: faults.len() as u64, ..Density::default() };
+        Self { faults, density, ..Self::default() }
     }
 
     pub(super) fn breach(&mut self, what: String) {
@@ -91,6 +78,7 @@ impl Model {
         let nth = *count;
         let mut planned = self.faults.iter().filter(|fault| fault.kind == kind && fault.nth == nth);
         let effect = planned.find(|fault| fault.effect.applies_to(call)).map(|fault| fault.effect);
+        self.density.begin(kind, effect);
         if let What::Close(id) = what {
             self.set_life(id, Life::Closing);
         }
@@ -102,12 +90,12 @@ impl Model {
 
     /// What `begin` announced has returned.
     pub(super) fn returned(&mut self, context: u64, returned: &Return) {
-        self.calls += 1;
         let Some(pending) = self.pending.get_mut(&context) else { return };
         let (kind, ended) = (pending.kind, pending.ended);
         match returned.status {
             Status::PENDING => {
                 pending.returned = true;
+                self.density.of(kind).pended += 1;
                 if ended {
                     self.pending.remove(&context);
                 }
@@ -165,6 +153,7 @@ impl Model {
         if !foreseen(kind, effect, status, closing) {
             self.breach(format!("{} ended with {status}; {effect:?} was planned", kind.name()));
         }
+        self.density.ended(kind, status);
         let success = status == Status::SUCCESS;
         match what {
             What::Create(detail) => match (success, object) {
@@ -180,7 +169,7 @@ impl Model {
             }
             What::Map(buffer) => {
                 if let (true, Out::Lam(lam)) = (success, out) {
-                    self.maps.push((lam.clone(), buffer));
+                    self.maps.push(Mapping { lam: lam.clone(), _buffer: buffer, used: false });
                 }
             }
             What::Over => {}
@@ -195,6 +184,7 @@ impl Model {
     }
 
     fn adopt(&mut self, object: Object, detail: Detail) {
+        *self.density.objects.entry(object.kind.name()).or_default() += 1;
         let thing = Thing { object, life: Life::Live, pending: 0, detail };
         if self.things.insert(object.id, thing).is_some() {
             self.breach(format!("{object:?} is not new"));
@@ -205,6 +195,7 @@ impl Model {
         match (kind, self.detail_mut(id)) {
             (CallKind::RegisterMr, Some(Detail::Mr(mr))) => mr.registered = success,
             (CallKind::DeregisterMr, Some(Detail::Mr(mr))) => mr.registered = !success,
+            (CallKind::InitializeFastRegisterMr, Some(Detail::Fast(fast))) => fast.initialised = success,
             (CallKind::Listen, Some(Detail::Listener { listening })) => *listening = success,
             (CallKind::ModifySrq, Some(Detail::Srq { armed, .. })) if !success => *armed = armed.saturating_sub(1),
             (CallKind::Connect | CallKind::ConnectWithSharedEndpoint, Some(Detail::Connector(connector))) => {
@@ -217,7 +208,7 @@ impl Model {
                     qp.stage = stage;
                     qp.peer = card;
                 }
-                self.established += u64::from(success);
+                self.density.established += u64::from(success);
             }
             _ => {}
         }
@@ -270,7 +261,7 @@ impl Model {
 
     /// A result was taken. Returns the slot of a message that came, its bytes, and what they must be.
     pub(super) fn result(&mut self, result: &NdkResult) -> Option<(Slot, u32, Vec<u8>)> {
-        self.results += 1;
+        self.density.results += 1;
         let (context, mut freed) = (result.qp_context, Vec::new());
         let owner = self.things.values().find_map(|thing| match &thing.detail {
             Detail::Qp(qp) if qp.context == context => Some(thing.object.id),
@@ -295,13 +286,14 @@ impl Model {
             }
         };
         freed.iter().for_each(|slot| self.free(*slot));
+        self.took_effect(post.then, result.status == Status::SUCCESS);
         let qp = owner.and_then(|id| self.qp_mut(id))?;
         if !receive || result.status != Status::SUCCESS {
             return None;
         }
         qp.received += 1;
         let expected = message(qp.received);
-        self.messages += 1;
+        self.density.messages += 1;
         post.slot.map(|slot| (slot, result.bytes_transferred, expected))
     }
 
@@ -324,13 +316,26 @@ impl Model {
         }
     }
 
-    /// A bind was accepted.
-    pub(super) fn bound(&mut self, mr: u64, mw: u64) {
-        if let Some(mr) = self.mr_mut(mr) {
-            mr.windows += 1;
+    /// A request on memory has ended.
+    fn took_effect(&mut self, then: Then, success: bool) {
+        match then {
+            Then::Nothing => {}
+            Then::Unbound { mw, mr } => {
+                if let Some(Detail::Mw { bound, .. }) = self.detail_mut(mw).filter(|_| success) {
+                    *bound = None;
+                    if let Some(mr) = self.mr_mut(mr) {
+                        mr.windows = mr.windows.saturating_sub(1);
+                    }
+                }
+            }
+            Then::Registered(id) => self.fast_ended(id, success),
+            Then::Invalidated(id) => self.fast_ended(id, !success),
         }
-        if let Some(Detail::Mw { bound, .. }) = self.detail_mut(mw) {
-            *bound = true;
+    }
+
+    fn fast_ended(&mut self, id: u64, registered: bool) {
+        if let Some(Detail::Fast(fast)) = self.detail_mut(id) {
+            (fast.registered, fast.busy) = (registered, false);
         }
     }
 
@@ -344,7 +349,8 @@ impl Model {
             }),
             // Requests may use the buffer, the window or the region.
             Detail::Mr(mr) => mr.used.is_empty() && mr.windows == 0,
-            Detail::Mw { bound, .. } => !bound,
+            Detail::Mw { bound, .. } => bound.is_none(),
+            Detail::Fast(fast) => !fast.busy && !fast.registered,
             _ => true,
         }
     }

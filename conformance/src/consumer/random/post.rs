@@ -15,6 +15,23 @@ pub(super) struct Post {
     pub(super) silent: bool,
     /// The region and the slot of its buffer.
     pub(super) slot: Option<Slot>,
+    /// What its result changes.
+    pub(super) then: Then,
+}
+
+/// What the result of a request on memory changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    Nothing,
+    /// The window holds the region no more.
+    Unbound {
+        mw: u64,
+        mr: u64,
+    },
+    /// The region is registered.
+    Registered(u64),
+    /// The region is free again.
+    Invalidated(u64),
 }
 
 /// A part of a region that one request uses.
@@ -84,7 +101,7 @@ mod tests {
     }
 
     fn queue(posts: &[(u64, bool)]) -> Queue {
-        let posts = posts.iter().map(|&(context, silent)| Post { context, silent, slot: None });
+        let posts = posts.iter().map(|&(context, silent)| Post { context, silent, slot: None, then: Then::Nothing });
         Queue { depth: 8, posts: posts.collect() }
     }
 

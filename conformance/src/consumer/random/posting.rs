@@ -1,9 +1,10 @@
 //! Requests.
 
 use super::actor::{Actor, offset, pick};
-use super::post::{Post, RECEIVE, Slot, message};
-use super::program::{Step, Verb};
+use super::post::{Post, RECEIVE, Slot, Then, message};
+use super::program::Step;
 use super::thing::{Detail, Mr, Qp, SLOT_BYTES, SLOTS, Stage, Thing};
+use super::verb::Verb;
 use crate::suite::local::token;
 use provider::ndk::{Call, Object, ObjectKind, OpFlags, Sge, Status};
 
@@ -38,12 +39,12 @@ impl Actor {
         self.slot(pd, number)
     }
 
-    fn new_post(&self, bit: u64, silent: bool, slot: Option<Slot>) -> Post {
-        Post { context: self.model().context() | bit, silent, slot }
+    pub(super) fn new_post(&self, bit: u64, silent: bool, slot: Option<Slot>) -> Post {
+        Post { context: self.model().context() | bit, silent, slot, then: Then::Nothing }
     }
 
     /// Posts; a request that is refused was never there.
-    fn record(&self, queue: Object, post: Post, call: Call<'_>) -> Status {
+    pub(super) fn record(&self, queue: Object, post: Post, call: Call<'_>) -> Status {
         let receive = post.context & RECEIVE != 0;
         if let Some(queue) = self.model().queue_mut(queue.id, receive) {
             queue.posts.push_back(post);
@@ -65,18 +66,7 @@ impl Actor {
             return;
         }
         let receives = step.verb == Verb::Receive;
-        let cqs: Vec<u64> = self.live(ObjectKind::Cq, |_| true).iter().map(|cq| cq.id).collect();
-        let open = |qp: &Qp| {
-            let (queue, stage) = if receives {
-                (&qp.receive, qp.srq.is_none() && qp.stage != Stage::Over)
-            } else {
-                (&qp.initiator, qp.stage == Stage::Established)
-            };
-            // Two, for a chain.
-            stage && queue.room() > 1 && qp.cqs.iter().all(|cq| cqs.contains(cq))
-        };
-        let fits = |thing: &Thing| matches!(&thing.detail, Detail::Qp(qp) if open(qp));
-        let Some(qp) = pick(&self.live(ObjectKind::Qp, fits), step.pick) else { return };
+        let Some(qp) = pick(&self.open_qps(receives), step.pick) else { return };
         match step.verb {
             Verb::Receive => {
                 let Some((slot, sge)) = self.slot_of(qp, step.how) else { return };
@@ -84,9 +74,22 @@ impl Actor {
                 self.record(qp, post, Call::Receive { qp, context: post.context, sgl: &[sge] });
             }
             Verb::Send => self.sends(qp, step.how),
-            Verb::Bind => self.bind(qp, step),
             _ => self.remote(qp, step),
         }
+    }
+
+    /// Queue pairs that take two more requests, enough for a chain.
+    pub(super) fn open_qps(&self, receives: bool) -> Vec<Object> {
+        let cqs: Vec<u64> = self.live(ObjectKind::Cq, |_| true).iter().map(|cq| cq.id).collect();
+        let open = |qp: &Qp| {
+            let (queue, stage) = if receives {
+                (&qp.receive, qp.srq.is_none() && qp.stage != Stage::Over)
+            } else {
+                (&qp.initiator, qp.stage == Stage::Established)
+            };
+            stage && queue.room() > 1 && qp.cqs.iter().all(|cq| cqs.contains(cq))
+        };
+        self.live(ObjectKind::Qp, |thing| matches!(&thing.detail, Detail::Qp(qp) if open(qp)))
     }
 
     fn srq_receive(&self, step: Step) {
@@ -149,21 +152,5 @@ impl Actor {
             Call::Read { qp, context, sgl, remote_address, remote_token, flags }
         };
         self.record(qp, post, call);
-    }
-
-    fn bind(&self, qp: Object, step: Step) {
-        let Some(pd) = self.model().qp_mut(qp.id).map(|qp| qp.pd) else { return };
-        let unbound = |thing: &Thing| matches!(thing.detail, Detail::Mw { pd: own, bound: false } if own == pd);
-        let registered = |thing: &Thing| matches!(&thing.detail, Detail::Mr(mr) if mr.registered && mr.pd == pd);
-        let mws = self.live(ObjectKind::Mw, unbound);
-        let mrs = self.live(ObjectKind::Mr, |thing| thing.pending == 0 && registered(thing));
-        let (Some(mw), Some(mr)) = (pick(&mws, step.pick), pick(&mrs, step.how)) else { return };
-        let Some(virtual_address) = self.model().mr_mut(mr.id).map(|mr| mr.buffer.address()) else { return };
-        let (post, flags) = (self.new_post(0, false, None), OpFlags::ALLOW_REMOTE_READ);
-        let (context, length_bytes) = (post.context, u64::from(step.pick) + 1);
-        let status = self.record(qp, post, Call::Bind { qp, context, mr, mw, virtual_address, length_bytes, flags });
-        if status == Status::SUCCESS {
-            self.model().bound(mr.id, mw.id);
-        }
     }
 }

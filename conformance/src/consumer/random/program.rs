@@ -1,183 +1,12 @@
 //! A random program as data: what each node does, and which creations and requests go otherwise than well.
 
+use super::verb::Verb;
 use crate::bench::Creation;
 use des::{Dur, Rng};
+use provider::engine::{CloseConnected, Policy, PostAfterEnd, SrqStart};
 use provider::fault::{Effect, Outcome, Row, Selector};
 use provider::ndk::{CallKind, Status};
 use std::fmt;
-
-/// What a step does. Which object it takes, and how large things are, its two numbers say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    /// Creates a protection domain.
-    Pd,
-    /// Creates a completion queue.
-    Cq,
-    /// Creates a region.
-    Mr,
-    /// Creates a window.
-    Mw,
-    /// Creates a shared receive queue.
-    Srq,
-    /// Creates a queue pair, with a shared receive queue or without.
-    Qp,
-    /// Creates a connector.
-    Connector,
-    /// Creates a listener.
-    Listener,
-    /// Creates a shared endpoint.
-    Endpoint,
-    /// Registers a region.
-    Register,
-    /// Ends a registration.
-    Deregister,
-    /// Listens.
-    Listen,
-    /// Connects.
-    Connect,
-    /// Completes a connection.
-    Complete,
-    /// Accepts a connection.
-    Accept,
-    /// Rejects a connection.
-    Reject,
-    /// Posts a receive.
-    Receive,
-    /// Posts a receive to a shared queue.
-    SrqReceive,
-    /// Posts a send, or a chain of two.
-    Send,
-    /// Posts a write.
-    Write,
-    /// Posts a read.
-    Read,
-    /// Posts a bind of a window.
-    Bind,
-    /// Arms a completion queue.
-    Arm,
-    /// Takes results.
-    Poll,
-    /// Flushes a queue pair.
-    Flush,
-    /// Disconnects.
-    Disconnect,
-    /// Changes the depth of a completion queue.
-    Resize,
-    /// Moderates a completion queue.
-    Moderate,
-    /// Arms a shared receive queue for low water.
-    Modify,
-    /// Maps a buffer.
-    Map,
-    /// Releases a mapping.
-    Release,
-    /// Pauses or resumes a listener.
-    Pause,
-    /// Asks for addresses.
-    Address,
-    /// Closes an object.
-    Close,
-}
-
-impl Verb {
-    /// Every verb, those that programs need most more than once.
-    pub const ALL: &'static [Self] = &[
-        Self::Pd,
-        Self::Cq,
-        Self::Cq,
-        Self::Mr,
-        Self::Mr,
-        Self::Mw,
-        Self::Srq,
-        Self::Qp,
-        Self::Qp,
-        Self::Qp,
-        Self::Connector,
-        Self::Connector,
-        Self::Listener,
-        Self::Listener,
-        Self::Endpoint,
-        Self::Register,
-        Self::Register,
-        Self::Register,
-        Self::Deregister,
-        Self::Listen,
-        Self::Listen,
-        Self::Connect,
-        Self::Connect,
-        Self::Connect,
-        Self::Complete,
-        Self::Complete,
-        Self::Accept,
-        Self::Accept,
-        Self::Accept,
-        Self::Reject,
-        Self::Receive,
-        Self::Receive,
-        Self::Receive,
-        Self::SrqReceive,
-        Self::Send,
-        Self::Send,
-        Self::Send,
-        Self::Write,
-        Self::Read,
-        Self::Bind,
-        Self::Arm,
-        Self::Arm,
-        Self::Poll,
-        Self::Poll,
-        Self::Flush,
-        Self::Disconnect,
-        Self::Resize,
-        Self::Moderate,
-        Self::Modify,
-        Self::Map,
-        Self::Release,
-        Self::Pause,
-        Self::Address,
-        Self::Close,
-    ];
-
-    /// What the nodes begin with, as a rule, so that connections come about: the one that listens, and the other.
-    const OPENINGS: [&'static [Self]; 2] = [
-        &[
-            Self::Pd,
-            Self::Listener,
-            Self::Listen,
-            Self::Cq,
-            Self::Mr,
-            Self::Register,
-            Self::Qp,
-            Self::Receive,
-            Self::Receive,
-            Self::Arm,
-            Self::Accept,
-            Self::Accept,
-            Self::Accept,
-            Self::Poll,
-            Self::Accept,
-            Self::Send,
-            Self::Poll,
-        ],
-        &[
-            Self::Pd,
-            Self::Cq,
-            Self::Mr,
-            Self::Register,
-            Self::Qp,
-            Self::Connector,
-            Self::Receive,
-            Self::Connect,
-            Self::Complete,
-            Self::Complete,
-            Self::Poll,
-            Self::Complete,
-            Self::Send,
-            Self::Send,
-            Self::Poll,
-        ],
-    ];
-}
 
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,22 +32,12 @@ pub struct Fault {
     pub effect: Effect,
 }
 
-/// Functions that faults are for.
-pub const FAULTY: &[CallKind] = &[
-    CallKind::CreatePd,
-    CallKind::CreateCq,
-    CallKind::CreateMr,
-    CallKind::CreateQp,
-    CallKind::CreateConnector,
-    CallKind::CreateListener,
-    CallKind::RegisterMr,
-    CallKind::DeregisterMr,
-    CallKind::Listen,
-    CallKind::Connect,
-    CallKind::Accept,
-    CallKind::CompleteConnect,
-    CallKind::Disconnect,
-];
+/// Functions that faults are for: every creation and every asynchronous request.
+pub fn faulty() -> Vec<CallKind> {
+    let opens = |kind: &CallKind| *kind == CallKind::OpenAdapter;
+    let asynchronous = |kind: &CallKind| kind.creates().is_some() || kind.is_asynchronous_request();
+    CallKind::ALL.iter().copied().filter(|kind| asynchronous(kind) && !opens(kind)).collect()
+}
 
 /// What faults do.
 pub const EFFECTS: &[Effect] = &[
@@ -238,6 +57,8 @@ pub const EFFECTS: &[Effect] = &[
 pub struct Program {
     /// How creations are answered.
     pub creation: Creation,
+    /// What the provider chooses where the contract has no answer.
+    pub policy: Policy,
     /// The steps of each node.
     pub nodes: [Vec<Step>; 2],
     /// What goes otherwise than well.
@@ -259,8 +80,10 @@ impl Program {
                 steps.push(step(verb, &mut rng));
             }
         }
-        let faults = (0..rng.below(4)).map(|_| fault(&mut rng)).collect();
-        Self { creation: Creation::ALL[rng.below(3) as usize], nodes, faults }
+        let faulty = faulty();
+        let faults = (0..rng.below(6)).map(|_| fault(&faulty, &mut rng)).collect();
+        let creation = Creation::ALL[rng.below(3) as usize];
+        Self { creation, policy: policy(rng.next_u64()), nodes, faults }
     }
 
     /// The plan of both nodes, for the fault layers.
@@ -275,10 +98,33 @@ fn step(verb: Verb, rng: &mut Rng) -> Step {
     Step { verb, pick: rng.below(256) as u8, how: rng.below(256) as u8 }
 }
 
-fn fault(rng: &mut Rng) -> Fault {
+/// A provider's choices, by the bits of a number. Statuses stay as they are: consumers do not ask why a post is refused.
+#[must_use]
+pub fn policy(bits: u64) -> Policy {
+    let bit = |index: u32| bits >> index & 1 == 1;
+    let post = |refused: bool| if refused { PostAfterEnd::Refused } else { PostAfterEnd::Flushed };
+    let default = Policy::default();
+    Policy {
+        unknown_flags: default.unknown_flags.filter(|_| bit(0)),
+        post_after_end: post(bit(1)),
+        post_after_disconnect: post(bit(2)),
+        results_after_qp_close: bit(3),
+        old_entries_satisfy_arm: bit(4),
+        error_entries_satisfy_errors: bit(5),
+        bytes_of_non_receives: if bit(6) { 0xDEAD } else { 0 },
+        srq_start: [SrqStart::WhenFilled, SrqStart::AtOnce, SrqStart::NeedsModify][(bits >> 7 & 3) as usize % 3],
+        serialise_connect_events: bit(9),
+        close_connected: if bit(10) { CloseConnected::Abort } else { CloseConnected::Disconnect },
+        window_is_bound: default.window_is_bound.filter(|_| bit(11)),
+        new_token_per_use: bit(12),
+        ..default
+    }
+}
+
+fn fault(faulty: &[CallKind], rng: &mut Rng) -> Fault {
     Fault {
         node: rng.below(2) as usize,
-        kind: FAULTY[rng.below(FAULTY.len() as u64) as usize],
+        kind: faulty[rng.below(faulty.len() as u64) as usize],
         nth: 1 + rng.below(3),
         effect: EFFECTS[rng.below(EFFECTS.len() as u64) as usize],
     }
@@ -287,6 +133,9 @@ fn fault(rng: &mut Rng) -> Fault {
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "creation: {:?}", self.creation)?;
+        if self.policy != Policy::default() {
+            writeln!(f, "{:?}", self.policy)?;
+        }
         for (node, steps) in self.nodes.iter().enumerate() {
             write!(f, "node {node}:")?;
             for Step { verb, pick, how } in steps {

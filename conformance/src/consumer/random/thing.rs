@@ -3,7 +3,7 @@
 use super::post::Queue;
 use crate::suite::local::Card;
 use provider::consumer::Buffer;
-use provider::ndk::Object;
+use provider::ndk::{LogicalAddressMapping, Object};
 use std::collections::BTreeSet;
 
 /// Slots of a region's buffer, and bytes of each.
@@ -35,12 +35,23 @@ pub(super) struct Thing {
 pub(super) enum Detail {
     Plain,
     Cq(Cq),
-    Srq { pd: u64, queue: Queue, armed: usize },
+    Srq {
+        pd: u64,
+        queue: Queue,
+        armed: usize,
+    },
     Qp(Qp),
     Mr(Mr),
-    Mw { pd: u64, bound: bool },
+    Fast(Fast),
+    /// With the queue pair and the region of its bind.
+    Mw {
+        pd: u64,
+        bound: Option<Bound>,
+    },
     Connector(Connector),
-    Listener { listening: bool },
+    Listener {
+        listening: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +106,37 @@ pub(super) struct Mr {
     pub(super) used: BTreeSet<u8>,
     /// Windows that are, or may be, bound to it.
     pub(super) windows: usize,
+}
+
+/// A region for fast registration.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fast {
+    pub(super) pd: u64,
+    pub(super) initialised: bool,
+    pub(super) registered: bool,
+    /// A registration or invalidation is posted.
+    pub(super) busy: bool,
+    /// Where it was registered.
+    pub(super) qp: Option<u64>,
+}
+
+/// Where a window was bound, and to what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bound {
+    pub(super) qp: u64,
+    pub(super) mr: u64,
+    /// Its invalidation is posted.
+    pub(super) leaving: bool,
+}
+
+/// A mapped buffer.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    pub(super) lam: LogicalAddressMapping,
+    /// Stays as long as the mapping does.
+    pub(super) _buffer: Buffer,
+    /// A fast registration names its pages.
+    pub(super) used: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
