@@ -1,7 +1,7 @@
 //! What a creation costs, what any call costs, and what the checker adds to both. Over devices that take no effort.
 
-use conformance::{Creation, Setup};
 use conformance::ideal::{Half, Medium, engine_config};
+use conformance::{Creation, Setup};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use des::Time;
 use provider::check::{Checked, Settings};
@@ -60,7 +60,10 @@ impl<P: NdkProvider<Host = Medium>> Rig<P> {
 }
 
 fn engine(creation: Creation) -> Engine<Half> {
-    Engine::new(Half::new(0, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1))), engine_config(&Setup { creation, ..Setup::default() }))
+    Engine::new(
+        Half::new(0, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1))),
+        engine_config(&Setup { creation, ..Setup::default() }),
+    )
 }
 
 fn turns<P: NdkProvider<Host = Medium>>(criterion: &mut Criterion, name: &str, style: &str, provider: P) {

@@ -263,7 +263,31 @@ fn called_back(model: &Mutex<Model>, session: &Mutex<Option<Session>>, upcall: &
             _ => false,
         }
     };
-    let Some(session) = lock(session).clone().filter(|_| eager) else { return };
+    let Some(session) = lock(session).clone() else { return };
+    too_late(model, &session, upcall);
+    if !eager {
+        return;
+    }
     session.call(Call::ArmCq { cq: upcall.object, notify: CqNotify::ANY });
     drain(&session, model, upcall.object);
+}
+
+/// Gives back what came into being while the adapter is being closed.
+fn too_late(model: &Mutex<Model>, session: &Session, upcall: &Upcall) {
+    if !lock(model).adapter_closing {
+        return;
+    }
+    let maps = std::mem::take(&mut lock(model).maps);
+    for map in &maps {
+        session.call(Call::ReleaseLam { adapter: upcall.object, lam: &map.lam });
+    }
+    if let UpcallBody::CreateCompletion { status: Status::SUCCESS, object: Some(object) } = upcall.body {
+        let context = lock(model).context();
+        let completion = Completion { callback: Some(upcall.callback), context };
+        let call = Call::Close { object, completion };
+        lock(model).begin(context, &call, What::Close(object.id), object.id);
+        if let Answer::Returned(returned) = session.call(call) {
+            lock(model).returned(context, &returned);
+        }
+    }
 }

@@ -50,6 +50,7 @@ pub const fn effect_name(effect: Effect) -> &'static str {
         Effect::Late(_) => "late",
         Effect::Reorder { .. } => "reordered",
         Effect::Never => "never",
+        Effect::RaceClose => "racing a close",
         Effect::Processor(_) => "another processor",
     }
 }

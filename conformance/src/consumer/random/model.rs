@@ -404,7 +404,7 @@ impl Model {
 
     /// Whether something is under way that ends without the peer.
     pub(super) fn is_busy(&self) -> bool {
-        self.pending.values().any(|pending| !waits_for_peer(pending.kind) && pending.effect != Some(Effect::Never))
+        self.pending.values().any(|pending| !waits_for_peer(pending.kind) && !waits_for_close(pending.effect))
     }
 
     /// Requests that have not ended.
@@ -414,11 +414,15 @@ impl Model {
 
     /// What is under way, but for requests that never end by themselves.
     pub(super) fn under_way(&self) -> Vec<String> {
-        let waits = |pending: &&Pending| pending.effect != Some(Effect::Never);
+        let waits = |pending: &&Pending| !waits_for_close(pending.effect);
         let pending = self.pending.values().filter(waits).map(|pending| format!("{} pends", pending.kind.name()));
         let open = self.things.values().filter(|thing| thing.life != Life::Closed);
         pending.chain(open.map(|thing| format!("{:?} is {:?}", thing.object, thing.life))).collect()
     }
+}
+
+const fn waits_for_close(effect: Option<Effect>) -> bool {
+    matches!(effect, Some(Effect::Never | Effect::RaceClose))
 }
 
 fn waits_for_peer(kind: CallKind) -> bool {
@@ -436,6 +440,7 @@ fn foreseen(kind: CallKind, effect: Option<Effect>, status: Status, closing: boo
             status == planned || closing
         }
         Some(Effect::Never) => closing && (open || status == Status::CANCELLED),
+        Some(Effect::RaceClose) => closing,
         _ => open || closing || status == Status::SUCCESS,
     }
 }

@@ -50,6 +50,7 @@ pub const EFFECTS: &[Effect] = &[
     Effect::Reorder { behind: 2, at_most: Dur::from_us(500) },
     Effect::Processor(1),
     Effect::Never,
+    Effect::RaceClose,
 ];
 
 /// What two nodes do.
