@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use std::path::Path;
 use wire::capture::Capture;
-use wire::cm::Mad;
-use wire::{Body, Frame, ParseError, Payload, Qpn, icrc};
+use wire::cm::{Mad, Message};
+use wire::{Body, Frame, Operation, ParseError, Payload, Psn, Qpn, RocePacket, icrc};
 
 /// Beside the workspace; not part of it.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/pcaps");
@@ -50,4 +50,44 @@ fn survives(bytes: &Bytes) -> bool {
             false
         }
     }
+}
+
+/// The packets of one capture.
+fn packets(name: &str) -> Option<Vec<RocePacket>> {
+    let file = std::fs::read(Path::new(FOLDER).join(name)).ok()?;
+    let capture = Capture::read(&file.into()).expect("a capture");
+    let frames = capture.records.iter().map(|record| Frame::parse(record.frame.clone()));
+    Some(frames.filter_map(|frame| frame.roce().ok().map(|packet| packet.into_owned())).collect())
+}
+
+/// The sequence number in REQ and REP is the one that the other side begins with, not the own one.
+#[test]
+fn each_side_begins_with_what_the_other_expects() {
+    let Some(packets) = packets("rxe-cm-rping.pcap") else {
+        eprintln!("skipped: 1 test, no captures in {FOLDER}");
+        return;
+    };
+    let message = |packet: &RocePacket| match &packet.payload {
+        Payload::Bytes(bytes) if packet.bth.dest_qp == Qpn::GSI => Mad::parse(bytes).ok().map(|mad| mad.message),
+        _ => None,
+    };
+    let expected = packets.iter().find_map(|packet| match message(packet)? {
+        Message::Req(req) => Some((packet.ip.source, req.starting_psn)),
+        _ => None,
+    });
+    let (caller, by_caller) = expected.expect("a request");
+    let by_acceptor = packets.iter().find_map(|packet| match message(packet)? {
+        Message::Rep(rep) => Some(rep.starting_psn),
+        _ => None,
+    });
+    let first = |from_caller: bool| -> Option<Psn> {
+        let asks = |packet: &&RocePacket| {
+            let operation = packet.bth.opcode.decode().map(|(_, operation, _)| operation);
+            packet.bth.dest_qp != Qpn::GSI
+                && (packet.ip.source == caller) == from_caller
+                && !matches!(operation, Some(Operation::Acknowledge | Operation::ReadResponse))
+        };
+        packets.iter().find(asks).map(|packet| packet.bth.psn)
+    };
+    assert_eq!((first(true), first(false)), (by_acceptor, Some(by_caller)));
 }
