@@ -14,6 +14,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use wire::Mac;
 
@@ -106,12 +108,13 @@ pub(super) fn gateway(arguments: &GatewayArguments) -> Result<Answer, CommandErr
         }
         None => None,
     };
+    let interrupted = on_interrupt();
     let stopwatch = Stopwatch::start();
     let surroundings = Surroundings {
         ether: ether(arguments)?,
         capture,
         clock: &|| stopwatch.elapsed(),
-        stop: &|| false,
+        stop: &|| interrupted.load(Ordering::Relaxed),
         say: &mut |line| {
             // Nobody listens if this fails.
             let _ = writeln!(io::stderr(), "gateway: {line}");
@@ -132,6 +135,15 @@ pub(super) fn gateway(arguments: &GatewayArguments) -> Result<Answer, CommandErr
         (true, true) => 0,
     };
     Ok(Answer { out, status, ..Answer::default() })
+}
+
+/// Set when the user presses Ctrl-C: the report is still wanted then.
+fn on_interrupt() -> Arc<AtomicBool> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let noted = Arc::clone(&interrupted);
+    // Without a handler, the process just ends.
+    let _ = ctrlc::set_handler(move || noted.store(true, Ordering::Relaxed));
+    interrupted
 }
 
 fn options(arguments: &GatewayArguments) -> Result<Options, CommandError> {

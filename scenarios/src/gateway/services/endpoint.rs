@@ -156,7 +156,7 @@ pub(super) async fn connect(
         connector.close().await;
         endpoint.close([region]).await;
         tries -= 1;
-        if tries == 0 {
+        if tries == 0 || status != Status::CONNECTION_REFUSED {
             return Err(status);
         }
         host.node.sleep(TRY_AGAIN).await;

@@ -11,7 +11,7 @@ mod ucmatose;
 use super::Options;
 use super::ledger::Ledger;
 use super::report::SessionReport;
-use provider::consumer::{Adapter, Connector, Session};
+use provider::consumer::{Adapter, Connector, Listener, Session};
 use provider::ndk::{NdkVersion, Status};
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -162,16 +162,27 @@ impl Host {
         self.ledger.say(format!("listening for {tool} at {at}"));
         loop {
             let connector = listener.request().await;
-            let (peer, begun) = (connector.peer_address(), self.node.now());
-            let mut moved = Moved::default();
-            let end = match tool {
-                Tool::Rping => rping::serve(&self, connector, &mut moved).await,
-                Tool::Ucmatose => ucmatose::serve(&self, connector, sizes, &mut moved).await,
-                Tool::Perftest => perftest::serve(&self, connector, &listener, &mut moved).await,
-            };
-            let peer = peer.map_or_else(|status| status.to_string(), |peer| peer.to_string());
-            self.note(tool, false, peer, begun, moved, end);
+            if tool == Tool::Perftest {
+                // Its second connection comes by the same listener.
+                self.serve(connector, tool, sizes, Some(&listener)).await;
+            } else {
+                let host = self.clone();
+                self.node.spawn(async move { host.serve(connector, tool, sizes, None).await });
+            }
         }
+    }
+
+    /// Serves one session.
+    async fn serve(&self, connector: Connector, tool: Tool, sizes: Sizes, listener: Option<&Listener>) {
+        let (peer, begun) = (connector.peer_address(), self.node.now());
+        let mut moved = Moved::default();
+        let end = match (tool, listener) {
+            (Tool::Rping, _) => rping::serve(self, connector, &mut moved).await,
+            (Tool::Perftest, Some(listener)) => perftest::serve(self, connector, listener, &mut moved).await,
+            _ => ucmatose::serve(self, connector, sizes, &mut moved).await,
+        };
+        let peer = peer.map_or_else(|status| status.to_string(), |peer| peer.to_string());
+        self.note(tool, false, peer, begun, moved, end);
     }
 
     /// Begins one session.
