@@ -58,7 +58,8 @@ impl Nic {
     /// Reads the operand of the first job of a bucket.
     pub(crate) fn begin_atomic(&mut self, cx: &mut Cx<'_>, bucket: u32) {
         if let Some(job) = self.atomics.front(bucket) {
-            let read = Read::control(cx.now, Purpose::Atomic { bucket }, job.target.clone());
+            let at = self.timing.atomic.book(cx.now).end;
+            let read = Read::control(at, Purpose::Atomic { bucket }, job.target.clone());
             self.host.read(cx, read);
         }
     }

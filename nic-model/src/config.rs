@@ -1,7 +1,7 @@
 //! What one device is: its numbers, its identity, its limits.
 
 use crate::congestion::Scheme;
-use crate::profile::{GENERIC_100G, Profile};
+use crate::profile::Profile;
 use crate::regs::bar::{Features, Limits};
 use des::Time;
 use wire::Mac;
@@ -56,7 +56,7 @@ impl Config {
         let [_, a, b, c] = index.to_be_bytes();
         let guid = 0x0200_00ff_fe00_0000 | u64::from(index);
         Self {
-            profile: GENERIC_100G,
+            profile: Profile::generic(),
             zero_time: false,
             node_guid: guid,
             vendor_id: 0x0000_0200,

@@ -1,6 +1,7 @@
 //! Completion queues: entries in order, arms with sequence numbers, moderation, overrun.
 
 use crate::alarm::Alarm;
+use crate::caches::Kind;
 use crate::config::clock_ns;
 use crate::dma::{Cx, Purpose, Read, piece};
 use crate::interface::Interface;
@@ -134,6 +135,7 @@ impl Interface {
     }
 
     fn append(&mut self, cx: &mut Cx<'_>, at: Time, cqn: u32, cqe: Cqe) {
+        let at = self.cached(at, Kind::Cq, cqn.into());
         let Some(cq) = self.cqs.get_mut(cqn) else { return };
         let index = cq.producer;
         let log_entries = cq.context.log_entries;

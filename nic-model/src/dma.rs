@@ -83,7 +83,9 @@ impl Dma {
     /// Books the link for a read at `at`; gives when its last byte is there. [`ask`](Self::ask) must follow.
     pub(crate) fn book(&mut self, counters: &mut Counters, at: Time, segments: &Segments) -> Time {
         count(counters, segments);
-        self.pcie.read(at, segments)
+        let done = self.pcie.read(at, segments);
+        self.note(counters);
+        done
     }
 
     /// Asks the host for what has been booked, to be answered at `done`.
@@ -114,10 +116,28 @@ impl Dma {
         let visible = self.pcie.write(at, &segments);
         counters.dma_writes += 1;
         counters.dma_write_bytes += length(&segments);
+        self.note(counters);
         if !matches!(data, Payload::Elided(_)) {
             cx.say(visible, Output::DmaWrite { segments, data });
         }
         visible
+    }
+
+    /// Reads `length_bytes` that a cache misses: when they are there. What they say is known already.
+    pub(crate) fn fetch(&mut self, counters: &mut Counters, at: Time, length_bytes: u32) -> Time {
+        self.book(counters, at, &piece(0, length_bytes))
+    }
+
+    /// A register write of the processor has come.
+    pub(crate) fn register_write(&mut self, cx: &Cx<'_>, counters: &mut Counters, length_bytes: usize) {
+        self.pcie.register_write(cx.now, length_bytes as u64);
+        self.note(counters);
+    }
+
+    fn note(&self, counters: &mut Counters) {
+        let carried = self.pcie.carried();
+        (counters.pcie_up_bytes, counters.pcie_down_bytes) = (carried.up, carried.down);
+        (counters.iotlb_hits, counters.iotlb_misses) = self.pcie.iotlb();
     }
 
     /// When an interrupt raised at `at` reaches the processor's side of the link.

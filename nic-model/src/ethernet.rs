@@ -92,12 +92,11 @@ impl EthernetPort {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::GENERIC_100G;
 
     #[test]
     fn pauses_end_by_themselves_or_by_a_zero() {
         let config = PortConfig { mac: Mac([0; 6]), guid: 0 };
-        let mut port = EthernetPort::new(&config, 1, &GENERIC_100G, None);
+        let mut port = EthernetPort::new(&config, 1, &Profile::generic(), None);
         assert_eq!(port.pause(Time::ZERO, 0b1001, Dur::from_ns(5)), Dur::ZERO);
         let end = Time::from_ps(5_000);
         assert_eq!(port.paused(Time::ZERO), (0b1001, Some(end)));

@@ -1,12 +1,15 @@
 //! The device's face to its host: DMA, completion and event queues, interrupts, alarms, counters. Every engine works through it.
 
 use crate::alarm::Alarms;
+use crate::caches::{Caches, Kind};
 use crate::cq::Cq;
 use crate::dma::{Cx, Dma, Read};
 use crate::eq::{Eq, Vectors};
+use crate::mem::Memory;
 use crate::port::Segments;
 use crate::regs::bar::{Health, Limits};
 use crate::regs::counters::Counters;
+use crate::regs::wqe::Data;
 use crate::table::Table;
 use des::{Dur, Time};
 use wire::Payload;
@@ -15,6 +18,7 @@ use wire::Payload;
 #[derive(Clone, Debug)]
 pub(crate) struct Interface {
     pub(crate) dma: Dma,
+    pub(crate) caches: Caches,
     pub(crate) cqs: Table<Cq>,
     pub(crate) eqs: Table<Eq>,
     pub(crate) vectors: Vectors,
@@ -30,9 +34,10 @@ pub(crate) struct Interface {
 }
 
 impl Interface {
-    pub(crate) fn new(dma: Dma, limits: &Limits, interrupt_latency: Dur) -> Self {
+    pub(crate) fn new(dma: Dma, caches: Caches, limits: &Limits, interrupt_latency: Dur) -> Self {
         Self {
             dma,
+            caches,
             cqs: Table::new(limits.max_cqs, 1),
             eqs: Table::new(limits.max_eqs, 1),
             vectors: Vectors::new(limits.msix_vectors, interrupt_latency),
@@ -43,6 +48,16 @@ impl Interface {
             async_eqn: None,
             dead_cqs: Vec::new(),
         }
+    }
+
+    /// See [`Caches::access`].
+    pub(crate) fn cached(&mut self, at: Time, kind: Kind, key: u64) -> Time {
+        self.caches.access(&mut self.dma, &mut self.counters, at, kind, key)
+    }
+
+    /// When all ranges are translated; see [`Caches::translate`].
+    pub(crate) fn translated(&mut self, at: Time, memory: &Memory, ranges: &[Data]) -> Time {
+        ranges.iter().fold(at, |at, range| self.caches.translate(&mut self.dma, &mut self.counters, at, memory, range))
     }
 
     /// See [`Dma::read`].

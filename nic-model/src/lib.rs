@@ -6,7 +6,7 @@
 //! (queue pairs), `tx` (sending), `rx`
 //! (receiving), `receive` (receive queues), `atomic`, `cq` and `eq` (completions, events, interrupts) over `interface` (the
 //! face to the host), `ethernet` (ports), `alarm`, `table`. Time: [`profile`] (numbers with their origin), [`config`],
-//! `timing`, `pcie` and `dma` (the bus), `units` (stages, lines, windows, arbiters).
+//! `timing`, [`pcie`] and `dma` (the bus), `caches`, `units` (stages, lines, windows, arbiters, engines).
 //!
 //! ```
 //! use des::Time;
@@ -22,8 +22,7 @@
 //! assert!(stall.as_ns() > 0, "a register read takes time");
 //! ```
 //!
-//! Not modelled yet: caches of contexts and translations (everything is at hand), pauses sent when the
-//! receive buffer fills (frames are dropped and counted), reordering inside of the bus.
+//! Not modelled yet: reordering inside of the bus.
 //!
 //! Invariants:
 //! * [`Nic::handle`] and [`Nic::next_wakeup`] are all there is: no clock, thread, queue of events or socket inside;
@@ -34,6 +33,7 @@
 pub mod config;
 pub mod congestion;
 pub mod nic;
+pub mod pcie;
 pub mod port;
 pub mod profile;
 pub mod regs;
@@ -41,6 +41,7 @@ pub mod transport;
 
 mod alarm;
 mod atomic;
+mod caches;
 mod cmd;
 mod cq;
 mod dma;
@@ -49,7 +50,6 @@ mod ethernet;
 mod interface;
 mod mem;
 mod mmio;
-mod pcie;
 mod qp;
 mod receive;
 mod rx;

@@ -2,6 +2,7 @@
 
 use crate::alarm::Alarm;
 use crate::atomic::Atomics;
+use crate::caches::Caches;
 use crate::cmd::Firmware;
 use crate::config::{Config, PORTS_MAX};
 use crate::dma::{Cx, Dma, Purpose};
@@ -64,12 +65,14 @@ impl Nic {
         let limits = &config.limits;
         let dma = Dma::new(timing.pcie.clone(), life);
         let port = |port| EthernetPort::new(port, limits.max_addresses, &config.profile, timing.port_rate);
+        let unlimited = config.zero_time;
+        let caches = if unlimited { Caches::default() } else { Caches::new(&config.profile.caches) };
         let profile = &config.profile;
         let sizes = [profile.receive_buffer_bytes, profile.recovery.xoff_bytes, profile.recovery.xon_bytes];
         let rate = profile.port_rate.value;
         let buffer = ReceiveBuffer::new(sizes.map(|size| size.value), rate, |bytes| timing.pcie.write_time(bytes));
         Self {
-            host: Interface::new(dma, limits, timing.interrupt_latency),
+            host: Interface::new(dma, caches, limits, timing.interrupt_latency),
             uar: Uar::default(),
             firmware: Firmware::default(),
             memory: Memory::new(limits.max_mkeys),

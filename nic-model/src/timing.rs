@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::pcie::Pcie;
 use crate::profile::{FirmwareProfile, StageProfile};
 use crate::regs::cmd::{Command, QpState};
-use crate::units::Stage;
+use crate::units::{Engines, Stage};
 use des::{Dur, Rate};
 
 /// Units and times of a device.
@@ -12,8 +12,12 @@ use des::{Dur, Rate};
 pub(crate) struct Timing {
     pub(crate) pcie: Pcie,
     pub(crate) doorbell: Stage,
+    /// Write-combined lines that the processor pushes.
+    pub(crate) mmio_line: Stage,
     pub(crate) requester: Stage,
+    pub(crate) engines: Engines,
     pub(crate) responder: Stage,
+    pub(crate) atomic: Stage,
     pub(crate) transmit_latency: Dur,
     pub(crate) interrupt_latency: Dur,
     /// Rate of a port; none takes no time.
@@ -27,10 +31,13 @@ impl Timing {
         if config.zero_time {
             let instant = Stage::new(Dur::ZERO, Dur::ZERO);
             return Self {
-                pcie: Pcie::instant(),
+                pcie: Pcie::instant(&profile.pcie),
                 doorbell: instant,
+                mmio_line: instant,
                 requester: instant,
+                engines: Engines::new(1, Dur::ZERO),
                 responder: instant,
+                atomic: instant,
                 transmit_latency: Dur::ZERO,
                 interrupt_latency: Dur::ZERO,
                 port_rate: None,
@@ -38,10 +45,13 @@ impl Timing {
             };
         }
         Self {
-            pcie: Pcie::new(&profile.pcie),
+            pcie: Pcie::new(profile),
             doorbell: stage(&profile.doorbell),
+            mmio_line: Stage::new(Dur::ZERO, profile.pcie.mmio_line_interval.value),
             requester: stage(&profile.requester),
+            engines: Engines::new(profile.engines.value, profile.engine_interval.value),
             responder: stage(&profile.responder),
+            atomic: Stage::new(Dur::ZERO, profile.atomic_interval.value),
             transmit_latency: profile.transmit_latency.value,
             interrupt_latency: profile.interrupt_latency.value,
             port_rate: Some(profile.port_rate.value),

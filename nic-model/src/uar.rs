@@ -54,16 +54,18 @@ impl Nic {
         if u64::from(page) >= self.config.limits.uar_pages {
             return None;
         }
+        self.host.dma.register_write(cx, &mut self.host.counters, data.len());
         if register >= bar::UAR_BLUEFLAME {
             let inside = register - bar::UAR_BLUEFLAME < bar::BLUEFLAME_AREA_BYTES;
             if !inside || data.len() as u64 != bar::BLUEFLAME_BYTES || !register.is_multiple_of(bar::BLUEFLAME_BYTES) {
                 return None;
             }
+            let pushed = self.timing.mmio_line.book(cx.now).end;
             let Some(wqe) = self.uar.line(page, register, data) else { return Some(()) };
             let qpn = Control::read(&wqe)?.qpn.value();
             let owner = self.qps.get(qpn).map(|qp| qp.context.uar_page);
             if self.admits(cx, page, bar::UAR_BLUEFLAME, qpn, owner) {
-                self.blueflame(cx, &wqe);
+                self.blueflame(cx, pushed, &wqe);
             }
             return Some(());
         }

@@ -1,7 +1,7 @@
 //! The adapter that a scenario's `[nic]`, `[congestion]` and `[fabric]` describe.
 
 use crate::spec::nic::{Recovery, Timeout};
-use crate::spec::{Nic, NicProfile, NicTime, Scenario};
+use crate::spec::{Nic, NicTime, Scenario};
 use crate::switches;
 use fabric::address::Endpoint;
 use nic_model::config::{Config, PortConfig};
@@ -11,10 +11,9 @@ use nic_model::transport::requester;
 
 /// The adapter with these addresses; `index` tells adapters apart.
 pub(crate) fn config(scenario: &Scenario, own: Endpoint, index: u32, congestion: Scheme) -> Config {
-    let NicProfile::Generic100g = scenario.nic.profile;
     let generic = Config::generic(index);
     let ports = vec![PortConfig { mac: own.mac(), guid: generic.ports[0].guid }];
-    let profile = changed(generic.profile, &scenario.nic);
+    let profile = changed(scenario.nic.profile.numbers(), &scenario.nic);
     let flow_control = switches::mask(&scenario.fabric.pfc);
     let config = Config { ports, congestion, flow_control, profile, ..generic };
     match scenario.nic.time {

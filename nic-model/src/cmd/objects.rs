@@ -4,6 +4,7 @@ use super::Outcome;
 use super::execute::{
     NO_RESOURCES, NO_SUCH_OBJECT, Result, bad, busy, check_record, check_ring, exceeds, no_such, number,
 };
+use crate::caches::Kind;
 use crate::cq::Cq;
 use crate::dma::Cx;
 use crate::eq::Eq;
@@ -204,6 +205,7 @@ impl Nic {
         if entry.windows > 0 {
             return Err(busy(entry.windows));
         }
+        self.host.caches.forget(Kind::Mpt, u64::from(key >> 8));
         if let Some(removed) = self.memory.remove(key) {
             self.leave_pd(removed.pd);
         }

@@ -140,6 +140,14 @@ impl Memory {
         self.keys.get_mut(position(key)?)?.as_mut()
     }
 
+    /// Size of a key's pages as a power of two; that of the smallest page for keys without any.
+    pub(crate) fn page_shift(&self, key: u32) -> u8 {
+        match self.entry(key).map(|entry| &entry.mapping) {
+            Some(Mapping::Region(pages)) => pages.page_shift(),
+            _ => *PAGE_SHIFTS.start(),
+        }
+    }
+
     /// The bus addresses of a range that this side's own work uses.
     pub(crate) fn local(&self, who: Accessor, range: Range, write: bool) -> Result<Segments, Fault> {
         if range.key == RESERVED_KEY {

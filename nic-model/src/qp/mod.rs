@@ -59,6 +59,10 @@ pub(crate) struct QueuePair {
     pub(crate) inbox: VecDeque<Arrived>,
     /// Packets that have come too early, by position; with selective repeat only.
     pub(crate) held: BTreeMap<u64, Arrived>,
+    /// Its newest WQEs are decoded then, and its requests leave not before.
+    pub(crate) sends_from: Time,
+    /// The newest request of the peer is checked then, and answers leave not before.
+    pub(crate) replies_from: Time,
     /// Waits for its turn to send requests.
     pub(crate) sends_queued: bool,
     /// Waits for its turn to send answers.
@@ -90,6 +94,8 @@ impl QueuePair {
             flow: None,
             inbox: VecDeque::new(),
             held: BTreeMap::new(),
+            sends_from: Time::ZERO,
+            replies_from: Time::ZERO,
             sends_queued: false,
             replies_queued: false,
             alarm: None,

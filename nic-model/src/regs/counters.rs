@@ -152,4 +152,36 @@ counters! {
     /// Nanoseconds for which classes were paused by the cables' other ends, classes added up; pauses that have ended or been
     /// repeated.
     pause_ns,
+    /// Bytes on PCIe towards the host, headers of transactions included.
+    pcie_up_bytes,
+    /// Bytes on PCIe from the host, headers of transactions included.
+    pcie_down_bytes,
+    /// Accesses to contexts of queue pairs that were at hand; 0 if the cache is unlimited.
+    qp_cache_hits,
+    /// Accesses to contexts of queue pairs that had to be read from host memory.
+    qp_cache_misses,
+    /// Accesses to contexts of completion queues that were at hand; 0 if the cache is unlimited.
+    cq_cache_hits,
+    /// Accesses to contexts of completion queues that had to be read from host memory.
+    cq_cache_misses,
+    /// Accesses to contexts of shared receive queues that were at hand; 0 if the cache is unlimited.
+    srq_cache_hits,
+    /// Accesses to contexts of shared receive queues that had to be read from host memory.
+    srq_cache_misses,
+    /// Accesses to entries of the key table that were at hand; 0 if the cache is unlimited.
+    mpt_cache_hits,
+    /// Accesses to entries of the key table that had to be read from host memory.
+    mpt_cache_misses,
+    /// Accesses to lines of the translation table that were at hand; 0 if the cache is unlimited.
+    mtt_cache_hits,
+    /// Accesses to lines of the translation table that had to be read from host memory.
+    mtt_cache_misses,
+    /// Accesses to send WQEs under way that were at hand; 0 if the cache is unlimited.
+    wqe_cache_hits,
+    /// Accesses to send WQEs under way that had to be read from host memory.
+    wqe_cache_misses,
+    /// Pages of DMA whose translation the IOMMU had at hand; 0 without an IOMMU.
+    iotlb_hits,
+    /// Pages of DMA that the IOMMU had to look up.
+    iotlb_misses,
 }

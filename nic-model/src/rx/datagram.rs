@@ -2,7 +2,7 @@
 
 use super::inbox::queue_of;
 use crate::dma::Cx;
-use crate::mem::Accessor;
+use crate::mem::{Accessor, push_segment};
 use crate::nic::Nic;
 use crate::port::control;
 use crate::qp::Receives;
@@ -11,7 +11,7 @@ use crate::regs::cqe::{Cqe, CqeFlags, CqeOpcode};
 use crate::transport::{Packet, Pmtu, ud};
 use crate::tx::message_segments;
 use des::Time;
-use wire::{Qpn, RocePacket};
+use wire::{Payload, Qpn, RocePacket};
 
 /// Bytes of the network header before every datagram.
 const GRH_BYTES: u32 = RocePacket::ROUTE_HEADER_LEN as u32;
@@ -68,9 +68,20 @@ impl Nic {
         let place = |from, length| message_segments(memory, who, &receive.segments, from, length, true);
         match place(0, GRH_BYTES).and_then(|header| Ok((header, place(GRH_BYTES, datagram.length_bytes)?))) {
             Ok((header, message)) => {
-                self.host.write(cx, at, header, control(packet.route_header().to_vec()));
-                if datagram.length_bytes > 0 {
-                    self.host.write(cx, at, message, packet.payload.clone());
+                let route = packet.route_header().to_vec();
+                match &packet.payload {
+                    Payload::Bytes(bytes) if header.len() == 1 => {
+                        // One burst: the message follows its header.
+                        let mut segments = header;
+                        message.into_iter().for_each(|piece| push_segment(&mut segments, piece));
+                        self.host.write(cx, at, segments, control([&route, bytes.as_ref()].concat()));
+                    }
+                    elided => {
+                        self.host.write(cx, at, header, control(route));
+                        if datagram.length_bytes > 0 {
+                            self.host.write(cx, at, message, elided.clone());
+                        }
+                    }
                 }
             }
             Err(fault) => {

@@ -10,6 +10,7 @@ mod request;
 
 pub(crate) use pause::ReceiveBuffer;
 
+use crate::caches::Kind;
 use crate::congestion::Scheme;
 use crate::dma::Cx;
 use crate::nic::Nic;
@@ -71,6 +72,7 @@ impl Nic {
                 self.host.counters.rx_packets += 1;
                 self.host.counters.rx_bytes += bytes;
                 let at = self.timing.responder.book(cx.now).end;
+                let at = self.host.cached(at, Kind::Qp, qpn.into());
                 self.accept(cx, at, qpn, operation, packet);
                 self.watch_buffer(cx);
             }
@@ -142,6 +144,7 @@ impl Nic {
     fn accept(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, operation: Operation, packet: &RocePacket) {
         use Operation::{Acknowledge, AtomicAcknowledge, ReadResponse};
         let Some(qp) = self.qps.get_mut(qpn) else { return };
+        qp.replies_from = at;
         if qp.state == QpState::ReadyToReceive && !std::mem::replace(&mut qp.established, true) {
             self.host.event(cx, at, EventType::COMMUNICATION_ESTABLISHED, qpn, 0);
         }

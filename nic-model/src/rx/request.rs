@@ -2,6 +2,7 @@
 
 use super::inbox::queue_of;
 use crate::atomic::AtomicJob;
+use crate::caches::Kind;
 use crate::dma::Cx;
 use crate::interface::Interface;
 use crate::mem::{Accessor, Fault, Invalidator, Memory, Range};
@@ -12,6 +13,7 @@ use crate::receive::SharedQueue;
 use crate::regs::cmd::Rights;
 use crate::regs::cqe::{Cqe, CqeFlags, CqeOpcode, Syndrome, VendorSyndrome};
 use crate::regs::eqe::EventType;
+use crate::regs::wqe::Data;
 use crate::table::Table;
 use crate::transport::responder::{AccessFault, ReceiveCompletion, ReceiveStatus, Right};
 use crate::transport::{AtomicOperation, Remote, ResponderPort, Verdict};
@@ -70,6 +72,9 @@ impl ResponderPort for Placement<'_, '_> {
     }
 
     fn take_receive(&mut self) -> Option<u32> {
+        if let Receives::Shared(srqn) = self.qp.receives {
+            self.at = self.host.cached(self.at, Kind::Srq, srqn.into());
+        }
         let receive = queue_of(&mut self.qp.receives, self.shared)?.take()?;
         let capacity = receive.capacity();
         self.qp.taken = Some(receive);
@@ -81,6 +86,7 @@ impl ResponderPort for Placement<'_, '_> {
         let (who, list) = (self.receiver(), &receive.segments);
         match message_segments(self.memory, who, list, offset_bytes, length_bytes, true) {
             Ok(segments) => {
+                self.at = self.host.translated(self.at, self.memory, list);
                 self.host.write(self.cx, self.at, segments, self.payload.clone());
                 Ok(())
             }
@@ -94,6 +100,8 @@ impl ResponderPort for Placement<'_, '_> {
     fn place_write(&mut self, remote: Remote, length_bytes: u32) -> Result<(), AccessFault> {
         let segments = self.remote(remote, length_bytes, Rights::REMOTE_WRITE)?;
         if !self.placed {
+            let range = Data { key: remote.rkey, address: remote.address, length_bytes };
+            self.at = self.host.translated(self.at, self.memory, &[range]);
             self.host.write(self.cx, self.at, segments, self.payload.clone());
         }
         Ok(())

@@ -78,6 +78,8 @@ struct Room {
 #[derive(Clone, Debug)]
 pub(crate) struct Egress {
     line: Line,
+    /// Bytes of a frame that this kind of cable does not carry.
+    not_sent: u64,
     forecast: Time,
     lanes: [Lane; 2 * CLASSES],
     /// Lanes with packets, one bit each.
@@ -99,7 +101,18 @@ impl Egress {
         let lanes = std::array::from_fn(|_| Lane::default());
         let line = Line::new(rate);
         let horizon = line.time_for(most.bytes.into());
-        Self { line, forecast: Time::ZERO, lanes, occupied: 0, used: [Room::default(); 2], most, horizon, full: false }
+        let not_sent = profile.port_bytes_not_sent.value.into();
+        Self {
+            line,
+            not_sent,
+            forecast: Time::ZERO,
+            lanes,
+            occupied: 0,
+            used: [Room::default(); 2],
+            most,
+            horizon,
+            full: false,
+        }
     }
 
     /// Whether one more packet may be built in this direction. Once the line is booked as far as it may be, requests wait
@@ -151,7 +164,8 @@ impl Egress {
         used.packets += 1;
         used.bytes += payload_bytes;
         let ready = whole.unwrap_or(built);
-        self.forecast = self.forecast.max(ready) + self.line.time_for(frame.cable_len() as u64);
+        self.forecast =
+            self.forecast.max(ready) + self.line.time_for((frame.cable_len() as u64).saturating_sub(self.not_sent));
         let waits = whole.is_some();
         let packet = Outgoing { frame, sender, waits, dropped: false, payload_bytes, built };
         self.lanes[usize::from(lane)].packets.push_back(packet);
@@ -189,7 +203,8 @@ impl Egress {
                 if packet.dropped {
                     continue;
                 }
-                let booked = self.line.book(now.max(packet.built), packet.frame.cable_len() as u64);
+                let bytes = (packet.frame.cable_len() as u64).saturating_sub(self.not_sent);
+                let booked = self.line.book(now.max(packet.built), bytes);
                 self.forecast = self.forecast.max(booked.end);
                 let Outgoing { frame, sender, .. } = packet;
                 return Some(Leaving { frame, sender, start: booked.start, end: booked.end });
@@ -202,7 +217,6 @@ impl Egress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::GENERIC_100G;
     use bytes::Bytes;
 
     fn frame(length: u32) -> Box<Frame> {
@@ -219,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_lane_keeps_its_order() {
-        let mut egress = Egress::new(&GENERIC_100G, Some(Rate::from_gbps(100)));
+        let mut egress = Egress::new(&Profile::generic(), Some(Rate::from_gbps(100)));
         let first = egress.next_place(0, Direction::Request);
         egress.append(first.lane, frame(100), sender(0, Direction::Request), Time::ZERO, Some(Time::from_ps(5)));
         let second = egress.next_place(0, Direction::Request);
@@ -234,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_never_comes_is_left_out_and_pauses_hold() {
-        let mut egress = Egress::new(&GENERIC_100G, None);
+        let mut egress = Egress::new(&Profile::generic(), None);
         let lost = egress.next_place(3, Direction::Request);
         egress.append(lost.lane, frame(100), sender(0, Direction::Request), Time::ZERO, Some(Time::ZERO));
         egress.append(lost.lane, frame(100), sender(1, Direction::Request), Time::ZERO, None);
@@ -245,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_line_is_not_booked_beyond_its_buffer() {
-        let mut egress = Egress::new(&GENERIC_100G, Some(Rate::from_gbps(100)));
+        let mut egress = Egress::new(&Profile::generic(), Some(Rate::from_gbps(100)));
         let mut count = 0;
         while egress.has_room(Direction::Request, Time::ZERO) {
             let place = egress.next_place(0, Direction::Request);

@@ -63,8 +63,13 @@ impl Nic {
 
     fn request_turn(&mut self, cx: &mut Cx<'_>, port: usize, qpn: u32) {
         let Some(qp) = self.qps.get_mut(qpn) else { return };
-        qp.sends_queued = false;
         let class = qp.class();
+        let free = self.timing.engines.free(qpn);
+        if free > cx.now {
+            self.ports[port].queue(cx.now, free, Direction::Request, class, qpn);
+            return;
+        }
+        qp.sends_queued = false;
         let continues = qp.state.continues_requests();
         let step = qp.requester.as_mut().filter(|_| continues).and_then(|requester| requester.next_step(cx.now));
         let Some(step) = step else { return };

@@ -1,6 +1,7 @@
 //! What becomes of requests: data placed, requests complete or failed.
 
 use super::{Sender, message_segments};
+use crate::caches::{Kind, wqe_key};
 use crate::dma::Cx;
 use crate::mem::Fault;
 use crate::nic::Nic;
@@ -52,6 +53,8 @@ impl Nic {
         let Some(WorkData::Segments(list)) = qp.sends.find(id).map(SendWork::data) else { return };
         match message_segments(&self.memory, qp.accessor(), list, offset_bytes, data.len() as u32, true) {
             Ok(segments) => {
+                let at = self.host.cached(at, Kind::Wqe, wqe_key(qpn, id));
+                let at = self.host.translated(at, &self.memory, list);
                 self.host.write(cx, at, segments, data);
             }
             Err(fault) => self.blame(qpn, id, fault),
@@ -95,6 +98,8 @@ impl Nic {
         let misplaced = status == Status::Ok && work.fault != VendorSyndrome::NONE;
         let status = if misplaced { Status::LocalProtection } else { status };
         let failed = status != Status::Ok;
+        let at = self.host.cached(at, Kind::Wqe, wqe_key(qpn, work.id));
+        self.host.caches.forget(Kind::Wqe, wqe_key(qpn, work.id));
         if signalled || failed {
             let cqn = qp.context.send_cqn;
             let cqe = request_cqe(qpn, &work, status);

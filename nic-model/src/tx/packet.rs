@@ -10,7 +10,9 @@ use crate::qp::send::WorkData;
 use crate::qp::{QueuePair, Receives};
 use crate::regs::cmd::Rights;
 use crate::regs::eqe::EventType;
+use crate::regs::wqe::Data;
 use crate::transport::{Packet, Step};
+use des::Time;
 use wire::{Bth, Deth, Ext, NakCode, Payload, Psn, Qpn};
 
 /// Where a packet's payload is.
@@ -74,7 +76,14 @@ impl Nic {
         };
         let unreliable = !qp.is_reliable();
         let sender = Sender { qpn, psn: packet.psn, direction: Direction::Request, id, unreliable };
-        self.post(cx, &path, bth, ext, source, sender);
+        let mut from = qp.sends_from;
+        if let WorkData::Segments(list) = work.data() {
+            from = self.host.translated(from, &self.memory, list);
+        }
+        if packet.opcode.decode().is_some_and(|(_, _, position)| position.is_first()) {
+            self.timing.engines.book(cx.now, qpn);
+        }
+        self.post(cx, from, &path, bth, ext, source, sender);
         Ok(())
     }
 
@@ -101,7 +110,12 @@ impl Nic {
             Ok(source) => {
                 let sender = Sender { qpn, psn: packet.psn, direction: Direction::Reply, id: 0, unreliable: false };
                 let bth = header(qp, &packet);
-                self.post(cx, &path, bth, packet.ext, source, sender);
+                let mut from = qp.replies_from;
+                if let Some(remote) = reply.source {
+                    let range = Data { key: remote.rkey, address: remote.address, length_bytes: packet.payload_bytes };
+                    from = self.host.translated(from, &self.memory, &[range]);
+                }
+                self.post(cx, from, &path, bth, packet.ext, source, sender);
             }
             Err(_) => self.fail_reply(cx, qpn, packet.psn, NakCode::RemoteAccess),
         }
@@ -118,9 +132,9 @@ impl Nic {
         self.fatal(cx, cx.now, qpn, event);
     }
 
-    /// Puts a packet into its lane, and fetches its payload.
-    fn post(&mut self, cx: &mut Cx<'_>, path: &Path, bth: Bth, ext: Ext, source: Source, sender: Sender) {
-        let booked = self.timing.requester.book(cx.now);
+    /// Puts a packet that is known from `from` on into its lane, and fetches its payload.
+    fn post(&mut self, cx: &mut Cx<'_>, from: Time, path: &Path, bth: Bth, ext: Ext, source: Source, sender: Sender) {
+        let booked = self.timing.requester.book(cx.now.max(from));
         let Some(port) = self.ports.get_mut(usize::from(path.port)) else { return };
         let place = port.egress.next_place(path.class(), sender.direction);
         let (payload, whole) = match source {

@@ -1,5 +1,6 @@
 //! New send WQEs, and work that needs no packet: NOP, invalidation, binding, fast registration.
 
+use crate::caches::{Kind, wqe_key};
 use crate::cq::ControlBytes;
 use crate::dma::{Cx, Purpose, Read, piece};
 use crate::mem::{Fault, Invalidator};
@@ -21,6 +22,7 @@ impl Nic {
         self.host.counters.sq_doorbells += 1;
         let at = self.timing.doorbell.book(cx.now).end;
         let qpn = doorbell.qpn.value();
+        let at = self.host.cached(at, Kind::Qp, qpn.into());
         let known = self.qps.get_mut(qpn).filter(|qp| qp.state != QpState::Reset);
         if known.is_some_and(|qp| qp.sends.ring(doorbell.producer)) {
             self.settle(cx, at, qpn);
@@ -30,7 +32,7 @@ impl Nic {
     }
 
     /// A WQE was pushed. If it cannot be taken it is a doorbell for the same WQE.
-    pub(crate) fn blueflame(&mut self, cx: &mut Cx<'_>, wqe: &[u8]) {
+    pub(crate) fn blueflame(&mut self, cx: &mut Cx<'_>, pushed: Time, wqe: &[u8]) {
         let Some(control) = Control::read(wqe) else { return };
         let qpn = control.qpn.value();
         let pushes = self.config.features.contains(Features::BLUEFLAME);
@@ -38,7 +40,8 @@ impl Nic {
             self.host.counters.bad_mmio += 1;
             return;
         };
-        let at = self.timing.doorbell.book(cx.now).end;
+        let at = self.timing.doorbell.book(pushed).end;
+        let at = self.host.cached(at, Kind::Qp, qpn.into());
         if qp.sends.push(wqe) {
             self.host.counters.blueflame_wqes += 1;
             self.begin_work(cx, at, qpn, 1);
@@ -70,7 +73,9 @@ impl Nic {
         let Some(requester) = qp.requester.as_mut().filter(|_| !qp.state.flushes_sends()) else {
             return self.flush_sends(cx, at, qpn);
         };
+        qp.sends_from = qp.sends_from.max(at);
         for work in qp.sends.newest(count) {
+            self.host.caches.fill(Kind::Wqe, wqe_key(qpn, work.id));
             requester.push(work.request(), &mut self.events);
             if u64::from(work.length_bytes) > max_message {
                 requester.fail(work.id, Status::LocalLength, &mut self.events);

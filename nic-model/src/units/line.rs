@@ -32,6 +32,11 @@ impl Line {
         Booked { start, end: self.free }
     }
 
+    /// Takes `bytes` of its time for something that waits for nobody, because what is booked ahead leaves gaps.
+    pub(crate) fn occupy(&mut self, at: Time, bytes: u64) {
+        self.book(at, bytes);
+    }
+
     /// For how long it is booked beyond `now`.
     pub(crate) fn backlog(&self, now: Time) -> Dur {
         self.free.since(now)

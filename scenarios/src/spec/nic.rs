@@ -1,5 +1,6 @@
 //! `[nic]`: the adapters.
 
+use nic_model::profile::{self, Profile};
 use serde::{Deserialize, Serialize};
 
 /// `[nic]`: the adapter of every node. What is absent is as the profile says.
@@ -68,6 +69,37 @@ pub enum NicProfile {
     /// No product: the round numbers of a 100 Gb/s adapter.
     #[serde(rename = "generic-100g")]
     Generic100g,
+    /// Connect-IB, PCIe 3.0 x16.
+    #[serde(rename = "connect-ib")]
+    ConnectIb,
+    /// ConnectX-3, PCIe 3.0 x8.
+    #[serde(rename = "connectx-3")]
+    ConnectX3,
+    /// ConnectX-5 Ex, 100 Gb/s, PCIe 4.0 x16.
+    #[serde(rename = "connectx-5")]
+    ConnectX5,
+    /// ConnectX-6, 200 Gb/s, PCIe 3.0 x16.
+    #[serde(rename = "connectx-6")]
+    ConnectX6,
+}
+
+impl NicProfile {
+    /// The name of its file of numbers, and in scenarios.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Generic100g => "generic-100g",
+            Self::ConnectIb => "connect-ib",
+            Self::ConnectX3 => "connectx-3",
+            Self::ConnectX5 => "connectx-5",
+            Self::ConnectX6 => "connectx-6",
+        }
+    }
+
+    /// Its numbers.
+    pub(crate) fn numbers(self) -> Profile {
+        profile::load(self.name()).unwrap_or_else(|error| panic!("a profile of the model is wrong: {error}"))
+    }
 }
 
 /// Whether the stages of a NIC take time. What happens is the same in both.
