@@ -22,6 +22,9 @@ pub(super) struct ConformanceArguments {
     /// Run this case alone, and with --mutants the broken providers that it shows
     #[arg(long, value_name = "NAME")]
     case: Option<String>,
+    /// Leave these cases out; the summary counts them
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    except: Vec<String>,
     #[command(flatten)]
     backend: BackendArguments,
     /// Run this many random programs instead of the suite; with --mutants on each broken provider too
@@ -55,14 +58,14 @@ pub(super) fn conformance(arguments: &ConformanceArguments) -> Result<Answer, Co
     if let Some(count) = arguments.programs {
         return random(arguments, count);
     }
-    let choice = Choice { case: arguments.case.clone(), mutants: arguments.mutants };
+    let choice = Choice { case: arguments.case.clone(), except: arguments.except.clone(), mutants: arguments.mutants };
     let summary = match arguments.backend.pair()? {
         None => conformance::run(&SimLab, &choice),
         Some(devices) => conformance::run(&RealLab::new(devices), &choice),
     };
     let summary = summary.map_err(|error| CommandError::Option {
         message: error.to_string(),
-        remedy: "without --case, every case is run".to_owned(),
+        remedy: "without --case and --except, every case is run".to_owned(),
     })?;
     let out = if arguments.json { json::render(&summary) } else { human::render(&summary, colour(&io::stdout())) };
     Ok(Answer { out, status: if summary.passed() { 0 } else { BREACH }, ..Answer::default() })

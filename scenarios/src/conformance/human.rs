@@ -28,6 +28,9 @@ pub fn render(summary: &Summary, colour: Colour) -> String {
         count("not checkable"),
         summary.cases.len(),
     );
+    if !summary.skipped.is_empty() {
+        let _ = write!(out, ", {} cases skipped: {}", summary.skipped.len(), summary.skipped.join(", "));
+    }
     if !summary.mutants.is_empty() {
         let _ = write!(out, "; {killed} of {} broken ones killed", summary.mutants.len());
     }

@@ -9,6 +9,7 @@ use serde::Serialize;
 struct Object<'a> {
     rules: Vec<RuleRow>,
     cases: Vec<CaseRow<'a>>,
+    skipped: &'a [String],
     mutants: Vec<MutantRow<'a>>,
     passed: bool,
 }
@@ -98,6 +99,7 @@ pub fn render(summary: &Summary) -> String {
                 unfinished: report.unfinished,
             })
             .collect(),
+        skipped: &summary.skipped,
         mutants: summary
             .mutants
             .iter()

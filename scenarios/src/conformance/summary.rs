@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 pub struct Choice {
     /// This case alone, and the broken providers that it shows.
     pub case: Option<String>,
+    /// Not these.
+    pub except: Vec<String>,
     /// The broken ones too.
     pub mutants: bool,
 }
@@ -22,6 +24,8 @@ pub struct Summary {
     pub rules: Vec<(&'static Rule, RuleState)>,
     /// Every run of a case on the healthy provider.
     pub cases: Vec<CaseReport>,
+    /// Cases that were to be left out.
+    pub skipped: Vec<String>,
     /// Every broken provider and consumer.
     pub mutants: Vec<MutantReport>,
 }
@@ -39,16 +43,18 @@ impl Summary {
 /// # Errors
 /// If the cluster cannot be built, or there is no case of that name.
 pub fn run<L: Lab>(lab: &L, choice: &Choice) -> Result<Summary, LabError> {
-    let wanted = |name: &str| choice.case.as_deref().is_none_or(|only| only == name);
+    let known: Vec<&str> = suite::cases().map(|case| case.name).collect();
+    let named = choice.case.iter().chain(&choice.except);
+    if let Some(unknown) = named.into_iter().find(|name| !known.contains(&name.as_str())) {
+        return Err(LabError(format!("there is no case {unknown}; the cases are {}", known.join(", "))));
+    }
+    let excepted = |name: &str| choice.except.iter().any(|except| except == name);
+    let wanted = |name: &str| choice.case.as_deref().is_none_or(|only| only == name) && !excepted(name);
     let mut cases = Vec::new();
     for case in suite::cases().filter(|case| wanted(case.name)) {
         for creation in Creation::ALL {
             cases.push(verdict::judge(lab, case, creation)?);
         }
-    }
-    if cases.is_empty() {
-        let names: Vec<&str> = suite::cases().map(|case| case.name).collect();
-        return Err(LabError(format!("there is no such case; the cases are {}", names.join(", "))));
     }
     let mut mutants = Vec::new();
     if choice.mutants {
@@ -61,5 +67,5 @@ pub fn run<L: Lab>(lab: &L, choice: &Choice) -> Result<Summary, LabError> {
     }
     let killed: BTreeSet<RuleId> = mutants.iter().filter(|m| m.killed()).map(|m| m.entry.rule).collect();
     let rules = Rule::all().map(|rule| (rule, verdict::rule_state(rule, &killed))).collect();
-    Ok(Summary { rules, cases, mutants })
+    Ok(Summary { rules, cases, skipped: choice.except.clone(), mutants })
 }

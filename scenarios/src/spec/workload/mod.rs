@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`replicate`] (files, pushed and read back), [`storm`] (objects and connections, many), [`storage`] (requests
 //! that a server answers by reads and writes of its own), [`one_sided`] (a table that clients read themselves),
-//! [`collective`] (all nodes compute one sum). Studies of networks have [`Flows`](super::Flows) instead.
+//! [`collective`] (all nodes compute one sum). Studies of networks have [`Flows`] instead.
 
 pub mod collective;
 pub mod one_sided;
