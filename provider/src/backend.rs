@@ -81,6 +81,8 @@ pub struct Capabilities {
     pub invalidate: bool,
     /// Resizing of completion queues.
     pub resize_cq: bool,
+    /// Interrupt moderation of completion queues.
+    pub moderate_cq: bool,
     /// The device writes the bytes of a message in ascending order.
     pub in_order_dma: bool,
     /// A key for bus addresses, local access only.

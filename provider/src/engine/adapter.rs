@@ -53,11 +53,18 @@ impl<B: Backend> Engine<B> {
         Ok(Return::with(Out::Info(Box::new(info))))
     }
 
+    /// Whether the device can moderate interrupts, and may.
+    pub(super) fn moderates(&self) -> bool {
+        let wanted = self.config.flags.contains(AdapterFlags::CQ_INTERRUPT_MODERATION_SUPPORTED);
+        wanted && self.backend.capabilities().moderate_cq
+    }
+
     fn info(&self, id: ObjectId) -> AdapterInfo {
         let device = self.backend.capabilities();
         let mut flags = self.config.flags;
         flags.set(AdapterFlags::IN_ORDER_DMA_SUPPORTED, device.in_order_dma);
         flags.set(AdapterFlags::CQ_RESIZE_SUPPORTED, device.resize_cq);
+        flags.set(AdapterFlags::CQ_INTERRUPT_MODERATION_SUPPORTED, self.moderates());
         flags.set(AdapterFlags::LOOPBACK_CONNECTIONS_SUPPORTED, device.loopback);
         // No backend can tie an invalidation to a read; the flag of such a read is ignored.
         flags.remove(AdapterFlags::RDMA_READ_LOCAL_INVALIDATE_SUPPORTED);

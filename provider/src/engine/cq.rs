@@ -120,7 +120,7 @@ impl<B: Backend> Engine<B> {
         count: u32,
     ) -> Result<(), Status> {
         let id = self.live(cq, ObjectKind::Cq)?;
-        if !self.config.flags.contains(AdapterFlags::CQ_INTERRUPT_MODERATION_SUPPORTED) {
+        if !self.moderates() {
             return Err(Status::NOT_SUPPORTED);
         }
         let cq = self.objects.cq(id);

@@ -1,8 +1,10 @@
-//! `rnic gateway` against Linux: rdma-core's and perftest's tools on soft RoCE, in the lab's machine.
+//! `rnic gateway` against Linux (rdma-core's and perftest's tools on soft RoCE), and `rnic` on Linux's devices, in the lab's machine.
 //!
 //! `cargo xtask lab build` makes the machine; without one, all of it is skipped and says so. Arguments select cases by parts
-//! of their names. Reading order: this file (the cases), `machine` (a gateway, and a machine on the other end of its cable).
+//! of their names. Reading order: this file (the cases), `machine` (a gateway, and a machine on the other end of its cable),
+//! `devices` (the library and the suite on soft RoCE).
 
+mod devices;
 mod machine;
 
 use machine::{Outcome, Setup};
@@ -18,6 +20,8 @@ const CASES: &[Case] = &[
     ("the_gateway_connects_to_tools", the_gateway_connects_to_tools),
     ("ten_megabytes_each_way_with_loss", ten_megabytes_each_way_with_loss),
     ("every_fault_is_survived", every_fault_is_survived),
+    ("a_scenario_is_the_same_on_both_backends", devices::a_scenario_is_the_same_on_both_backends),
+    ("the_suite_passes_on_real_devices", devices::the_suite_passes_on_real_devices),
 ];
 
 fn main() -> ExitCode {

@@ -2,6 +2,7 @@
 
 use super::abi;
 use super::library::{Libraries, libraries};
+use super::wait::never_block;
 use super::{check, created};
 use crate::VerbsError;
 use crate::error::Errno;
@@ -100,7 +101,16 @@ impl Device {
         });
         let name = name.to_owned();
         match opened {
-            Some(Ok(raw)) => Ok(Arc::new(Self { raw, name })),
+            Some(Ok(raw)) => {
+                let device = Self { raw, name: name.clone() };
+                // Destroying an object takes back its events: what could be read a moment ago may be gone.
+                never_block(device.event_file()).map_err(|errno| VerbsError::Failed {
+                    device: name,
+                    step: "preparing to hear its events",
+                    errno,
+                })?;
+                Ok(Arc::new(device))
+            }
             Some(Err(errno)) => Err(VerbsError::Failed { device: name, step: "opening", errno }),
             None if present.is_empty() => Err(VerbsError::NoDevices),
             None => Err(VerbsError::NoSuchDevice { wanted: name, present }),
@@ -176,7 +186,7 @@ impl Device {
         unsafe { (*self.raw.as_ptr()).async_fd }
     }
 
-    /// Takes and acknowledges the next event. Blocks unless there is one or the file does not block.
+    /// Takes and acknowledges the next event, if there is one.
     pub(crate) fn next_event(&self) -> Option<AsyncEvent> {
         let verbs = &self.libraries().verbs;
         let mut raw = MaybeUninit::<abi::AsyncEvent>::zeroed();
