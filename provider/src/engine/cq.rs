@@ -8,9 +8,7 @@ use super::lifetime::ObjectId;
 use super::requests::{Request, Work};
 use super::results::Entry;
 use crate::backend::{Backend, Command, CommandResult, CqId};
-use crate::ndk::{
-    AdapterFlags, Affinity, CallKind, CallSite, Completion, CqNotify, Object, ObjectKind, Status, UpcallBody,
-};
+use crate::ndk::{Affinity, CallKind, CallSite, Completion, CqNotify, Object, ObjectKind, Status, UpcallBody};
 use std::collections::VecDeque;
 
 /// What a completion queue was asked to be.
