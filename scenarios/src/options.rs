@@ -1,5 +1,6 @@
 //! How to run a scenario: what is not part of the scenario itself.
 
+use crate::report::summary::SIMULATED;
 use bytes::Bytes;
 use std::num::NonZero;
 use std::sync::Arc;
@@ -59,7 +60,7 @@ impl Backend {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::Simulated => "simulated".to_owned(),
+            Self::Simulated => SIMULATED.to_owned(),
             Self::Verbs { devices } => format!("verbs {}", devices.join(",")),
         }
     }

@@ -64,15 +64,12 @@ fn verdict(verdict: Verdict, colour: Colour) -> String {
 fn heading(scenario: &Scenario, report: &RunReport, colour: Colour) -> String {
     let cluster = &scenario.cluster;
     let mut out = format!("{}  {}\n", colour.paint(Tone::Bold, &report.scenario), scenario.about.description);
-    let _ = writeln!(
-        out,
-        "{} nodes, {}, {} Gb/s, MTU {}, NDK {}\n",
-        cluster.nodes,
-        cluster.topology.name(),
-        cluster.rate_gbps,
-        cluster.mtu_bytes,
-        scenario.provider.version,
-    );
+    let network = if report.is_real() {
+        format!("on {}", report.backend)
+    } else {
+        format!("{}, {} Gb/s, MTU {}", cluster.topology.name(), cluster.rate_gbps, cluster.mtu_bytes)
+    };
+    let _ = writeln!(out, "{} nodes, {network}, NDK {}\n", cluster.nodes, scenario.provider.version);
     out
 }
 
@@ -82,8 +79,10 @@ fn footer(report: &RunReport, outcome: Verdict, colour: Colour) -> String {
         let _ = writeln!(out, "{} {text}", colour.paint(Tone::Dim, &format!("{label:<11}")));
     };
     line("seed", report.seed.to_string());
-    line("trace hash", report.trace_hash.clone());
-    line("simulated", format!("{} in {} events", Dur::from_ps(report.simulated_ps), count(report.events)));
+    if !report.is_real() {
+        line("trace hash", report.trace_hash.clone());
+        line("simulated", format!("{} in {} events", Dur::from_ps(report.simulated_ps), count(report.events)));
+    }
     line("wall time", format!("{:.3} s", report.wall_s));
     if report.cpu_s > 0.0 {
         line("processors", format!("{:.3} s, {} at most", report.cpu_s, bytes(report.peak_rss_bytes)));

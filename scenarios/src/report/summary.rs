@@ -7,6 +7,9 @@ use crate::spec::RowSummary;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// What reports call simulated NICs.
+pub const SIMULATED: &str = "simulated";
+
 /// Everything a run found out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct RunReport {
@@ -170,6 +173,12 @@ pub struct WorkReport {
 }
 
 impl RunReport {
+    /// Whether the nodes ran on real devices: there is no trace, and nothing that only a simulated wire tells.
+    #[must_use]
+    pub fn is_real(&self) -> bool {
+        !matches!(self.backend.as_str(), "" | SIMULATED)
+    }
+
     /// Findings that are breaches.
     #[must_use]
     pub fn breaches(&self) -> u64 {
