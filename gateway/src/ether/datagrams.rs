@@ -3,6 +3,7 @@
 use super::{Ether, FRAME_BYTES_MAX};
 use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileTypeExt;
@@ -10,9 +11,10 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A peer that takes nothing for so long is not there. Its queue holds few frames (`net.unix.max_dgram_qlen`), so that a
-/// sender has to wait now and then.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// Frames kept for a peer whose queue is full, which it often is: it holds few (`net.unix.max_dgram_qlen`).
+const BACKLOG_MAX: usize = 4_096;
+/// While some are kept, the peer is asked again after so long.
+const ASK_AGAIN: Duration = Duration::from_micros(200);
 
 /// A socket at one path that sends to another.
 #[derive(Debug)]
@@ -21,6 +23,7 @@ pub struct Datagrams {
     peer: PathBuf,
     inbox: UnixDatagram,
     outbox: UnixDatagram,
+    backlog: VecDeque<Vec<u8>>,
 }
 
 impl Datagrams {
@@ -36,8 +39,41 @@ impl Datagrams {
         let inbox = UnixDatagram::bind(own)?;
         inbox.set_nonblocking(true)?;
         let outbox = UnixDatagram::unbound()?;
-        outbox.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { own: own.to_owned(), peer: peer.to_owned(), inbox, outbox })
+        outbox.set_nonblocking(true)?;
+        Ok(Self { own: own.to_owned(), peer: peer.to_owned(), inbox, outbox, backlog: VecDeque::new() })
+    }
+}
+
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    Now,
+    /// The peer's queue is full.
+    Later,
+    /// Nobody is there.
+    Never,
+}
+
+impl Datagrams {
+    fn try_send(&self, frame: &[u8]) -> io::Result<Sent> {
+        match self.outbox.send_to(frame, &self.peer) {
+            Ok(_) => Ok(Sent::Now),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => Ok(Sent::Later),
+                ErrorKind::NotFound | ErrorKind::ConnectionRefused => Ok(Sent::Never),
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn send_backlog(&mut self) -> io::Result<()> {
+        while let Some(frame) = self.backlog.front() {
+            if self.try_send(frame)? == Sent::Later {
+                break;
+            }
+            self.backlog.pop_front();
+        }
+        Ok(())
     }
 }
 
@@ -50,18 +86,17 @@ impl Drop for Datagrams {
 
 impl Ether for Datagrams {
     fn send(&mut self, frame: &[u8]) -> io::Result<bool> {
-        match self.outbox.send_to(frame, &self.peer) {
-            Ok(_) => Ok(true),
-            Err(error) => match error.kind() {
-                ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                    Ok(false)
-                }
-                _ => Err(error),
-            },
+        self.send_backlog()?;
+        let outcome = if self.backlog.is_empty() { self.try_send(frame)? } else { Sent::Later };
+        let room = self.backlog.len() < BACKLOG_MAX;
+        if outcome == Sent::Later && room {
+            self.backlog.push_back(frame.to_vec());
         }
+        Ok(outcome == Sent::Now || outcome == Sent::Later && room)
     }
 
     fn receive(&mut self) -> io::Result<Option<Bytes>> {
+        self.send_backlog()?;
         let mut frame = vec![0; FRAME_BYTES_MAX];
         match self.inbox.recv(&mut frame) {
             Ok(length) => {
@@ -74,6 +109,7 @@ impl Ether for Datagrams {
     }
 
     fn wait(&mut self, longest: Duration) -> io::Result<()> {
+        let longest = if self.backlog.is_empty() { longest } else { longest.min(ASK_AGAIN) };
         let length = Timespec { tv_sec: longest.as_secs() as i64, tv_nsec: longest.subsec_nanos().into() };
         match poll(&mut [PollFd::new(&self.inbox, PollFlags::IN)], Some(&length)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),

@@ -1,7 +1,10 @@
 //! The node, its port and the clock: events happen when their moment has come on the wall.
+//!
+//! When this machine is too slow, simulated time stands still for what was missed: otherwise timers would run out before the
+//! answers that are already here are heard.
 
 use crate::node::{Hardware, Node, NodeEvent, Outgoing};
-use des::{EventQueue, Phase, Sequencer, SourceId, Time};
+use des::{Dur, EventQueue, Phase, Sequencer, SourceId, Time};
 use fabric::Delivery;
 use gateway::Port;
 use std::io;
@@ -10,6 +13,8 @@ use wire::Frame;
 
 /// The longest wait, so that the user's wish to end is heard.
 const WAIT_MAX: Duration = Duration::from_millis(50);
+/// The most that simulated time moves on at a time, beyond what was waited for.
+const STEP_MAX: Duration = Duration::from_millis(1);
 /// Events handled before the Ethernet is looked at again.
 const BATCH: usize = 256;
 /// After the end, answers to what others repeat are still given for so long.
@@ -33,6 +38,11 @@ pub(super) struct Peer {
     back: Vec<Delivery>,
 }
 
+/// A simulated length.
+fn length(of: Duration) -> Dur {
+    Dur::from_ns(of.as_nanos() as u64)
+}
+
 /// The simulated moment of a time since the start.
 pub(super) fn moment(since_start: Duration) -> Time {
     Time::from_ps(u64::try_from(since_start.as_nanos()).unwrap_or(u64::MAX).saturating_mul(1_000))
@@ -44,33 +54,35 @@ impl Peer {
         Self { node, port, queue: EventQueue::new(), sequencer: Sequencer::new(SourceId(0)), out, back }
     }
 
-    /// Runs until `is_over`, or the limit. Simulated time is the clock's; a step that is late is handled at its own moment.
+    /// Runs until `is_over`, or the limit.
     pub(super) fn run(
         &mut self,
         clock: &dyn Fn() -> Duration,
         limit: Time,
         is_over: &mut dyn FnMut() -> bool,
     ) -> io::Result<()> {
-        let start = clock();
-        let now = |after: Time| moment(clock() - start).max(after);
         self.node.start();
         self.collect()?;
-        let mut end = limit;
+        let (mut now, mut seen, mut allowance, mut end) = (Time::ZERO, clock(), STEP_MAX, limit);
         loop {
-            let moment_now = now(self.queue.now());
+            let wall = clock();
+            now = now + length(wall.saturating_sub(seen).min(allowance));
+            seen = wall;
             if end == limit && is_over() {
-                end = limit.min(moment_now + des::Dur::from_ns(FAREWELL.as_nanos() as u64));
+                end = limit.min(now + length(FAREWELL));
             }
-            if moment_now >= end {
+            if now >= end {
                 return Ok(());
             }
-            let busy = self.catch_up(moment_now)?;
-            let heard = self.hear(now(self.queue.now()))?;
-            self.port.wake(moment_now)?;
-            if !busy && !heard {
+            let heard = self.hear(now)?;
+            let behind = self.catch_up(now)?;
+            self.port.wake(now)?;
+            allowance = if behind { Duration::ZERO } else { STEP_MAX };
+            if !behind && !heard {
                 let next = self.queue.next_key().map(|key| key.time()).into_iter().chain(self.port.next_deadline());
-                let left = next.min().map_or(WAIT_MAX, |at| Duration::from_nanos(at.since(now(Time::ZERO)).as_ns()));
-                self.port.wait(left.min(WAIT_MAX))?;
+                let left = next.min().map_or(WAIT_MAX, |at| Duration::from_nanos(at.since(now).as_ns())).min(WAIT_MAX);
+                self.port.wait(left)?;
+                allowance += left;
             }
         }
     }

@@ -63,6 +63,8 @@ impl Setup<'_> {
         machine.args(["run", "--quiet", "--package", "xtask", "--", "lab", "run", "--dgram", &cable]);
         machine.args(["--", "sh", "-c", &self.script()]).current_dir(workspace());
         let machine = machine.output().expect("cargo starts");
+        // Not before: what the machine repeats until its end is still answered. One that has ended is not there any more.
+        let _ = Command::new("kill").args(["-INT", &gateway.id().to_string()]).stderr(Stdio::null()).status();
         let gateway = gateway.wait_with_output().expect("the gateway ends");
         Outcome::read(&machine, &gateway)
     }

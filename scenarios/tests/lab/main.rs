@@ -85,7 +85,7 @@ fn tools_connect_to_the_gateway() {
         ("ib_atomic_bw", "ib_atomic_bw -R -n 20 10.8.0.1"),
         ("ib_atomic_bw with comparison", "ib_atomic_bw -R -n 20 -A CMP_AND_SWAP 10.8.0.1"),
     ];
-    let options = "--count 10 --size 3000 --sessions 8";
+    let options = "--count 10 --size 3000";
     let outcome = Setup { options, steps: &steps, servers: &[] }.run();
     outcome.all_went_well(8);
     is_clean(&outcome);
@@ -114,7 +114,7 @@ fn ten_megabytes_each_way_with_loss() {
         ("rping over IPv6", "rping -c -a fd00::1 -C 16 -S 65535 -V"),
         ("ib_write_bw", "ib_write_bw -R -n 50 10.8.0.1"),
     ];
-    let outcome = Setup { options: "--drop 0.1% --sessions 3", steps: &steps, servers: &[] }.run();
+    let outcome = Setup { options: "--drop 0.1%", steps: &steps, servers: &[] }.run();
     outcome.all_went_well(3);
     let moved = outcome.session(0);
     assert!(moved.iter().all(|&bytes| bytes == 160 * 65_535), "{moved:?}");
@@ -128,7 +128,7 @@ fn ten_megabytes_each_way_with_loss() {
 
 fn every_fault_is_survived() {
     let steps = [("rping", "rping -c -a 10.8.0.1 -C 40 -S 65535 -V")];
-    let options = "--drop 0.1% --corrupt 0.2% --duplicate 0.2% --reorder 0.2% --delay 0.2% --delay-by 5 --sessions 1";
+    let options = "--drop 0.1% --corrupt 0.2% --duplicate 0.2% --reorder 0.2% --delay 0.2% --delay-by 5";
     let outcome = Setup { options, steps: &steps, servers: &[] }.run();
     outcome.all_went_well(1);
     for kind in ["corrupt", "duplicate", "reorder", "delay"] {
