@@ -1,6 +1,8 @@
 //! An NDK provider: Microsoft's NDKPI create/completion semantics, written once, over any backend at verbs height.
 //!
-//! Reading order: [`ndk`] (the contract as data: calls, answers, upcalls), [`backend`] (the seam below the semantics).
+//! Reading order: [`ndk`] (the contract as data: calls, answers, upcalls), [`engine`] (its semantics), [`backend`] (the
+//! seam below them), [`sim`] (the backend that drives the simulated NIC), [`check`] (who broke which rule), [`fault`]
+//! (creations and requests that go otherwise than well), [`consumer`] (callbacks and tasks for whoever calls).
 //!
 //! Invariants:
 //! * a provider is reached by [`ndk::NdkProvider::call`] alone and reaches its consumer by upcalls alone, so whatever sits

@@ -1,7 +1,8 @@
 //! Broken consumers: each breaks one rule of the consumer's side, on a healthy provider, and the checker must name it.
 //!
 //! Reading order: this module (rows and the polite peer), then a file for each kind of mistake: [`lifetime`], [`limits`],
-//! [`memory`], [`posting`], [`concurrency`], [`connecting`].
+//! [`memory`], [`posting`], [`concurrency`], [`connecting`]; [`field`] (what went wrong in the field), [`random`] (consumers
+//! that make no mistake).
 //!
 //! A callback of the wrong shape (a close completion with two parameters was one in the field) has no row: it does not
 //! compile.
@@ -15,6 +16,7 @@
 
 mod concurrency;
 mod connecting;
+pub mod field;
 mod lifetime;
 mod limits;
 mod memory;

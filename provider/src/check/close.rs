@@ -47,6 +47,9 @@ impl Checker {
             let offered = self.model.connector(object.id).is_some_and(|connector| connector.offered);
             let what = format!("{adapter:?} is closed, and close was not called for {object:?}");
             self.report(if offered { 54 } else { 12 }, Some(object), what);
+            if let Some(entry) = self.model.entry_mut(object.id) {
+                entry.leaked = true;
+            }
         }
         let mappings = self.model.adapter_mut(adapter.id).map_or(0, |adapter| adapter.mappings.len());
         if mappings > 0 {

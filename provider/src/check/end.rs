@@ -77,6 +77,9 @@ impl Checker {
 
     /// R12, R13, R54: an object that nobody closed.
     fn left_over(&mut self, object: Object) {
+        if self.model.entry(object.id).is_some_and(|entry| entry.leaked) {
+            return;
+        }
         let offered = self.model.connector(object.id).is_some_and(|connector| connector.offered);
         let (rule, what) = (if offered { 54 } else { 12 }, format!("{object:?} was never closed"));
         // A run that is cut short leaves behind what its consumers may have meant to close.
@@ -100,7 +103,8 @@ impl Checker {
         let held = entry.successors.iter().any(|id| self.model.entry(*id).is_some_and(|entry| !entry.is_closed()))
             || entry.requests.iter().any(|request| request.running.is_some())
             || entry.events.iter().any(|token| self.model.running.contains_key(token))
-            || entry.successors.iter().any(|id| self.model.entry(*id).is_some_and(|entry| !entry.events.is_empty()));
+            || entry.successors.iter().any(|id| self.model.entry(*id).is_some_and(|entry| !entry.events.is_empty()))
+            || self.model.may_be_held(object.id);
         if held || !self.overdue(since, patience) {
             return;
         }

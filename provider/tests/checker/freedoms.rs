@@ -193,3 +193,19 @@ fn the_first_disconnect_still_ends_the_connection() {
     });
     assert!(findings.len() == 1 && findings[0].starts_with("finding[R134]"), "{}", findings.join("\n"));
 }
+
+/// The connector of a failed connect may hold its queue pair until it is closed: whose close then cannot end.
+#[test]
+fn a_queue_pair_waits_for_the_connector_that_it_was_given_to() {
+    let findings = found(|w| {
+        let adapter = w.open();
+        let (pd, cq) = (w.pd(adapter), w.cq(adapter));
+        let (qp, connector) = (w.qp(pd, cq, cq), w.connector(adapter));
+        w.pend(connect(connector, qp));
+        w.completed(connector, 3, Status::CONNECTION_REFUSED);
+        w.pend(close(qp));
+        w.end();
+    });
+    let provider = findings.iter().filter(|finding| finding.contains("the provider's side")).count();
+    assert_eq!(provider, 0, "{}", findings.join("\n"));
+}

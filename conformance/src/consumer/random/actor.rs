@@ -110,6 +110,8 @@ impl Actor {
                 Err(status) => actor.model().breach(format!("the adapter did not open: {status}")),
             }
             lock(&actor.in_callbacks).take();
+            // Its buffers go with it.
+            actor.model().things.clear();
         });
     }
 

@@ -440,7 +440,8 @@ fn foreseen(kind: CallKind, effect: Option<Effect>, status: Status, closing: boo
             status == planned || closing
         }
         Some(Effect::Never) => closing && (open || status == Status::CANCELLED),
-        Some(Effect::RaceClose) => closing,
+        // What fails at once has nothing to race.
+        Some(Effect::RaceClose) => closing || open && status != Status::SUCCESS,
         _ => open || closing || status == Status::SUCCESS,
     }
 }

@@ -134,8 +134,9 @@ fn fault(faulty: &[CallKind], rng: &mut Rng) -> Fault {
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "creation: {:?}", self.creation)?;
-        if self.policy != Policy::default() {
-            writeln!(f, "{:?}", self.policy)?;
+        let (own, usual) = (format!("{:?}", self.policy), format!("{:?}", Policy::default()));
+        for (own, _) in own.split(", ").zip(usual.split(", ")).filter(|(own, usual)| own != usual) {
+            writeln!(f, "policy: {}", own.trim_start_matches("Policy { ").trim_end_matches(" }"))?;
         }
         for (node, steps) in self.nodes.iter().enumerate() {
             write!(f, "node {node}:")?;

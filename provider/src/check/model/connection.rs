@@ -69,6 +69,18 @@ impl Model {
         }
     }
 
+    /// Whether a connector that is not closed was given this queue pair or endpoint: one whose attempt failed may hold it
+    /// or not, as far as anybody says.
+    pub(crate) fn may_be_held(&self, id: u64) -> bool {
+        let given = |connect: &ConnectArgs| connect.qp.id == id || connect.endpoint.is_some_and(|held| held.id == id);
+        let open = self.objects.values().filter(|entry| !entry.is_closed());
+        open.filter_map(|entry| match &entry.detail {
+            Detail::Connector(connector) => connector.connect,
+            _ => None,
+        })
+        .any(|connect| given(&connect))
+    }
+
     pub(crate) fn listener(&self, id: u64) -> Option<&Listener> {
         match &self.entry(id)?.detail {
             Detail::Listener(listener) => Some(listener),

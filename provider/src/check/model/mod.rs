@@ -95,6 +95,8 @@ pub(super) struct Entry {
     pub(super) adapter: u64,
     pub(super) parent: Option<u64>,
     pub(super) life: Life,
+    /// Its adapter was closed before it: that has been reported.
+    pub(super) leaked: bool,
     /// What must outlive it: parent, queues, connections.
     pub(super) antecedents: BTreeSet<u64>,
     /// What it must outlive; an entry goes when the successor's close completion has returned.
@@ -205,6 +207,7 @@ impl Model {
             adapter,
             parent,
             life: Life::Live,
+            leaked: false,
             antecedents: BTreeSet::new(),
             successors: BTreeSet::new(),
             requests: Vec::new(),
