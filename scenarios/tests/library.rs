@@ -2,7 +2,7 @@
 //!
 //! New files of the folder are run without further ado; `speed/`, whose runs are measured, is left out.
 
-use scenarios::report::verdict::Verdict;
+use scenarios::report::Verdict;
 use scenarios::spec::ScenarioFile;
 use scenarios::{RunOptions, run};
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ fn wrong(path: &Path) -> Option<String> {
         Err(error) => return Some(error.to_string()),
     };
     let missed: Vec<_> = report.expectations.iter().filter(|line| !line.ok).collect();
-    let clean = report.findings.is_empty() && report.verdict() == Verdict::Pass;
+    let clean = report.findings.is_empty() && report.verdict(&file.scenario.expect) == Verdict::Pass;
     (!clean).then(|| format!("{missed:#?}\n{:#?}", report.findings))
 }
 

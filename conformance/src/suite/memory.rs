@@ -5,7 +5,7 @@ use super::probe::Probe;
 use super::trouble::{Trouble, expect, expect_status};
 use super::{Case, Pair};
 use host::PAGE_SIZE;
-use provider::ndk::{Call, MrFlags, Out, Status};
+use provider::ndk::{AdapterFlags, Call, MrFlags, Out, Status};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -29,7 +29,32 @@ pub(super) const CASES: &[Case] = &[
         what: "prepares fast registration of the reported page count, and of an impossible one",
         start: |pair: &Pair| pair.on(0, page_counts),
     },
+    Case {
+        name: "sink-flags",
+        rules: &[83],
+        provokes: &[],
+        what: "registers with and without the flag for sinks of reads, where sinks need none",
+        start: |pair: &Pair| pair.on(0, sink_flags),
+    },
 ];
+
+async fn sink_flags(probe: Probe) -> Result<(), Trouble> {
+    let local = probe.local(Sizes::default()).await?;
+    let needless = local.info.flags.contains(AdapterFlags::RDMA_READ_SINK_NOT_REQUIRED);
+    let (mdl, length_bytes) = (local.buffer.mdl(), local.buffer.len());
+    let create = |completion| Call::CreateMr { pd: local.pd, fast_register: false, completion };
+    for sink in [MrFlags::empty(), MrFlags::RDMA_READ_SINK] {
+        let mr = probe.create("NdkCreateMr", create).await?;
+        let flags = MrFlags::ALLOW_LOCAL_WRITE | sink;
+        let register = |completion| Call::RegisterMr { mr, mdl, length_bytes, flags, completion };
+        let status = probe.settle(register).await.status;
+        if needless {
+            expect_status("a registration as a sink", status, &[Status::SUCCESS], 83)?;
+        }
+        probe.close(mr).await?;
+    }
+    probe.end_local(local).await
+}
 
 async fn registration(probe: Probe) -> Result<(), Trouble> {
     let local = probe.local(Sizes::default()).await?;

@@ -16,6 +16,7 @@ mod objects;
 pub mod pair;
 mod posting;
 pub mod probe;
+mod reads;
 mod remote;
 mod shared;
 pub mod trouble;
@@ -46,6 +47,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         closing::CASES,
         memory::CASES,
         remote::CASES,
+        reads::CASES,
         connecting::CASES,
         ending::CASES,
         posting::CASES,
