@@ -140,14 +140,18 @@ impl<B: Backend> Engine<B> {
     pub(super) fn arm_cq(&mut self, host: &mut B::Host, cq: Object, notify: CqNotify) {
         let Ok(id) = self.live(cq, ObjectKind::Cq) else { return };
         let strength = Strength::from(notify);
-        let merged = self.objects.cq(id).arm.merged(strength);
-        let present = !self.objects.cq(id).arm.failed() && self.is_satisfied_now(host, id, merged);
         let cq = self.objects.cq_mut(id);
         if cq.arm.armed().is_none() {
             cq.first_armed = cq.next_entry;
         }
-        let action = cq.arm.arm(strength, present);
-        self.act(host, id, action);
+        // First the arm, then the look: what the look finds may notify at once, and does so for both arms then.
+        let merged = cq.arm.merged(strength);
+        let action = cq.arm.arm(strength, false);
+        if !self.objects.cq(id).arm.failed() && self.is_satisfied_now(host, id, merged) {
+            self.cq_satisfied(host, id);
+        } else if self.objects.cq(id).arm.armed().is_some() || matches!(action, Action::Notify(_)) {
+            self.act(host, id, action);
+        }
     }
 
     /// An armed queue has something, says the device. The event may be late, of an arm that was satisfied otherwise, and

@@ -110,7 +110,9 @@ impl<P: NdkProvider> FaultLayer<P> {
         let (ending, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.held).into_iter().partition(hits);
         self.held = kept;
         for mut held in ending {
-            if held.own {
+            // A mapping of a closing adapter cannot be released any more; an object that is handed over can be closed.
+            let mapping = matches!(held.upcall.body, UpcallBody::RequestCompletion { out: Out::Lam(_), .. });
+            if held.own || mapping {
                 self.undo(host, site, &mut held.upcall);
             }
             self.deliver(held);
