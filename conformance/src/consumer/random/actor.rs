@@ -193,7 +193,7 @@ impl Actor {
             Verb::Arm => {
                 let Some(cq) = cq() else { return };
                 if let Some(cq) = self.model().cq_mut(cq.id) {
-                    cq.armed = true;
+                    cq.armed += 1;
                 }
                 let notify = [CqNotify::ANY, CqNotify::SOLICITED, CqNotify::ERRORS][usize::from(how % 3)];
                 self.call(Call::ArmCq { cq, notify });
@@ -259,7 +259,7 @@ fn called_back(model: &Mutex<Model>, session: &Mutex<Option<Session>>, upcall: &
         let cq = model.cq_mut(upcall.object.id).filter(|cq| live && cq.eager);
         match (&upcall.body, cq) {
             (UpcallBody::CqNotification { status: Status::SUCCESS }, Some(cq)) => {
-                cq.armed = true;
+                cq.armed += 1;
                 true
             }
             _ => false,

@@ -26,7 +26,7 @@ impl Actor {
         match step.verb {
             Verb::Cq => {
                 let (notification, depth) = (self.event(), 32 + u32::from(step.how % 2) * 32);
-                let cq = Cq { depth, fed: 0, armed: false, eager: step.how & 4 != 0 };
+                let cq = Cq { depth, fed: 0, armed: 0, eager: step.how & 4 != 0 };
                 self.begin(create(Detail::Cq(cq)), adapter, |completion| Call::CreateCq {
                     adapter,
                     depth,

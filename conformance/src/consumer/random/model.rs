@@ -217,7 +217,8 @@ impl Model {
     fn notified(&mut self, object: Object, status: Status) {
         let live = self.called(object);
         let Some(cq) = self.cq_mut(object.id) else { return };
-        let armed = std::mem::replace(&mut cq.armed, false);
+        let armed = cq.armed > 0;
+        cq.armed = cq.armed.saturating_sub(1);
         if live && !armed {
             self.breach(format!("{object:?} notified and was not armed"));
         }

@@ -59,7 +59,8 @@ pub(super) struct Cq {
     pub(super) depth: u32,
     /// Entries of the queues that complete here.
     pub(super) fed: u32,
-    pub(super) armed: bool,
+    /// Arms that no notification has answered: one that was on its way at the next arm does not answer that as well.
+    pub(super) armed: u32,
     /// Whether results are taken, and it is armed again, inside the notification.
     pub(super) eager: bool,
 }
