@@ -119,8 +119,8 @@ impl Checker {
                 // A refused second call says nothing of the first.
                 if success || pended && before == Phase::Disconnecting {
                     connector.phase = Phase::Disconnected;
-                    // One that a close has cancelled waited for nothing.
-                    if status != Status::CANCELLED {
+                    // One that failed otherwise, or that a close has cancelled, waited for nothing.
+                    if success || status == Status::IO_TIMEOUT {
                         self.disconnect_done(object, number, now);
                     }
                 }
