@@ -1,7 +1,7 @@
 //! The topology that a scenario's `[cluster]` describes.
 
 use crate::cluster::ClusterError;
-use crate::spec::{Cluster, Topology as Shape};
+use crate::spec::{Cluster, Scenario, Topology as Shape};
 use des::{Dur, Rate};
 use fabric::topology::{Cabling, hpcc};
 use fabric::{LinkConfig, NodeId, Topology};
@@ -12,6 +12,14 @@ pub(crate) struct Fabric {
     pub(crate) topology: Topology,
     /// By number in the topology file; without a file, hosts in their order.
     pub(crate) nodes: Vec<NodeId>,
+}
+
+/// The picture of a scenario's topology, as SVG; `file` is the text of its topology file.
+///
+/// # Errors
+/// If the topology is impossible.
+pub fn topology_svg(scenario: &Scenario, file: &str) -> Result<String, ClusterError> {
+    Ok(build(&scenario.cluster, file)?.topology.to_svg(&scenario.about.name))
 }
 
 /// Builds the topology of a cluster; `file` is the text of its topology file.

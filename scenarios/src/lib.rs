@@ -27,6 +27,7 @@ pub mod verify;
 mod world;
 
 pub use cluster::{Cluster, ClusterError, ClusterError as RunError};
+pub use fabrics::topology_svg;
 pub use options::{Backend, Milestone, Progress, RunOptions, Threads};
 pub use plan::Plan;
 pub use report::RunReport;

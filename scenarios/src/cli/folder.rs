@@ -1,13 +1,14 @@
 //! The run folder: what is needed to repeat and explain a run.
 //!
 //! `scenario.toml` (defaults written out, this run's seed), `plan.toml` (the rows of faults), `input` (the bytes it worked
-//! on) and `topology` if there are any, `summary.json`, `journal.json` (what consumers were told, for `rnic compare`) if it
+//! on) and `topology` if there are any, `topology.svg` and (of studies) `slowdown.svg`, `summary.json`, `journal.json` (what consumers were told, for `rnic compare`) if it
 //! was kept, and
 //! `captures/CABLE.pcapng`. `rnic run FOLDER/scenario.toml` repeats the run.
 
 use super::answer::CommandError;
+use scenarios::report::picture;
 use scenarios::spec::{Scenario, Topology};
-use scenarios::{Plan, RunOptions, RunReport};
+use scenarios::{Plan, RunOptions, RunReport, topology_svg};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,11 @@ pub(crate) fn write(
         put("topology", options.topology.as_bytes())?;
     }
     put("scenario.toml", repeat.to_toml().as_bytes())?;
+    let picture = topology_svg(scenario, &options.topology).unwrap_or_default();
+    put("topology.svg", picture.as_bytes())?;
+    if let Some(study) = &report.study {
+        put("slowdown.svg", picture::slowdowns(&scenario.about.name, study).as_bytes())?;
+    }
     put("plan.toml", Plan::of(scenario).to_toml().as_bytes())?;
     if !options.input.is_empty() {
         put("input", &options.input)?;

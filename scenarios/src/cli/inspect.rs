@@ -4,6 +4,7 @@ use super::answer::{Answer, CommandError, colour};
 use scenarios::report::table::{Cell, Table, Tone};
 use scenarios::report::units;
 use scenarios::spec::ScenarioFile;
+use scenarios::topology_svg;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -61,7 +62,11 @@ pub(super) fn check(path: &Path) -> Result<Answer, CommandError> {
     )))
 }
 
-/// A scenario after defaults.
-pub(super) fn show(path: &Path) -> Result<Answer, CommandError> {
-    Ok(Answer::text(ScenarioFile::load(path)?.scenario.to_toml()))
+/// A scenario after defaults, or (`svg`) the picture of its topology.
+pub(super) fn show(path: &Path, svg: bool) -> Result<Answer, CommandError> {
+    let file = ScenarioFile::load(path)?;
+    if svg {
+        return Ok(Answer::text(topology_svg(&file.scenario, &file.read_topology()?)?));
+    }
+    Ok(Answer::text(file.scenario.to_toml()))
 }

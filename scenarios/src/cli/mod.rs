@@ -66,6 +66,9 @@ enum Command {
     Show {
         /// The scenario file
         file: PathBuf,
+        /// Print the picture of its topology instead, as SVG
+        #[arg(long)]
+        svg: bool,
     },
 }
 
@@ -78,7 +81,7 @@ pub(crate) fn answer() -> Answer {
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::List { folder } => inspect::list(&folder),
         Command::Check { file } => inspect::check(&file),
-        Command::Show { file } => inspect::show(&file),
+        Command::Show { file, svg } => inspect::show(&file, svg),
     };
     result.unwrap_or_else(|error| Answer::refusal(&error))
 }

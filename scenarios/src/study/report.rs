@@ -122,7 +122,7 @@ fn ports(topology: &Topology, world: &World, now: Time) -> Vec<PortReport> {
 
 /// Those with the longest queues; of equal ones the first.
 fn longest(mut ports: Vec<PortReport>) -> Vec<PortReport> {
-    ports.retain(|port| port.queue_bytes_max > 0 || port.drops > 0);
+    ports.retain(|port| port.queue_bytes_max > 0 || port.drops > 0 || port.paused_ps > 0);
     ports.sort_by_key(|port| std::cmp::Reverse(port.queue_bytes_max));
     ports.truncate(PORTS_MAX);
     ports

@@ -1,0 +1,151 @@
+//! Pictures of a study, as SVG: its flows by size and slowdown.
+//!
+//! Whole numbers throughout: logarithms are those of binary numbers, eighth by eighth.
+
+use super::study::StudyReport;
+
+const WIDTH: u64 = 720;
+const HEIGHT: u64 = 420;
+const MARGIN: u64 = 60;
+/// Parts of a power of two.
+const PARTS: u64 = 64;
+
+/// Flows as points: size to the right, slowdown upwards, both in powers of two; the lines join medians and 99th percentiles
+/// of the sizes of the table. Empty if no flow has completed.
+#[must_use]
+pub fn slowdowns(title: &str, study: &StudyReport) -> String {
+    let points: Vec<(u64, u64)> =
+        study.flows.iter().filter_map(|flow| Some((log2(flow.bytes), log2(flow.slowdown_percent()?)))).collect();
+    let (Some(left), Some(right)) =
+        (points.iter().map(|point| point.0).min(), points.iter().map(|point| point.0).max())
+    else {
+        return String::new();
+    };
+    let top = points.iter().map(|point| point.1).max().unwrap_or(0);
+    let axes = Axes {
+        left: left / PARTS,
+        right: right / PARTS + 1,
+        bottom: log2(100) / PARTS,
+        top: (top / PARTS + 1).max(log2(100) / PARTS + 1),
+    };
+    let mut svg = String::new();
+    axes.draw(&mut svg, title, &points, study);
+    svg
+}
+
+struct Axes {
+    /// Powers of two of bytes.
+    left: u64,
+    right: u64,
+    /// Powers of two of hundredths.
+    bottom: u64,
+    top: u64,
+}
+
+impl Axes {
+    fn x(&self, log: u64) -> u64 {
+        let span = (self.right - self.left).max(1) * PARTS;
+        MARGIN + log.saturating_sub(self.left * PARTS) * (WIDTH - 2 * MARGIN) / span
+    }
+
+    fn y(&self, log: u64) -> u64 {
+        let span = (self.top - self.bottom).max(1) * PARTS;
+        HEIGHT - MARGIN - log.saturating_sub(self.bottom * PARTS) * (HEIGHT - 2 * MARGIN) / span
+    }
+
+    fn draw(&self, svg: &mut String, title: &str, points: &[(u64, u64)], study: &StudyReport) {
+        let mut line = |text: String| {
+            svg.push_str(&text);
+            svg.push('\n');
+        };
+        let size = format!(r#"viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}""#);
+        line(format!(
+            r#"<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="Helvetica, Arial, sans-serif" font-size="11">"#
+        ));
+        line(r#"<rect width="100%" height="100%" fill="white"/>"#.to_owned());
+        line(format!(
+            r#"<text x="{MARGIN}" y="28" font-size="15">{}: slowdown of flows by size</text>"#,
+            escaped(title)
+        ));
+        for power in (self.left..=self.right).step_by(step(self.right - self.left)) {
+            let (x, low) = (self.x(power * PARTS), HEIGHT - MARGIN);
+            line(format!(r##"<line x1="{x}" y1="{MARGIN}" x2="{x}" y2="{low}" stroke="#e4e8ee"/>"##));
+            line(format!(r#"<text x="{x}" y="{}" text-anchor="middle">{}</text>"#, low + 16, size_name(power)));
+        }
+        for power in self.bottom..=self.top {
+            let (y, right) = (self.y(power * PARTS), WIDTH - MARGIN);
+            let percent = 1_u64 << power;
+            let label = format!("{}.{:02}", percent / 100, percent % 100);
+            line(format!(r##"<line x1="{MARGIN}" y1="{y}" x2="{right}" y2="{y}" stroke="#e4e8ee"/>"##));
+            line(format!(r#"<text x="{}" y="{}" text-anchor="end">{label}</text>"#, MARGIN - 6, y + 4));
+        }
+        for &(bytes, percent) in points {
+            let (x, y) = (self.x(bytes), self.y(percent));
+            line(format!(r##"<circle cx="{x}" cy="{y}" r="2" fill="#2f6fb0" fill-opacity="0.35"/>"##));
+        }
+        for (name, colour, row) in [("median", "#2a9d8f", 0_usize), ("99 %", "#c2703d", 1)] {
+            let joined = study.slowdown.iter().map(|slowdown| {
+                let largest =
+                    study.flows.iter().map(|flow| flow.bytes).filter(|bytes| *bytes <= slowdown.up_to_bytes).max();
+                let percent = [slowdown.p50_percent, slowdown.p99_percent][row];
+                format!("{},{}", self.x(log2(largest.unwrap_or(1))), self.y(log2(percent)))
+            });
+            let joined = joined.collect::<Vec<_>>().join(" ");
+            line(format!(r#"<polyline points="{joined}" fill="none" stroke="{colour}" stroke-width="2"/>"#));
+            let (x, y) = (WIDTH - MARGIN - 60, 24 + row as u64 * 16);
+            line(format!(r#"<text x="{x}" y="{y}" fill="{colour}">{name}</text>"#));
+        }
+        line("</svg>".to_owned());
+    }
+}
+
+const fn step(span: u64) -> usize {
+    if span > 12 { 2 } else { 1 }
+}
+
+/// Logarithm to base two, in parts; linear between powers.
+const fn log2(number: u64) -> u64 {
+    let number = if number == 0 { 1 } else { number };
+    let power = number.ilog2() as u64;
+    let rest = number - (1 << power);
+    power * PARTS + ((rest as u128 * PARTS as u128) >> power) as u64
+}
+
+fn size_name(power: u64) -> String {
+    let (count, unit) = [
+        (power, "B"),
+        (power.saturating_sub(10), "KiB"),
+        (power.saturating_sub(20), "MiB"),
+        (power.saturating_sub(30), "GiB"),
+    ][(power / 10).min(3) as usize];
+    format!("{} {unit}", 1_u64 << count)
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::study::{FlowReport, Slowdown};
+
+    #[test]
+    fn every_completed_flow_is_a_point() {
+        let flow = |bytes, completion_ps| FlowReport { bytes, ideal_ps: 1_000, completion_ps, ..FlowReport::default() };
+        let flows = vec![flow(1_000, Some(1_500)), flow(2_000_000, Some(9_000)), flow(70, None)];
+        let study = StudyReport { slowdown: Slowdown::by_size(&flows), flows, ..StudyReport::default() };
+        let svg = slowdowns("a & b", &study);
+        assert_eq!(svg.matches("<circle").count(), 2);
+        assert_eq!(svg.matches("<polyline").count(), 2);
+        assert!(svg.contains("a &amp; b") && svg.trim_end().ends_with("</svg>"));
+        assert_eq!(slowdowns("none", &StudyReport::default()), "");
+    }
+
+    #[test]
+    fn logarithms_grow_without_jumps() {
+        assert_eq!([1, 2, 4, 1_024].map(log2), [0, 64, 128, 640]);
+        assert!((1..5_000).all(|number| log2(number) <= log2(number + 1)));
+        assert_eq!([9, 10, 25].map(size_name), ["512 B", "1 KiB", "32 MiB"]);
+    }
+}
