@@ -63,7 +63,33 @@ pub trait Arena: Debug + Send + Sync {
     fn write(&self, address: u64, data: &[u8]) -> Result<(), MemoryError>;
 }
 
-type Page = Box<[u8; PAGE_SIZE as usize]>;
+/// A page: most of what drivers ask for is never written.
+#[derive(Clone, Debug, Default)]
+enum Page {
+    /// Only zeros so far.
+    #[default]
+    Untouched,
+    Bytes(Box<[u8; PAGE_SIZE as usize]>),
+}
+
+impl Page {
+    /// Copies what lies from `offset` on.
+    fn copy_to(&self, offset: usize, into: &mut [u8]) {
+        match self {
+            Self::Untouched => into.fill(0),
+            Self::Bytes(bytes) => into.copy_from_slice(&bytes[offset..offset + into.len()]),
+        }
+    }
+
+    fn copy_from(&mut self, offset: usize, data: &[u8]) {
+        if matches!(self, Self::Untouched) {
+            *self = Self::Bytes(Box::new([0; PAGE_SIZE as usize]));
+        }
+        if let Self::Bytes(bytes) = self {
+            bytes[offset..offset + data.len()].copy_from_slice(data);
+        }
+    }
+}
 
 /// The memory of one host.
 ///
@@ -105,7 +131,7 @@ impl HostMemory {
         }
         let first = (self.pages.len() as u64).max(FIRST_PAGE);
         self.pages.resize_with(first as usize, || None);
-        self.pages.extend((0..count).map(|_| Some(zeroed())));
+        self.pages.extend((0..count).map(|_| Some(Page::default())));
         first * PAGE_SIZE
     }
 
@@ -195,7 +221,7 @@ impl HostMemory {
             let length = rest.len().min(PAGE_SIZE as usize - offset);
             let source = self.pages.get(page).and_then(Option::as_ref).ok_or(refused)?;
             let (piece, tail) = rest.split_at_mut(length);
-            piece.copy_from_slice(&source[offset..offset + length]);
+            source.copy_to(offset, piece);
             rest = tail;
             at = at.checked_add(length as u64).ok_or(refused)?;
         }
@@ -217,7 +243,7 @@ impl HostMemory {
             let (page, offset) = ((at / PAGE_SIZE) as usize, (at % PAGE_SIZE) as usize);
             let length = rest.len().min(PAGE_SIZE as usize - offset);
             let target = self.pages.get_mut(page).and_then(Option::as_mut).ok_or(refused)?;
-            target[offset..offset + length].copy_from_slice(&rest[..length]);
+            target.copy_from(offset, &rest[..length]);
             rest = &rest[length..];
             at = at.checked_add(length as u64).ok_or(refused)?;
         }
@@ -269,13 +295,13 @@ impl HostMemory {
 
     fn one_page(&mut self) -> u64 {
         if let Some((page, ())) = self.free.pop_first() {
-            self.pages[page as usize] = Some(zeroed());
+            self.pages[page as usize] = Some(Page::default());
             return page;
         }
         // Every second page stays a hole: an overrun of one page then hits nothing.
         let page = (self.pages.len() as u64).max(FIRST_PAGE) + 1;
         self.pages.resize_with(page as usize, || None);
-        self.pages.push(Some(zeroed()));
+        self.pages.push(Some(Page::default()));
         page
     }
 
@@ -286,10 +312,6 @@ impl HostMemory {
             self.free.insert(page, ());
         }
     }
-}
-
-fn zeroed() -> Page {
-    Box::new([0; PAGE_SIZE as usize])
 }
 
 fn whole(mdl: &Mdl, offset: u64, done: usize, wanted: usize) -> Result<(), MemoryError> {
