@@ -79,8 +79,11 @@ impl Setup<'_> {
 
     /// What the machine's shell does. Lines that begin with a mark are read again by [`Outcome::read`].
     fn script(&self) -> String {
-        // Address detection would take a second. The device needs a moment to take the address into its table.
-        let mut script = "/bin/ip -6 address add fd00::2/64 dev eth0 nodad; usleep 500000\n".to_owned();
+        // The machine asks for neighbours from its link's address, once nobody else is found to have it. The device needs a
+        // moment to take the address into its table.
+        let mut script = "/bin/ip -6 address add fd00::2/64 dev eth0 nodad\n".to_owned();
+        script.push_str("while /bin/ip -6 address show dev eth0 tentative | grep -q inet6; do usleep 100000; done\n");
+        script.push_str("usleep 500000\n");
         let run = |name: &str, command: &str| format!("timeout {STEP_SECONDS} {command}; echo \"@code $? {name}\"");
         for (name, command) in self.servers {
             let _ = writeln!(script, "({}) &", run(name, command));
