@@ -82,7 +82,9 @@ impl Setup<'_> {
         // The machine asks for neighbours from its link's address, once nobody else is found to have it. The device needs a
         // moment to take the address into its table.
         let mut script = "/bin/ip -6 address add fd00::2/64 dev eth0 nodad\n".to_owned();
-        script.push_str("until /bin/ip -6 address show dev eth0 scope link -tentative | grep -q inet6; do usleep 100000; done\n");
+        script.push_str(
+            "until /bin/ip -6 address show dev eth0 scope link -tentative | grep -q inet6; do usleep 100000; done\n",
+        );
         script.push_str("usleep 500000\n");
         let run = |name: &str, command: &str| format!("timeout {STEP_SECONDS} {command}; echo \"@code $? {name}\"");
         for (name, command) in self.servers {
