@@ -4,6 +4,7 @@ use crate::cluster::{Cluster, ClusterError};
 use crate::consumers::replicate::{self, Job};
 use crate::consumers::{Crew, Work};
 use crate::options::{Backend, Progress, RunOptions};
+use crate::plan::Plan;
 use crate::real::RealCluster;
 use crate::report::journal::NodeJournal;
 use crate::report::{Journal, RunReport};
@@ -21,6 +22,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// # Errors
 /// If the cluster is impossible, or a device of it does not start.
 pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<RunReport, ClusterError> {
+    let drawn = scenario.swarm.is_some().then(|| Plan::of(scenario).applied_to(scenario, scenario.about.seed));
+    let scenario = drawn.as_ref().unwrap_or(scenario);
     if matches!(scenario.workload, Workload::Flows(_)) && options.backend != Backend::Simulated {
         return Err(ClusterError::Real("[workload.flows] studies simulated fabrics only".to_owned()));
     }

@@ -19,6 +19,7 @@ mod gateway;
 mod inspect;
 mod progress;
 mod run;
+mod shrink;
 mod usage;
 
 pub(crate) use answer::Answer;
@@ -51,6 +52,10 @@ enum Command {
     Gateway(Box<gateway::GatewayArguments>),
     /// Show where two runs differ in statuses, bytes and order: simulated against real NICs
     Compare(compare::CompareArguments),
+    /// Make a failing run small: fewer fault rows, fewer nodes, less work
+    Shrink(shrink::ShrinkArguments),
+    /// Find every planted bug by a sweep of seeds, and make what finds it small
+    Planted(shrink::PlantedArguments),
     /// List the scenarios of a folder
     List {
         /// The folder
@@ -79,6 +84,8 @@ pub(crate) fn answer() -> Answer {
         Command::Conformance(arguments) => conformance::conformance(&arguments),
         Command::Gateway(arguments) => gateway::gateway(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),
+        Command::Shrink(arguments) => shrink::shrink(&arguments),
+        Command::Planted(arguments) => shrink::planted(&arguments),
         Command::List { folder } => inspect::list(&folder),
         Command::Check { file } => inspect::check(&file),
         Command::Show { file, svg } => inspect::show(&file, svg),

@@ -54,9 +54,8 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Answer, CommandError> {
     let topology = file.read_topology()?;
     let scenario = &mut file.scenario;
     scenario.about.seed = arguments.seed.unwrap_or(scenario.about.seed);
-    if let Some(path) = &arguments.plan {
-        scenario.fault = Plan::load(path, scenario)?.fault;
-    }
+    let plan = arguments.plan.as_ref().map_or_else(|| Ok(Plan::of(scenario)), |path| Plan::load(path, scenario))?;
+    *scenario = plan.applied_to(scenario, scenario.about.seed);
     let capture = chosen_cables(scenario, &arguments.capture)?;
 
     let watched = Arc::new(Progress::default());
@@ -130,7 +129,7 @@ fn command(arguments: &RunArguments, seed: u64) -> String {
 }
 
 /// A path as a POSIX shell takes it.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+=:@%,".contains(c);
     if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }

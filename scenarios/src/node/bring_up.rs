@@ -44,7 +44,8 @@ pub(crate) fn bring_up(setup: &Setup<'_>) -> Result<Node, ClusterError> {
             Some(trial) => stack::on_trial(backend, trial, setup.host as usize, &label),
             None => {
                 let plan = NodePlan::new(&scenario.fault, setup.host as u16);
-                stack::healthy(backend, &scenario.provider, &plan, scenario.about.seed, &label)
+                let bug = scenario.planted.map(|planted| planted.bug);
+                stack::healthy(backend, &scenario.provider, &plan, bug, scenario.about.seed, &label)
             }
         }
     };

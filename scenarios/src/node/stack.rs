@@ -1,7 +1,9 @@
 //! The provider of a node with its layers: the checker on top, creation faults below it, then the engine and the driver.
 
 use super::NodePlan;
+use super::planted::Buggy;
 use crate::conformance::Trial;
+use crate::spec::planted::Bug;
 use crate::spec::{Creation, Provider};
 use conformance::ideal::engine_config;
 use conformance::mutant::Mutant;
@@ -22,13 +24,13 @@ pub(crate) trait Stack: NdkProvider<Host = dyn HostBus> + Send {
     fn fault_reports(&self) -> Vec<RowReport>;
 }
 
-impl<P: NdkProvider<Host = dyn HostBus> + Send> Stack for Checked<FaultLayer<P>> {
+impl<P: NdkProvider<Host = dyn HostBus> + Send> Stack for Checked<Buggy<FaultLayer<P>>> {
     fn finish(&mut self, host: &mut (dyn HostBus + 'static), now: Time, quiescent: bool) -> Vec<Finding> {
         if quiescent { self.finish_quiescent(host, now).to_vec() } else { Checked::finish(self, now).to_vec() }
     }
 
     fn fault_reports(&self) -> Vec<RowReport> {
-        self.inner().reports()
+        self.inner().inner().reports()
     }
 }
 
@@ -42,12 +44,13 @@ pub(crate) fn healthy(
     backend: impl Device,
     provider: &Provider,
     plan: &NodePlan,
+    bug: Option<Bug>,
     seed: u64,
     label: &str,
 ) -> Box<dyn Stack> {
     let engine = Engine::new(backend, config(provider));
     let faulty = FaultLayer::new(engine, plan.layer_rows(), seed, label);
-    Box::new(Checked::new(faulty, Settings::default()))
+    Box::new(Checked::new(Buggy::new(faulty, bug), Settings::default()))
 }
 
 /// Puts the layers of a conformance case over a driver, a defect among them if there is one to be tried.
@@ -56,7 +59,7 @@ pub(crate) fn on_trial(backend: impl Device, trial: &Trial, node: usize, label: 
     let rows = trial.setup.faults.iter().filter(|(at, _)| *at == node).map(|(_, row)| row.clone()).collect();
     let mutant = Mutant::new(Engine::new(backend, config), trial.setup.defect);
     let settings = Settings { call_duration: trial.call, ..Settings::default() };
-    Box::new(Checked::new(FaultLayer::new(mutant, rows, 0, label), settings))
+    Box::new(Checked::new(Buggy::new(FaultLayer::new(mutant, rows, 0, label), None), settings))
 }
 
 /// The engine's configuration that a scenario asks for.

@@ -1,10 +1,17 @@
 //! Fault plans as values: written to a file, read back, carried out, made smaller.
 //!
-//! Reading order: [`Plan`] here, then [`execute`] (a scenario, a plan and a seed become an outcome).
+//! Reading order: [`Plan`] here, [`execute`] (a scenario, a plan and a seed become an outcome), `swarm` (a seed draws a plan),
+//! [`shrink`](mod@shrink) (a failing run is made small), [`planted`] (bugs on purpose, found and shrunk).
 //!
 //! Invariants:
 //! * the rows of a plan say everything: carrying one out needs nothing that made it;
 //! * taking rows out of a plan changes nothing about the others: each draws from a random stream named after its id.
+
+pub mod planted;
+pub mod shrink;
+mod swarm;
+
+pub use shrink::{Failure, Shrunk, shrink};
 
 use crate::cluster::ClusterError;
 use crate::options::RunOptions;
@@ -42,11 +49,14 @@ impl Outcome {
 }
 
 impl Plan {
-    /// The plan of a scenario with its seed: the rows that stand in it.
+    /// The plan of a scenario with its seed: the rows that stand in it, and those that the seed draws from its swarm.
     #[must_use]
     pub fn of(scenario: &Scenario) -> Self {
         let mut fault = scenario.fault.clone();
         fault.fill_in();
+        if let Some(swarm) = &scenario.swarm {
+            fault.extend(swarm::draw(scenario, swarm));
+        }
         Self { fault }
     }
 
@@ -97,12 +107,13 @@ impl Plan {
         Self { fault: self.fault.retain(keep) }
     }
 
-    /// The scenario with these rows instead of its own, and this seed.
+    /// The scenario with these rows instead of its own and its swarm, and this seed.
     #[must_use]
     pub fn applied_to(&self, scenario: &Scenario, seed: u64) -> Scenario {
         let mut applied = scenario.clone();
         applied.about.seed = seed;
         applied.fault = self.fault.clone();
+        applied.swarm = None;
         applied
     }
 }

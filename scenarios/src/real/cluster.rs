@@ -63,7 +63,14 @@ impl RealCluster {
         Self::open(scenario, &devices[..nodes], how, |node, backend| {
             let plan = NodePlan::new(&scenario.fault, node as u16);
             let label = format!("fault.{}", Cluster::node_name(node as u16));
-            stack::healthy(backend, &scenario.provider, &plan, scenario.about.seed, &label)
+            stack::healthy(
+                backend,
+                &scenario.provider,
+                &plan,
+                scenario.planted.map(|planted| planted.bug),
+                scenario.about.seed,
+                &label,
+            )
         })
     }
 

@@ -1,7 +1,7 @@
 //! The scenario file: TOML, strict, with units in its keys.
 //!
 //! Reading order: [`Scenario`] here, then its sections [`cluster`] with [`topology`], [`fabric`],
-//! [`congestion`], [`nic`], [`workload`] with [`flows`], [`fault`], [`expect`]; [`check`] (what
+//! [`congestion`], [`nic`], [`workload`] with [`flows`], [`fault`], [`swarm`], [`planted`], [`expect`]; [`check`] (what
 //! types cannot say), [`problem`] (how a mistake is shown), [`files`] (reading from disk).
 //!
 //! Invariants:
@@ -20,7 +20,9 @@ pub mod files;
 pub mod flows;
 mod locate;
 pub mod nic;
+pub mod planted;
 pub mod problem;
+pub mod swarm;
 mod text;
 pub mod topology;
 pub mod workload;
@@ -37,6 +39,7 @@ pub use files::ScenarioFile;
 pub use flows::{Flow, Flows, Pattern, PayloadMode, Sizes};
 pub use nic::{Nic, NicProfile, NicTime};
 pub use problem::{Place, Problem, ScenarioError};
+pub use swarm::Swarm;
 pub use topology::Topology;
 pub use workload::{
     AllReduce, BlockStorage, ConnectionStorm, CreationStorm, FileTransfer, KeyValue, Replicate, Teardown, Workload,
@@ -78,6 +81,12 @@ pub struct Scenario {
     /// `[[fault.create]]`, `[[fault.request]]`, `[[fault.wire]]`.
     #[serde(default, skip_serializing_if = "FaultPlan::is_empty")]
     pub fault: FaultPlan,
+    /// `[swarm]`: rows that the seed draws.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swarm: Option<Swarm>,
+    /// `[planted]`: a bug on purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planted: Option<planted::Planted>,
 }
 
 /// `[scenario]`: its name, and the seed.
@@ -124,6 +133,8 @@ impl Scenario {
             workload: Workload::default(),
             expect: Expect::default(),
             fault: FaultPlan::default(),
+            swarm: None,
+            planted: None,
         }
     }
 

@@ -1,9 +1,9 @@
 //! What types cannot say about the rows of a plan.
 
 use super::Checker;
-use crate::spec::Scenario;
 use crate::spec::fault::call::CallRow;
 use crate::spec::fault::{CallEffect, CreateFault, RequestFault, WireEffect, WireFault};
+use crate::spec::{Scenario, Swarm};
 use des::Ratio;
 use std::collections::BTreeSet;
 
@@ -38,6 +38,30 @@ impl Checker {
             self.wire_fault(&format!("fault.wire[{index}]"), fault, &links, nodes);
         }
         self.ids(scenario);
+        if let Some(swarm) = &scenario.swarm {
+            self.swarm(swarm);
+        }
+    }
+
+    fn swarm(&mut self, swarm: &Swarm) {
+        let counts = [
+            ("creations_max", swarm.creations_max),
+            ("requests_max", swarm.requests_max),
+            ("frames_max", swarm.frames_max),
+            ("outages_max", swarm.outages_max),
+        ];
+        for (key, count) in counts {
+            self.range(&format!("swarm.{key}"), count, 0..=1_000);
+        }
+        let times = [
+            ("outage_us_max", swarm.outage_us_max),
+            ("delay_us_max", swarm.delay_us_max),
+            ("until_us", swarm.until_us),
+        ];
+        for (key, us) in times {
+            self.range(&format!("swarm.{key}"), us, 1..=MAX_US);
+        }
+        self.range("swarm.nth_max", swarm.nth_max, 1..=1_000_000);
     }
 
     /// Names tell rows apart.
