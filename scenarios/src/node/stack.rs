@@ -64,7 +64,8 @@ pub(crate) fn on_trial(backend: impl Device, trial: &Trial, node: usize, label: 
 
 /// The engine's configuration that a scenario asks for.
 fn config(provider: &Provider) -> Config {
-    let mut config = Config { versions: vec![provider.version], ..Config::default() };
+    let policy = provider.policy.chosen();
+    let mut config = Config { versions: vec![provider.version], policy, ..Config::default() };
     for &call in CallKind::ALL {
         if let Some(kind) = call.creates() {
             let style = match provider.creation(kind) {

@@ -1,5 +1,6 @@
 //! The machines: `[cluster]`, `[provider]`.
 
+use super::policy::Policy;
 use super::{Topology, text};
 use provider::ndk::{NdkVersion, ObjectKind};
 use serde::{Deserialize, Serialize};
@@ -105,11 +106,20 @@ pub struct Provider {
     /// Kinds whose create function returns PENDING after the completion callback has run inside it.
     #[serde(with = "text::list")]
     pub inside_call: Vec<ObjectKind>,
+    /// What it does where the contract leaves it open.
+    #[serde(skip_serializing_if = "Policy::is_default")]
+    pub policy: Policy,
 }
 
 impl Default for Provider {
     fn default() -> Self {
-        Self { version: NdkVersion::V2_0, inline: Vec::new(), pending: Vec::new(), inside_call: Vec::new() }
+        Self {
+            version: NdkVersion::V2_0,
+            inline: Vec::new(),
+            pending: Vec::new(),
+            inside_call: Vec::new(),
+            policy: Policy::default(),
+        }
     }
 }
 
@@ -149,7 +159,7 @@ impl Provider {
                 Creation::InsideCall => inside_call.push(kind),
             }
         }
-        *self = Self { version: self.version, inline, pending, inside_call };
+        *self = Self { version: self.version, inline, pending, inside_call, policy: std::mem::take(&mut self.policy) };
     }
 }
 

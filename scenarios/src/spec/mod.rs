@@ -1,7 +1,7 @@
 //! The scenario file: TOML, strict, with units in its keys.
 //!
 //! Reading order: [`Scenario`] here, then its sections [`cluster`] with [`topology`], [`fabric`],
-//! [`congestion`], [`nic`], [`workload`] with [`flows`], [`fault`], [`swarm`], [`planted`], [`expect`]; [`check`] (what
+//! [`congestion`], [`nic`], [`workload`] with [`flows`], [`fault`], [`swarm`], [`planted`], [`policy`], [`expect`]; [`check`] (what
 //! types cannot say), [`problem`] (how a mistake is shown), [`files`] (reading from disk).
 //!
 //! Invariants:
@@ -21,6 +21,7 @@ pub mod flows;
 mod locate;
 pub mod nic;
 pub mod planted;
+pub mod policy;
 pub mod problem;
 pub mod swarm;
 mod text;

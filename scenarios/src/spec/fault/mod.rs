@@ -11,6 +11,9 @@
 pub mod call;
 pub mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use call::{CallEffect, CreateFault, RequestFault};
 pub use wire::{WireEffect, WireFault};
 
