@@ -3,11 +3,12 @@
 //! Reading order: [`spec`] (the scenario file), [`options`] (what is not part of it), [`cluster`] (a cluster as a value, for
 //! tests in Rust), `fabrics`, `switches`, `adapter` (what connects nodes, what switches and adapters do), `paths` (ways through
 //! it), `node` and `world` (what runs), `consumers` (programs over NDK), `study` (fabric studies: full NICs, light consumers),
-//! [`real`] (the same consumers on real devices), [`gateway`] (a simulated NIC on a real Ethernet), [`report`] (what a run found
+//! [`real`] (the same consumers on real devices), [`gateway`] (a simulated NIC on a real Ethernet), [`calibrate`] (published experiments on the model), [`report`] (what a run found
 //! out), [`run`] (all of it together), [`plan`] (what goes wrong, as a value), [`verify`](mod@verify) (the same for every number
 //! of threads).
 
 mod adapter;
+pub mod calibrate;
 pub mod cluster;
 pub mod conformance;
 mod consumers;

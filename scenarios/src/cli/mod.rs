@@ -1,7 +1,7 @@
 //! Reads the command line, runs one command, says how it ended.
 //!
 //! Reading order: [`Arguments`] here, [`Answer`] (what a command gives back), [`run`], [`inspect`] (`list`, `check`,
-//! `show`), [`conformance`], [`compare`], [`backend`] (where nodes run), [`gateway`], [`folder`] (what a run leaves on disk), [`progress`],
+//! `show`), [`conformance`], [`compare`], [`backend`] (where nodes run), [`calibrate`], [`gateway`], [`folder`] (what a run leaves on disk), [`progress`],
 //! [`clock`] (the only one that reads a clock), [`usage`] (what
 //! the process has used).
 //!
@@ -11,6 +11,7 @@
 
 mod answer;
 mod backend;
+mod calibrate;
 mod clock;
 mod compare;
 mod conformance;
@@ -48,6 +49,8 @@ enum Command {
     Run(run::RunArguments),
     /// Judge the provider by the conformance suite, and the suite by broken providers
     Conformance(conformance::ConformanceArguments),
+    /// Repeat published experiments on the model, and print the error of every point
+    Calibrate(calibrate::CalibrateArguments),
     /// Be a RoCEv2 peer on a real Ethernet, with faults on demand
     Gateway(Box<gateway::GatewayArguments>),
     /// Show where two runs differ in statuses, bytes and order: simulated against real NICs
@@ -82,6 +85,7 @@ pub(crate) fn answer() -> Answer {
     let result = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Conformance(arguments) => conformance::conformance(&arguments),
+        Command::Calibrate(arguments) => calibrate::calibrate(&arguments),
         Command::Gateway(arguments) => gateway::gateway(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Shrink(arguments) => shrink::shrink(&arguments),

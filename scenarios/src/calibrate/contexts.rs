@@ -1,0 +1,29 @@
+//! Experiment 14: READs of 32 bytes from many clients, over the contexts that the responder keeps (rdma_bench, notes on DCT).
+
+use super::bench::{Load, Measured, Operation, Posting};
+use super::{Experiment, Runner, mops};
+
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    number: 14,
+    title: "Inbound READs of 32 bytes by contexts of the responder",
+    axis: "contexts",
+    profiles: &["connect-ib"],
+    run,
+};
+
+/// Threads of all clients; each has as many queue pairs as give the number of contexts.
+const THREADS: u32 = 140;
+const QPS_PER_THREAD: [u32; 13] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16];
+
+fn run(runner: &mut Runner<'_>) {
+    let Some(profile) = runner.profile("connect-ib") else { return };
+    for qps in QPS_PER_THREAD {
+        let mut load = Load::new(&profile, Operation::Read);
+        load.measured = Measured::Responder;
+        load.payload_bytes = 32;
+        (load.threads, load.qps_per_thread, load.window, load.posting) = (THREADS, qps, 2, Posting::Doorbell);
+        load.requests = runner.requests(30_000);
+        let contexts = u64::from(THREADS * qps);
+        runner.point(&profile, "READ", contexts, "Mops", || mops(load.rate()));
+    }
+}
