@@ -253,7 +253,7 @@ mod tests {
         let first = pcie.read(at, &page(1)).since(at);
         let later = Time::from_ps(1 << 41);
         let again = pcie.read(later, &page(1)).since(later);
-        assert_eq!(first.as_ns() - again.as_ns(), 320);
+        assert_eq!(first.as_ns() - again.as_ns(), 300);
         assert_eq!(pcie.iotlb(), (1, 1));
     }
 

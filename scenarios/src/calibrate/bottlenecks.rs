@@ -26,7 +26,7 @@ fn run(runner: &mut Runner<'_>) {
     for bytes in [8, 16, 32, 64, 128, 256] {
         runner.point(&profile, "inbound READ", bytes.into(), "Mops", || {
             let mut load = inbound(&profile, Operation::Read, requests);
-            load.payload_bytes = bytes;
+            (load.payload_bytes, load.window) = (bytes, 16);
             mops(load.rate())
         });
     }

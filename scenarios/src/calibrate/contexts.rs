@@ -21,7 +21,7 @@ fn run(runner: &mut Runner<'_>) {
         let mut load = Load::new(&profile, Operation::Read);
         load.measured = Measured::Responder;
         load.payload_bytes = 32;
-        (load.threads, load.qps_per_thread, load.window, load.posting) = (THREADS, qps, 2, Posting::Doorbell);
+        (load.threads, load.qps_per_thread, load.window, load.posting) = (THREADS, qps, 1, Posting::Doorbell);
         load.requests = runner.requests(30_000);
         let contexts = u64::from(THREADS * qps);
         runner.point(&profile, "READ", contexts, "Mops", || mops(load.rate()));

@@ -42,7 +42,10 @@ pub(super) fn load(experiment: u8) -> Published {
 impl Published {
     /// The value at one place of a curve.
     pub(super) fn value(&self, profile: &str, series: &str, x: u64) -> Option<Milli> {
-        let curve = self.series.iter().find(|curve| curve.profile == profile && curve.series == series && !curve.source.is_empty())?;
+        let curve = self
+            .series
+            .iter()
+            .find(|curve| curve.profile == profile && curve.series == series && !curve.source.is_empty())?;
         let (_, text) = curve.points.iter().find(|(at, _)| *at == x)?;
         Some(milli(text).unwrap_or_else(|| panic!("{series} at {x}: {text} is no number with up to three decimals")))
     }

@@ -26,9 +26,11 @@ fn run(runner: &mut Runner<'_>) {
             for threads in THREADS {
                 let mut load = Load::new(&profile, operation);
                 (load.threads, load.window) = (threads, depth);
-                (load.post, load.poll) = (Dur::from_ns(150), Dur::from_ns(60));
+                (load.post, load.poll) = (Dur::from_ns(120), Dur::from_ns(60));
+                load.cable = Dur::from_ns(350);
                 (load.far, load.socket_threads) = (Dur::from_ns(275), SOCKET_THREADS);
-                load.requests = runner.requests(u64::from(threads * depth) * 12 + 2_000);
+                // All threads begin at once: it takes some windows until they no longer do.
+                load.requests = u64::from(threads * depth) * 12 + 2_000;
                 let series = format!("{name} depth {depth}");
                 runner.point(&profile, &series, threads.into(), "Mops", || mops(load.rate()));
             }

@@ -161,8 +161,10 @@ impl Bench<'_> {
             self.threads[number].waiting = size;
         }
         let mut at = self.threads[number].busy.max(self.now);
-        let which = self.threads[number].next_qp % self.threads[number].qps.len();
-        self.threads[number].next_qp += 1;
+        let qps = self.threads[number].qps.len();
+        // Any of its queue pairs: going around them in turn would be the worst case of every cache.
+        let which = if qps == 1 { 0 } else { self.rng.below(qps as u64) as usize };
+        self.threads[number].next_qp = which;
         let mut last = Vec::new();
         for nth in 1..=size {
             at += load.post;
