@@ -5,7 +5,7 @@
 //! it), `node` and `world` (what runs), `consumers` (programs over NDK), `study` (fabric studies: full NICs, light consumers),
 //! [`real`] (the same consumers on real devices), [`gateway`] (a simulated NIC on a real Ethernet), [`calibrate`] (published experiments on the model), [`report`] (what a run found
 //! out), [`run`] (all of it together), [`plan`] (what goes wrong, as a value), [`verify`](mod@verify) (the same for every number
-//! of threads).
+//! of threads), [`sweep`] (many seeds and parameters).
 
 mod adapter;
 pub mod calibrate;
@@ -23,6 +23,7 @@ pub mod report;
 mod runner;
 pub mod spec;
 mod study;
+pub mod sweep;
 mod switches;
 pub mod verify;
 mod world;

@@ -21,6 +21,8 @@ mod inspect;
 mod progress;
 mod run;
 mod shrink;
+mod sweep;
+mod target;
 mod usage;
 
 pub(crate) use answer::Answer;
@@ -33,7 +35,10 @@ Exit status:
   0  everything was as the scenario expects
   1  an expectation failed
   2  wrong usage, scenario or input
-  3  a checker found a breach";
+  3  a checker found a breach
+  4  the same run was not the same twice
+
+The last line of every failure is the command that repeats it.";
 
 /// A simulated RDMA cluster, from NDK call to wire and back.
 #[derive(Debug, Parser)]
@@ -47,6 +52,10 @@ struct Arguments {
 enum Command {
     /// Run a scenario and print what happened
     Run(run::RunArguments),
+    /// Run a scenario with many seeds and parameters, over all processors
+    Sweep(Box<sweep::SweepArguments>),
+    /// Join the results of a sweep's shards
+    Merge(sweep::MergeArguments),
     /// Judge the provider by the conformance suite, and the suite by broken providers
     Conformance(conformance::ConformanceArguments),
     /// Repeat published experiments on the model, and print the error of every point
@@ -84,6 +93,8 @@ enum Command {
 pub(crate) fn answer() -> Answer {
     let result = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Sweep(arguments) => sweep::sweep(&arguments),
+        Command::Merge(arguments) => sweep::merge(&arguments),
         Command::Conformance(arguments) => conformance::conformance(&arguments),
         Command::Calibrate(arguments) => calibrate::calibrate(&arguments),
         Command::Gateway(arguments) => gateway::gateway(&arguments),

@@ -2,14 +2,16 @@
 
 use super::answer::{Answer, CommandError, colour};
 use super::backend::BackendArguments;
+use super::target::{self, quoted, words};
 use super::{clock::Stopwatch, folder, progress, usage};
 use clap::Args;
 use scenarios::report::{Verdict, human};
-use scenarios::spec::{SEED_MAX, Scenario, ScenarioFile, Workload};
+use scenarios::spec::{SEED_MAX, Scenario, Workload};
+use scenarios::sweep::{Setting, vary};
 use scenarios::{Backend, Plan, Progress, RunOptions, RunReport, Threads};
 use std::io;
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 #[derive(Debug, Args)]
@@ -19,6 +21,9 @@ pub(super) struct RunArguments {
     /// The seed of every random stream, instead of the scenario's
     #[arg(long, value_parser = clap::value_parser!(u64).range(0..=SEED_MAX))]
     seed: Option<u64>,
+    /// Another value for a key of the scenario, such as cluster.nodes=8; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<Setting>,
     /// The file that the workload works on, instead of the scenario's
     #[arg(long, value_name = "PATH")]
     input: Option<PathBuf>,
@@ -49,10 +54,9 @@ pub(super) struct RunArguments {
 
 /// Runs the scenario and writes its run folder.
 pub(super) fn run(arguments: &RunArguments) -> Result<Answer, CommandError> {
-    let mut file = ScenarioFile::load(&arguments.file)?;
-    let input = file.read_input(arguments.input.as_deref())?;
-    let topology = file.read_topology()?;
-    let scenario = &mut file.scenario;
+    let file = target::file(&arguments.file)?;
+    let options = target::options(&file, arguments.input.as_deref())?;
+    let scenario = &mut vary::apply(&file, &arguments.settings)?;
     scenario.about.seed = arguments.seed.unwrap_or(scenario.about.seed);
     let plan = arguments.plan.as_ref().map_or_else(|| Ok(Plan::of(scenario)), |path| Plan::load(path, scenario))?;
     *scenario = plan.applied_to(scenario, scenario.about.seed);
@@ -62,8 +66,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Answer, CommandError> {
     let threads = chosen_threads(scenario, arguments.threads)?;
     let backend = arguments.backend.choose(scenario)?;
     let journal = arguments.journal || backend != Backend::Simulated;
-    let progress = Some(watched.clone());
-    let options = RunOptions { input: input.bytes.into(), topology, capture, threads, backend, journal, progress };
+    let options = RunOptions { capture, threads, backend, journal, progress: Some(watched.clone()), ..options };
     let stopwatch = Stopwatch::start();
     let mut report = progress::watch(&watched, || scenarios::run(scenario, &options))?;
     report.wall_s = stopwatch.elapsed().as_secs_f64();
@@ -121,32 +124,15 @@ fn present(arguments: &RunArguments, scenario: &Scenario, report: &RunReport) ->
 
 /// The command that repeats this run.
 fn command(arguments: &RunArguments, seed: u64) -> String {
-    let program = std::env::args_os().next().map_or_else(|| "rnic".into(), PathBuf::from);
-    let mut words = vec![quoted(&program), "run".to_owned(), quoted(&arguments.file), format!("--seed {seed}")];
-    words.extend(arguments.plan.iter().map(|plan| format!("--plan {}", quoted(plan))));
-    words.extend(arguments.input.iter().map(|input| format!("--input {}", quoted(input))));
-    words.join(" ")
-}
-
-/// A path as a POSIX shell takes it.
-pub(super) fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+=:@%,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    let settings: Vec<String> = arguments.settings.iter().map(Setting::to_string).collect();
+    let mut command = words("run", &arguments.file, Some(seed), &settings, arguments.input.as_deref());
+    command.extend(arguments.plan.iter().map(|plan| format!(" --plan {}", quoted(plan))));
+    command
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_are_quoted_where_a_shell_needs_it() {
-        let word = |text: &str| quoted(Path::new(text));
-        assert_eq!(word("scenarios/library/a.toml"), "scenarios/library/a.toml");
-        assert_eq!(word("my file"), "'my file'");
-        assert_eq!(word("it's"), r"'it'\''s'");
-        assert_eq!(word(""), "''");
-    }
 
     #[test]
     fn captures_are_chosen_by_cable() {

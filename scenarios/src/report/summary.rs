@@ -56,7 +56,7 @@ pub struct RunReport {
 }
 
 /// What produced a report. Two reports of one seed are comparable if these are equal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
     /// The version of the program.
     pub rnic: String,

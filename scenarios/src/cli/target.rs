@@ -1,0 +1,88 @@
+//! What a command works on: a scenario file or a run folder, with the settings and the seed of the command line.
+
+use super::answer::CommandError;
+use scenarios::spec::{SEED_MAX, Scenario, ScenarioFile};
+use scenarios::sweep::{Setting, vary};
+use scenarios::{RunOptions, Threads};
+use std::path::{Path, PathBuf};
+
+/// Arguments of every command that runs one scenario.
+#[derive(Debug, clap::Args)]
+pub(super) struct Target {
+    /// The scenario file, or a run folder
+    file: PathBuf,
+    /// The seed of every random stream, instead of the scenario's
+    #[arg(long, value_parser = clap::value_parser!(u64).range(0..=SEED_MAX))]
+    seed: Option<u64>,
+    /// Another value for a key of the scenario, such as cluster.nodes=8; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<Setting>,
+    /// The file that the workload works on, instead of the scenario's
+    #[arg(long, value_name = "PATH")]
+    input: Option<PathBuf>,
+}
+
+impl Target {
+    /// Reads it.
+    pub(super) fn load(&self) -> Result<(Scenario, RunOptions), CommandError> {
+        let file = file(&self.file)?;
+        let mut scenario = vary::apply(&file, &self.settings)?;
+        scenario.about.seed = self.seed.unwrap_or(scenario.about.seed);
+        Ok((scenario, options(&file, self.input.as_deref())?))
+    }
+
+    /// The words of a command line that name the same, with `command` before them.
+    pub(super) fn command(&self, command: &str, seed: u64) -> String {
+        let settings = self.settings.iter().map(Setting::to_string).collect::<Vec<_>>();
+        words(command, &self.file, Some(seed), &settings, self.input.as_deref())
+    }
+}
+
+/// The scenario at a path: a file, or the one in a run folder.
+pub(super) fn file(path: &Path) -> Result<ScenarioFile, CommandError> {
+    let inside = path.join("scenario.toml");
+    Ok(ScenarioFile::load(if path.is_dir() { &inside } else { path })?)
+}
+
+/// What a run needs besides its scenario.
+pub(super) fn options(file: &ScenarioFile, input: Option<&Path>) -> Result<RunOptions, CommandError> {
+    let input = file.read_input(input)?.bytes.into();
+    Ok(RunOptions { input, topology: file.read_topology()?, threads: Threads::default(), ..RunOptions::default() })
+}
+
+/// A command line that a shell takes as it is.
+pub(super) fn words(
+    command: &str,
+    file: &Path,
+    seed: Option<u64>,
+    settings: &[String],
+    input: Option<&Path>,
+) -> String {
+    let program = std::env::args_os().next().map_or_else(|| "rnic".into(), PathBuf::from);
+    let mut words = vec![quoted(&program), command.to_owned(), quoted(file)];
+    words.extend(seed.map(|seed| format!("--seed {seed}")));
+    words.extend(settings.iter().map(|setting| format!("--set {}", quoted(Path::new(setting)))));
+    words.extend(input.map(|input| format!("--input {}", quoted(input))));
+    words.join(" ")
+}
+
+/// A path as a POSIX shell takes it.
+pub(super) fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+=:@%,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_quoted_where_a_shell_needs_it() {
+        let word = |text: &str| quoted(Path::new(text));
+        assert_eq!(word("scenarios/library/a.toml"), "scenarios/library/a.toml");
+        assert_eq!(word("my file"), "'my file'");
+        assert_eq!(word("it's"), r"'it'\''s'");
+        assert_eq!(word(""), "''");
+    }
+}
