@@ -3,6 +3,7 @@
 use crate::conformance::Trial;
 use crate::node::journal::Journal;
 use crate::options::Progress;
+use crate::record::Watch;
 use crate::report::RunReport;
 use crate::report::journal::NodeJournal;
 use crate::spec::Scenario;
@@ -167,6 +168,11 @@ impl Cluster {
     pub fn capture(&mut self, cables: &[String]) {
         self.world.capture(&self.scenario, cables);
         self.captured = cables.to_vec();
+    }
+
+    /// What the run is to write down besides its report.
+    pub fn watch(&mut self, watch: Watch) {
+        self.world.watch(watch);
     }
 
     /// Keeps what consumers are told, for a comparison with another backend.

@@ -1,5 +1,6 @@
 //! How to run a scenario: what is not part of the scenario itself.
 
+use crate::record::Watch;
 use crate::report::summary::SIMULATED;
 use bytes::Bytes;
 use std::num::NonZero;
@@ -21,6 +22,8 @@ pub struct RunOptions {
     pub backend: Backend,
     /// Whether to keep what consumers were told, for a comparison.
     pub journal: bool,
+    /// What to write down besides the report; none of it changes the run, but for the planted flaw.
+    pub watch: Watch,
     /// Told from time to time how far the run is.
     pub progress: Option<Arc<Progress>>,
 }

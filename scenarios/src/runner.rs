@@ -97,6 +97,7 @@ fn stage(scenario: &Scenario, options: &RunOptions) -> Result<Box<dyn Stage>, Cl
         Backend::Simulated => {
             let mut cluster = Cluster::new(scenario)?;
             cluster.capture(&options.capture);
+            cluster.watch(options.watch);
             if options.journal {
                 cluster.keep_journal();
             }

@@ -1,12 +1,13 @@
 //! The run folder: what is needed to repeat and explain a run.
 //!
 //! `scenario.toml` (defaults written out, this run's seed), `plan.toml` (the rows of faults), `input` (the bytes it worked
-//! on) and `topology` if there are any, `topology.svg` and (of studies) `slowdown.svg`, `summary.json`, `journal.json` (what consumers were told, for `rnic compare`) if it
-//! was kept, and
-//! `captures/CABLE.pcapng`. `rnic run FOLDER/scenario.toml` repeats the run.
+//! on) and `topology` if there are any, `topology.svg` and (of studies) `slowdown.svg`, `summary.json`, `journal.json` (what
+//! consumers were told, for `rnic compare`) if it was kept, `report.html`, with --record `recording.bin` and `timeline.json` (for
+//! ui.perfetto.dev), and `captures/CABLE.pcapng`. `rnic run FOLDER/scenario.toml` repeats the run.
 
 use super::answer::CommandError;
-use scenarios::report::picture;
+use scenarios::record::format;
+use scenarios::report::{page, picture, timeline};
 use scenarios::spec::{Scenario, Topology};
 use scenarios::{Plan, RunOptions, RunReport, topology_svg};
 use std::fs;
@@ -60,9 +61,22 @@ pub(crate) fn write(
     if let Some(journal) = &report.journal {
         put("journal.json", &serde_json::to_vec_pretty(journal).expect("a journal has string keys"))?;
     }
+    write_evidence(folder, scenario, report)?;
     report.run_folder = Some(folder.display().to_string());
     let summary = serde_json::to_vec_pretty(report).expect("a report has string keys and finite numbers");
     put("summary.json", &summary)
+}
+
+/// Writes the page, and what was recorded.
+pub(crate) fn write_evidence(folder: &Path, scenario: &Scenario, report: &RunReport) -> Result<(), CommandError> {
+    let put = |name: &str, content: Vec<u8>| {
+        let path = folder.join(name);
+        fs::write(&path, content).map_err(CommandError::writing(&path))
+    };
+    put("report.html", page::document(scenario, report).into_bytes())?;
+    let Some(recording) = &report.evidence.recording else { return Ok(()) };
+    put("recording.bin", format::encode(recording))?;
+    put("timeline.json", timeline::document(recording, &report.faults).into_bytes())
 }
 
 /// Removes the captures of an earlier run, so that none is taken for this one's.

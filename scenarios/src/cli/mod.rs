@@ -15,15 +15,18 @@ mod calibrate;
 mod clock;
 mod compare;
 mod conformance;
+mod explain;
 mod folder;
 mod gateway;
 mod inspect;
 mod progress;
 mod run;
 mod shrink;
+mod snapshot;
 mod sweep;
 mod target;
 mod usage;
+mod verify;
 
 pub(crate) use answer::Answer;
 
@@ -52,6 +55,16 @@ struct Arguments {
 enum Command {
     /// Run a scenario and print what happened
     Run(run::RunArguments),
+    /// Run what a run folder holds, and compare the trace hash
+    Replay(verify::ReplayArguments),
+    /// Repeat a run, alone and beside others, and find where it differs
+    Verify(verify::VerifyArguments),
+    /// Show what happened around a moment, and why a request took so long
+    Explain(explain::ExplainArguments),
+    /// Keep the state of a run at a moment
+    Snapshot(snapshot::SnapshotArguments),
+    /// Come back to a snapshot and go on, also with another plan
+    Restore(snapshot::RestoreArguments),
     /// Run a scenario with many seeds and parameters, over all processors
     Sweep(Box<sweep::SweepArguments>),
     /// Join the results of a sweep's shards
@@ -93,6 +106,11 @@ enum Command {
 pub(crate) fn answer() -> Answer {
     let result = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Replay(arguments) => verify::replay(&arguments),
+        Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Snapshot(arguments) => snapshot::snapshot(&arguments),
+        Command::Restore(arguments) => snapshot::restore(&arguments),
         Command::Sweep(arguments) => sweep::sweep(&arguments),
         Command::Merge(arguments) => sweep::merge(&arguments),
         Command::Conformance(arguments) => conformance::conformance(&arguments),

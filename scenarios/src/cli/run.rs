@@ -5,6 +5,7 @@ use super::backend::BackendArguments;
 use super::target::{self, quoted, words};
 use super::{clock::Stopwatch, folder, progress, usage};
 use clap::Args;
+use scenarios::record::{Watch, Window};
 use scenarios::report::{Verdict, human};
 use scenarios::spec::{SEED_MAX, Scenario, Workload};
 use scenarios::sweep::{Setting, vary};
@@ -41,6 +42,9 @@ pub(super) struct RunArguments {
     /// Carry out this plan of faults instead of the scenario's
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
+    /// Write recording, timeline and the report's plots into the run folder
+    #[arg(long)]
+    record: bool,
     /// The run folder [default: runs/NAME-SEED]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
@@ -66,7 +70,8 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Answer, CommandError> {
     let threads = chosen_threads(scenario, arguments.threads)?;
     let backend = arguments.backend.choose(scenario)?;
     let journal = arguments.journal || backend != Backend::Simulated;
-    let options = RunOptions { capture, threads, backend, journal, progress: Some(watched.clone()), ..options };
+    let watch = Watch { record: arguments.record.then_some(Window::ALL), ..Watch::default() };
+    let options = RunOptions { capture, threads, backend, journal, watch, progress: Some(watched.clone()), ..options };
     let stopwatch = Stopwatch::start();
     let mut report = progress::watch(&watched, || scenarios::run(scenario, &options))?;
     report.wall_s = stopwatch.elapsed().as_secs_f64();

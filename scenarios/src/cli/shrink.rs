@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, CommandError, colour};
 use super::folder;
-use super::run::quoted;
+use super::target::quoted;
 use clap::Args;
 use scenarios::plan::planted::{Hunt, hunt};
 use scenarios::plan::{self, Shrunk};

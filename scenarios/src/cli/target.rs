@@ -50,6 +50,21 @@ pub(super) fn options(file: &ScenarioFile, input: Option<&Path>) -> Result<RunOp
     Ok(RunOptions { input, topology: file.read_topology()?, threads: Threads::default(), ..RunOptions::default() })
 }
 
+/// A moment of the run: a number with `ps`, `ns`, `us`, `ms` or `s`, such as `812.5us`.
+pub(super) fn moment(text: &str) -> Result<des::Time, String> {
+    const UNITS: [(&str, u32); 5] = [("ps", 0), ("ns", 3), ("us", 6), ("ms", 9), ("s", 12)];
+    let read = || {
+        let (number, digits) = UNITS.iter().find_map(|(unit, digits)| Some((text.strip_suffix(unit)?, *digits)))?;
+        let (whole, part) = number.trim().split_once('.').unwrap_or((number.trim(), ""));
+        let part_ps = match part {
+            "" => 0,
+            part => part.parse::<u64>().ok()?.checked_mul(10_u64.pow(digits.checked_sub(part.len() as u32)?))?,
+        };
+        whole.parse::<u64>().ok()?.checked_mul(10_u64.pow(digits))?.checked_add(part_ps)
+    };
+    read().map(des::Time::from_ps).ok_or_else(|| "write a time as 812.5us, 3ms or 100ns".to_owned())
+}
+
 /// A command line that a shell takes as it is.
 pub(super) fn words(
     command: &str,
@@ -76,6 +91,18 @@ pub(super) fn quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_exact() {
+        for (text, ps) in
+            [("3ms", 3_000_000_000), ("812.5us", 812_500_000), ("0.25ns", 250), ("7ps", 7), ("1s", 1_000_000_000_000)]
+        {
+            assert_eq!(moment(text), Ok(des::Time::from_ps(ps)), "{text}");
+        }
+        for bad in ["", "3", "us", "-1us", "1.5ps", "1e3us", "99999999999s"] {
+            assert!(moment(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn paths_are_quoted_where_a_shell_needs_it() {

@@ -1,6 +1,7 @@
 //! What the report counts at a node: objects, requests, results, latencies. It watches calls, and touches nothing.
 
 use super::journal::Journal;
+use crate::record::Kind;
 use crate::report::LatencyRecorder;
 use crate::report::journal::NodeJournal;
 use des::{Time, TraceHash};
@@ -55,6 +56,8 @@ struct Posted {
     at: Time,
     operation: Operation,
     context: u64,
+    /// Its number on the node, from 1.
+    request: u64,
 }
 
 /// Counts of one node.
@@ -73,6 +76,9 @@ pub(crate) struct Meter {
     pub journal: Option<Journal>,
     creating: BTreeMap<(Option<Callback>, u64), Creating>,
     closing: BTreeMap<(Option<Callback>, u64), ObjectKind>,
+    /// Calls, posts, results and callbacks, if they are to be recorded.
+    pub log: Option<Vec<(Time, Kind)>>,
+    requests: u64,
     contexts: BTreeMap<u64, u64>,
     posted: BTreeMap<u64, VecDeque<Posted>>,
     /// By queue pair: what its requests, and what its receives, have ended with, in order.
@@ -133,8 +139,10 @@ impl Meter {
                 answer
             }
             other => {
-                let (note, kind, completion) = (Note::of(&other), other.kind(), other.completion());
+                let (note, kind) = (Note::of(&other), other.kind());
+                let (completion, object) = (other.completion(), other.object());
                 let answer = run(other);
+                self.log_call(now, kind, object, &answer);
                 self.returned(now, &note, &answer);
                 if let Some(journal) = &mut self.journal {
                     journal.returned(kind, completion, &answer);
@@ -144,8 +152,27 @@ impl Meter {
         }
     }
 
+    /// Records something, if that is wanted.
+    fn log(&mut self, now: Time, kind: impl FnOnce() -> Kind) {
+        if let Some(log) = &mut self.log {
+            log.push((now, kind()));
+        }
+    }
+
+    fn log_call(&mut self, now: Time, kind: CallKind, object: Option<Object>, answer: &Answer) {
+        self.log(now, || Kind::Call {
+            function: kind.name().into(),
+            object: object.map(|object| format!("{object:?}")).unwrap_or_default(),
+            status: match answer {
+                Answer::Returned(returned) => returned.status.to_string(),
+                Answer::Blocks(_) => "blocks".to_owned(),
+            },
+        });
+    }
+
     /// Counts what an upcall brings.
-    pub(crate) fn upcall(&mut self, upcall: &Upcall) {
+    pub(crate) fn upcall(&mut self, now: Time, upcall: &Upcall) {
+        self.log(now, || describe(upcall));
         if let Some(journal) = &mut self.journal {
             journal.upcall(upcall);
         }
@@ -203,7 +230,10 @@ impl Meter {
             },
             Note::Post { qp, operation, context } if *status == Status::SUCCESS => {
                 let qp_context = self.contexts.get(&qp.id).copied().unwrap_or_default();
-                self.posted.entry(qp_context).or_default().push_back(Posted { at: now, operation, context });
+                self.requests += 1;
+                let (request, name) = (self.requests, operation.name().into());
+                self.log(now, || Kind::Post { operation: name, request, object: format!("{qp:?}") });
+                self.posted.entry(qp_context).or_default().push_back(Posted { at: now, operation, context, request });
                 self.first_post.get_or_insert(now);
             }
             Note::Post { .. } | Note::Nothing => {}
@@ -228,7 +258,14 @@ impl Meter {
             posted.drain(..=index);
             order.mix(request.operation as u64);
             self.messages += index as u64 + u64::from(result.status == Status::SUCCESS);
-            self.latency.entry(request.operation).or_default().record(now.since(request.at));
+            let latency = now.since(request.at);
+            self.latency.entry(request.operation).or_default().record(latency);
+            self.log(now, || Kind::Result {
+                operation: request.operation.name().into(),
+                request: request.request,
+                status: result.status.to_string(),
+                latency_ps: latency.as_ps(),
+            });
         }
     }
 }
@@ -245,4 +282,19 @@ fn taken(answer: &Answer, room: usize) -> usize {
         Answer::Returned(Return { out: Out::Count(count), .. }) => (*count as usize).min(room),
         Answer::Returned(_) | Answer::Blocks(_) => 0,
     }
+}
+
+/// A callback as a record.
+fn describe(upcall: &Upcall) -> Kind {
+    let (what, status) = match &upcall.body {
+        UpcallBody::CreateCompletion { status, .. } => ("create completes", status.to_string()),
+        UpcallBody::RequestCompletion { status, .. } => ("request completes", status.to_string()),
+        UpcallBody::CloseCompletion => ("close completes", String::new()),
+        UpcallBody::CqNotification { status } => ("CQ notification", status.to_string()),
+        UpcallBody::SrqNotification { status } => ("SRQ notification", status.to_string()),
+        UpcallBody::ConnectEvent { .. } => ("connect event", String::new()),
+        UpcallBody::DisconnectEvent { .. } => ("disconnect event", String::new()),
+        UpcallBody::CallReturns { returned, .. } => ("blocked call returns", returned.status.to_string()),
+    };
+    Kind::Upcall { what: what.into(), object: format!("{:?}", upcall.object), status }
 }

@@ -30,7 +30,8 @@ impl Shared {
     fn run_upcalls<'a>(&'a self, mut core: MutexGuard<'a, Core>) -> MutexGuard<'a, Core> {
         while let Some(upcall) = core.schedule_upcalls() {
             let outer = core.context;
-            core.meter.upcall(&upcall);
+            let now = HostBus::now(&core.hardware);
+            core.meter.upcall(now, &upcall);
             core.context = Context { processor: upcall.processor, level: upcall.level, inside: Some(upcall.token) };
             drop(core);
             self.runtime.deliver(&upcall);
@@ -106,7 +107,7 @@ impl Node {
 
     fn enter<'a>(&'a self, mut core: MutexGuard<'a, Core>, now: Time, upcall: &Upcall) -> MutexGuard<'a, Core> {
         core.running += 1;
-        core.meter.upcall(upcall);
+        core.meter.upcall(now, upcall);
         core.context = Context { processor: upcall.processor, level: upcall.level, inside: Some(upcall.token) };
         drop(core);
         self.runtime.deliver(upcall);

@@ -70,7 +70,8 @@ impl Shared {
     /// Runs one upcall and tells the provider that it has returned.
     fn run<'a>(&'a self, mut core: MutexGuard<'a, Core>, upcall: &Upcall) -> MutexGuard<'a, Core> {
         let outer = core.context;
-        core.meter.upcall(upcall);
+        let now = core.bus.now();
+        core.meter.upcall(now, upcall);
         core.context = Context { processor: upcall.processor, level: upcall.level, inside: Some(upcall.token) };
         drop(core);
         self.runtime.deliver(upcall);

@@ -1,7 +1,9 @@
 //! What a run found out, as data, and how people and programs read it.
 //!
 //! Reading order: [`summary`] (the report itself), [`latency`] (integers in, percentiles out), [`verdict`] (what was
-//! expected), [`study`] and [`picture`] (fabric studies), [`journal`] (what two backends are compared by), [`units`] and [`table`] (numbers and columns for people), [`human`] (the printed summary).
+//! expected), [`study`] and [`picture`] (fabric studies), [`journal`] (what two backends are compared by), [`units`] and
+//! [`table`] (numbers and columns for people), [`human`] (the printed summary), [`page`] (the same as HTML, with plots),
+//! [`timeline`] (a recording for ui.perfetto.dev).
 //!
 //! Invariants:
 //! * a report is a function of the scenario alone, but for `wall_s`, `cpu_s`, `peak_rss_bytes` and the paths, which the
@@ -12,9 +14,11 @@ pub mod human;
 pub mod journal;
 pub mod latency;
 pub mod picture;
+pub mod page;
 pub mod study;
 pub mod summary;
 pub mod table;
+pub mod timeline;
 pub mod units;
 pub mod verdict;
 

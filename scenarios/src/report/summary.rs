@@ -3,6 +3,7 @@
 use super::journal::Journal;
 use super::latency::Latency;
 use super::study::StudyReport;
+use crate::record::Evidence;
 use crate::spec::RowSummary;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -51,6 +52,9 @@ pub struct RunReport {
     /// What a fabric study found out; its keys stand beside these.
     #[serde(flatten)]
     pub study: Option<StudyReport>,
+    /// What the run wrote down, for other files than this one.
+    #[serde(skip)]
+    pub evidence: Evidence,
     /// Where the run folder is, if one was written.
     pub run_folder: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! A scenario becomes a world.
 
+use super::schedule::Schedule;
 use super::{NodeSlot, Place, SwitchSlot, World};
 use crate::cluster::ClusterError;
 use crate::conformance::Trial;
@@ -8,7 +9,7 @@ use crate::node::{self, Setup, plan};
 use crate::spec::fault::wire::REORDER_NS;
 use crate::spec::{Cluster, Scenario, WireEffect, WireFault};
 use crate::switches;
-use des::{Dur, EventQueue, Rng, Sequencer, SourceId, Time, TraceHash};
+use des::{Dur, Rng, Sequencer, SourceId, Time, TraceHash};
 use fabric::address::Endpoint;
 use fabric::rule::Loss;
 use fabric::topology::CableEnd;
@@ -54,7 +55,8 @@ impl World {
             nodes,
             switches,
             links: links(&scenario.cluster, &topology),
-            queue: EventQueue::new(),
+            schedule: Schedule::default(),
+            watcher: None,
             limit: Time::ZERO + Dur::from_ms(scenario.about.time_limit_ms),
             events: 0,
             last: Time::ZERO,

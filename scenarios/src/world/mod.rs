@@ -1,20 +1,25 @@
 //! The world: nodes and switches, and the one total order of what happens between them.
 //!
-//! Reading order: this module (the event loop), [`build`] (a scenario becomes a world), [`report`] (a world becomes a report).
+//! Reading order: this module (the event loop), [`build`] (a scenario becomes a world), [`report`] (a world becomes a report),
+//! [`schedule`] (what happens next), [`watch`] (a run writes down what happens).
 //!
 //! Nodes and switches influence each other only by what travels on links, and every event's key comes from the one who
 //! caused it, so the order does not depend on how the events were found.
 
 mod build;
 mod report;
+mod schedule;
+mod watch;
 
 pub(crate) use report::{complete, contract, judge, metered};
 
 use crate::node::{Hardware, Node, NodeEvent, Outgoing};
 use crate::options::{Milestone, Progress};
-use des::{Dur, EventQueue, Key, Phase, Sequencer, Time, TraceHash};
+use des::{Dur, Key, Phase, Sequencer, Time, TraceHash};
 use fabric::{Delivery, Link, Pause, Switch};
+use schedule::Schedule;
 use std::net::IpAddr;
+use watch::Watcher;
 use wire::Frame;
 
 /// Events between two reports of progress.
@@ -67,7 +72,9 @@ pub(crate) struct World {
     switches: Vec<SwitchSlot>,
     /// Sending ends by the names that scenario files and reports use, nodes' first.
     links: Vec<(String, Place)>,
-    queue: EventQueue<Event>,
+    schedule: Schedule,
+    /// Who writes down what happens, if anybody does.
+    watcher: Option<Box<Watcher>>,
     limit: Time,
     events: u64,
     /// When something happened last; a wake-up for nothing is nothing.
@@ -97,8 +104,11 @@ impl World {
             self.collect_node(index);
         }
         let mut told = 0;
-        while let Some((key, event)) = self.queue.pop_before(self.limit) {
-            self.handle(key, event);
+        while let Some((key, event)) = self.schedule.pop_before(self.limit) {
+            match self.watcher.is_some() {
+                false => drop(self.handle(key, event)),
+                true => self.handle_watched(key, event),
+            }
             if let Some(progress) = progress
                 && self.events >= told + PROGRESS_EVERY
             {
@@ -107,10 +117,11 @@ impl World {
                 progress.set(Milestone { events: self.events, simulated_ps, permille: done() });
             }
         }
-        self.timed_out = !self.queue.is_empty();
+        self.timed_out = !self.schedule.is_empty();
     }
 
-    fn handle(&mut self, key: Key, event: Event) {
+    /// Handles an event; returns whether anything came of it.
+    fn handle(&mut self, key: Key, event: Event) -> bool {
         let (now, entity) = (key.time(), event.entity as usize);
         let happened = match event.what {
             What::Node(event) => {
@@ -130,6 +141,7 @@ impl World {
             self.events += 1;
             self.last = now;
         }
+        happened
     }
 
     fn handle_switch(&mut self, key: Key, index: usize, what: What) {
@@ -151,15 +163,15 @@ impl World {
             match output {
                 fabric::Output::Frame { port, at, frame } => {
                     let (place, key) = (slot.peers[usize::from(port)], slot.sequencer.key(at, Phase::Wire));
-                    push_frame(&mut self.queue, self.nodes.len(), key, place, frame);
+                    push_frame(&mut self.schedule, self.nodes.len(), key, place, frame);
                 }
                 fabric::Output::Pause { port, at, pause } => {
                     let (place, key) = (slot.peers[usize::from(port)], slot.sequencer.key(at, Phase::Wire));
-                    push_pause(&mut self.queue, self.nodes.len(), key, place, pause);
+                    push_pause(&mut self.schedule, self.nodes.len(), key, place, pause);
                 }
                 fabric::Output::Wake { port, at } => {
                     let key = slot.sequencer.key(at, Phase::Device);
-                    self.queue.push(key, Event { entity, what: What::SwitchWake { port } });
+                    self.schedule.push(key, Event { entity, what: What::SwitchWake { port } });
                 }
             }
         }
@@ -172,7 +184,7 @@ impl World {
         let mut core = node.core();
         for (at, phase, event) in core.later.drain(..) {
             let key = sequencer.key(at, phase);
-            self.queue.push(key, Event { entity: index as u32, what: What::Node(event) });
+            self.schedule.push(key, Event { entity: index as u32, what: What::Node(event) });
         }
         let Hardware { outgoing, .. } = &mut core.hardware;
         for outgoing in outgoing.drain(..) {
@@ -180,15 +192,18 @@ impl World {
                 Outgoing::Frame { at, port, frame } => {
                     let port = usize::from(port);
                     links[port].send(at, frame, &mut self.deliveries);
+                    if self.deliveries.is_empty() {
+                        self.schedule.lost(at, index as u32, port as u16);
+                    }
                     for Delivery { at, frame } in self.deliveries.drain(..) {
-                        push_frame(&mut self.queue, count, sequencer.key(at, Phase::Wire), peers[port], frame);
+                        push_frame(&mut self.schedule, count, sequencer.key(at, Phase::Wire), peers[port], frame);
                     }
                 }
                 Outgoing::Pause { at, port, classes, length } => {
                     let port = usize::from(port);
                     let at = at + links[port].config().latency;
                     let pause = Pause { priorities: classes, length };
-                    push_pause(&mut self.queue, count, sequencer.key(at, Phase::Wire), peers[port], pause);
+                    push_pause(&mut self.schedule, count, sequencer.key(at, Phase::Wire), peers[port], pause);
                 }
             }
         }
@@ -209,21 +224,21 @@ impl World {
     }
 }
 
-fn push_frame(queue: &mut EventQueue<Event>, nodes: usize, key: Key, place: Place, frame: Box<Frame>) {
+fn push_frame(schedule: &mut Schedule, nodes: usize, key: Key, place: Place, frame: Box<Frame>) {
     let what = if (place.entity as usize) < nodes {
         What::Node(NodeEvent::Frame { port: place.port as u8, frame })
     } else {
         What::SwitchFrame { port: place.port, frame }
     };
-    queue.push(key, Event { entity: place.entity, what });
+    schedule.push(key, Event { entity: place.entity, what });
 }
 
-fn push_pause(queue: &mut EventQueue<Event>, nodes: usize, key: Key, place: Place, pause: Pause) {
+fn push_pause(schedule: &mut Schedule, nodes: usize, key: Key, place: Place, pause: Pause) {
     let what = if (place.entity as usize) < nodes {
         let (port, classes, length) = (place.port as u8, pause.priorities, pause.length);
         What::Node(NodeEvent::Pause { port, classes, length })
     } else {
         What::SwitchPause { port: place.port, pause }
     };
-    queue.push(key, Event { entity: place.entity, what });
+    schedule.push(key, Event { entity: place.entity, what });
 }

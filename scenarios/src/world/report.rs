@@ -40,6 +40,7 @@ impl World {
         self.add_wire_faults_to(&mut report.faults, scenario);
         report.captures = self.captures(scenario, captured);
         report.links = self.link_reports(elapsed);
+        report.evidence = self.evidence();
         report
     }
 

@@ -1,0 +1,41 @@
+//! What happens next, and why: the event queue, which tells a recorder who caused what.
+
+use super::Event;
+use crate::record::{Kind, Recorder};
+use des::{EventQueue, Key, Time};
+
+/// The events to come.
+#[derive(Debug, Default)]
+pub(super) struct Schedule {
+    queue: EventQueue<Event>,
+    /// Absent in a run that is not recorded.
+    pub(super) recorder: Option<Box<Recorder>>,
+}
+
+impl Schedule {
+    pub(super) fn push(&mut self, key: Key, event: Event) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.scheduled(key);
+        }
+        self.queue.push(key, event);
+    }
+
+    pub(super) fn pop_before(&mut self, limit: Time) -> Option<(Key, Event)> {
+        self.queue.pop_before(limit)
+    }
+
+    /// A frame was lost on the link at a node's port.
+    pub(super) fn lost(&mut self, at: Time, place: u32, port: u16) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.note(at, place, Kind::Lost { port });
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+}
