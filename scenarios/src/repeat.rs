@@ -2,7 +2,7 @@
 
 use crate::cluster::ClusterError;
 use crate::options::RunOptions;
-use crate::record::{Divergence, Record, Window};
+use crate::record::{Chain, Divergence, Evidence, Record, Window};
 use crate::report::RunReport;
 use crate::runner::run;
 use crate::spec::Scenario;
@@ -92,21 +92,33 @@ fn parting(
         let mut recorded = options.clone();
         recorded.watch.record = Some(Window { from, to, most: RECORDS_MAX });
         let [one, two] = [run(scenario, &recorded)?, run(scenario, &recorded)?];
-        let again = Divergence::between(&one.evidence.chains, &two.evidence.chains);
-        if again == parting.block {
-            let place = again.map_or(0, |block| block.place as u32);
-            parting.records = Some([one, two].map(|report| records(report, place)));
+        let (one, two) = (one.evidence, two.evidence);
+        let place = first_place(records(&one), records(&two));
+        if let Some(place) = place {
+            // Blocks are long: which node parted first, the records say.
+            let own = |chains: &[Chain]| chains.get(place as usize).cloned().into_iter().collect::<Vec<_>>();
+            let block = Divergence::between(&own(&one.chains), &own(&two.chains));
+            parting.block = block.map(|block| Divergence { place: place as usize, ..block }).or(parting.block);
+            let at_place = |record: &&Record| record.place == place;
+            parting.records =
+                Some([&one, &two].map(|evidence| records(evidence).iter().filter(at_place).cloned().collect()));
             break;
         }
         // It shows itself elsewhere this time: look there.
-        parting.block = again.or(parting.block);
+        parting.block = Divergence::between(&one.chains, &two.chains).or(parting.block);
     }
     Ok(parting)
 }
 
-fn records(report: RunReport, place: u32) -> Vec<Record> {
-    let records = report.evidence.recording.map(|recording| recording.records).unwrap_or_default();
-    records.into_iter().filter(|record| record.place == place).collect()
+fn records(evidence: &Evidence) -> &[Record] {
+    evidence.recording.as_ref().map_or(&[], |recording| &recording.records)
+}
+
+/// Where the first records are that are not equal, in the one order of both runs.
+fn first_place(one: &[Record], two: &[Record]) -> Option<u32> {
+    let unequal = |(a, b): &(&Record, &Record)| (a.place, a.time_ps, &a.kind) != (b.place, b.time_ps, &b.kind);
+    let (a, b) = one.iter().zip(two).find(unequal)?;
+    Some(if a.time_ps <= b.time_ps { a.place } else { b.place })
 }
 
 impl Parting {
