@@ -71,8 +71,11 @@ pub fn commands(data: &[u8]) {
         let choice = usize::from(bytes.byte());
         let code = CommandCode::NAMED.get(choice).map_or(choice as u16, |named| named.value as u16);
         // Objects have small numbers, keys the same in their index.
-        let operand =
-            if bytes.byte().is_multiple_of(2) { u32::from(bytes.byte() % 16) } else { u32::from(bytes.byte() % 16) << 8 };
+        let operand = if bytes.byte().is_multiple_of(2) {
+            u32::from(bytes.byte() % 16)
+        } else {
+            u32::from(bytes.byte() % 16) << 8
+        };
         let length = usize::from(bytes.byte());
         let input: Vec<u8> = bytes.0.iter().copied().take(length).collect();
         bytes.0 = &bytes.0[input.len()..];

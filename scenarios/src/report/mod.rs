@@ -13,8 +13,8 @@
 pub mod human;
 pub mod journal;
 pub mod latency;
-pub mod picture;
 pub mod page;
+pub mod picture;
 pub mod study;
 pub mod summary;
 pub mod table;
