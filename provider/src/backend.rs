@@ -523,13 +523,11 @@ pub trait Backend {
     /// As [`post_send`](Self::post_send).
     fn post_srq_receive(&mut self, host: &mut Self::Host, srq: SrqId, id: u64, sgl: &[Sge]) -> Result<(), Status>;
 
-    /// Copies bytes of the consumer's memory: the processor's share of an inline request. `address` is a virtual address of
-    /// the consumer, which no key guards.
+    /// Copies bytes of the consumer's memory: the processor's share of an inline request. No key guards the `address`.
     ///
     /// # Errors
     /// ACCESS_VIOLATION where the consumer has no memory; NOT_SUPPORTED by a backend that cannot tell.
-    fn read_local(&mut self, host: &mut Self::Host, address: u64, into: &mut [u8]) -> Result<(), Status> {
-        let _ = (host, address, into);
+    fn read_local(&mut self, _host: &mut Self::Host, _address: u64, _into: &mut [u8]) -> Result<(), Status> {
         Err(Status::NOT_SUPPORTED)
     }
 

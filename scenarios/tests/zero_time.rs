@@ -5,7 +5,7 @@
 //! the requests is a rule that the checker watches in both runs. Where a consumer's requests do not depend on time, the order
 //! of all results on every queue pair is compared too.
 
-use scenarios::report::{NodeReport, RunReport, Severity};
+use scenarios::report::{NodeReport, RunReport, Severity, WorkReport};
 use scenarios::spec::{NicTime, ScenarioFile};
 use scenarios::{RunOptions, run};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,7 +42,7 @@ struct Outcome {
     /// Queue pairs made and closed, without those tried again.
     balanced: bool,
     /// Operations, their bytes, comparisons right and wrong, tasks given up by status.
-    work: Option<(u64, u64, u64, u64, BTreeMap<String, u64>)>,
+    work: Option<WorkReport>,
 }
 
 fn outcome(node: &NodeReport) -> Outcome {
@@ -51,10 +51,7 @@ fn outcome(node: &NodeReport) -> Outcome {
         copies: node.replicas.iter().map(|copy| (copy.of.clone(), copy.sha256.clone(), copy.ok)).collect(),
         statuses: node.completions.keys().cloned().collect(),
         balanced: objects.into_iter().all(|made| made.inline + made.pending + made.offered == made.closed),
-        work: node
-            .work
-            .as_ref()
-            .map(|work| (work.operations, work.bytes, work.verified, work.wrong, work.gave_up.clone())),
+        work: node.work.as_ref().map(|work| WorkReport { latency: BTreeMap::new(), ..work.clone() }),
     }
 }
 

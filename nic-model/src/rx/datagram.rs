@@ -2,12 +2,13 @@
 
 use super::inbox::queue_of;
 use crate::dma::Cx;
-use crate::mem::{Accessor, push_segment};
+use crate::mem::{Accessor, Fault, push_segment};
 use crate::nic::Nic;
 use crate::port::control;
 use crate::qp::Receives;
 use crate::regs::block::Gid;
-use crate::regs::cqe::{Cqe, CqeFlags, CqeOpcode};
+use crate::regs::cqe::{Cqe, CqeFlags, CqeOpcode, Syndrome};
+use crate::regs::wqe::Data;
 use crate::transport::{Packet, Pmtu, ud};
 use crate::tx::message_segments;
 use des::Time;
@@ -64,33 +65,41 @@ impl Nic {
             flags,
             ..Cqe::default()
         };
-        let memory = &self.memory;
-        let place = |from, length| message_segments(memory, who, &receive.segments, from, length, true);
-        match place(0, GRH_BYTES).and_then(|header| Ok((header, place(GRH_BYTES, datagram.length_bytes)?))) {
-            Ok((header, message)) => {
-                let route = packet.route_header().to_vec();
-                match &packet.payload {
-                    Payload::Bytes(bytes) if header.len() == 1 => {
-                        // One burst: the message follows its header.
-                        let mut segments = header;
-                        message.into_iter().for_each(|piece| push_segment(&mut segments, piece));
-                        self.host.write(cx, at, segments, control([&route, bytes.as_ref()].concat()));
-                    }
-                    elided => {
-                        self.host.write(cx, at, header, control(route));
-                        if datagram.length_bytes > 0 {
-                            self.host.write(cx, at, message, elided.clone());
-                        }
-                    }
+        let cqn = qp.context.receive_cqn;
+        if let Err(fault) = self.place_datagram(cx, at, packet, who, &receive.segments) {
+            cqe.opcode = CqeOpcode::RECEIVE_ERROR;
+            cqe.syndrome = Syndrome::LOCAL_PROTECTION;
+            cqe.vendor_syndrome = fault.into();
+        }
+        self.host.complete(cx, at, cqn, cqe);
+    }
+
+    /// Writes the network header and the message behind it into a receive.
+    fn place_datagram(
+        &mut self,
+        cx: &mut Cx<'_>,
+        at: Time,
+        packet: &RocePacket,
+        who: Accessor,
+        list: &[Data],
+    ) -> Result<(), Fault> {
+        let length_bytes = packet.payload.len() as u32;
+        let mut header = message_segments(&self.memory, who, list, 0, GRH_BYTES, true)?;
+        let message = message_segments(&self.memory, who, list, GRH_BYTES, length_bytes, true)?;
+        let route = packet.route_header().to_vec();
+        match &packet.payload {
+            Payload::Bytes(bytes) if header.len() == 1 => {
+                // One burst: the message follows its header.
+                message.into_iter().for_each(|piece| push_segment(&mut header, piece));
+                self.host.write(cx, at, header, control([&route, bytes.as_ref()].concat()));
+            }
+            elided => {
+                self.host.write(cx, at, header, control(route));
+                if length_bytes > 0 {
+                    self.host.write(cx, at, message, elided.clone());
                 }
             }
-            Err(fault) => {
-                cqe.opcode = CqeOpcode::RECEIVE_ERROR;
-                cqe.syndrome = crate::regs::cqe::Syndrome::LOCAL_PROTECTION;
-                cqe.vendor_syndrome = fault.into();
-            }
         }
-        let cqn = qp.context.receive_cqn;
-        self.host.complete(cx, at, cqn, cqe);
+        Ok(())
     }
 }

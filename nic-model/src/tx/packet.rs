@@ -83,7 +83,7 @@ impl Nic {
         if packet.opcode.decode().is_some_and(|(_, _, position)| position.is_first()) {
             self.timing.engines.book(cx.now, qpn);
         }
-        self.post(cx, from, &path, bth, ext, source, sender);
+        self.post(cx, from, &path, (bth, ext), source, sender);
         Ok(())
     }
 
@@ -115,7 +115,7 @@ impl Nic {
                     let range = Data { key: remote.rkey, address: remote.address, length_bytes: packet.payload_bytes };
                     from = self.host.translated(from, &self.memory, &[range]);
                 }
-                self.post(cx, from, &path, bth, packet.ext, source, sender);
+                self.post(cx, from, &path, (bth, packet.ext), source, sender);
             }
             Err(_) => self.fail_reply(cx, qpn, packet.psn, NakCode::RemoteAccess),
         }
@@ -132,8 +132,8 @@ impl Nic {
         self.fatal(cx, cx.now, qpn, event);
     }
 
-    /// Puts a packet that is known from `from` on into its lane, and fetches its payload.
-    fn post(&mut self, cx: &mut Cx<'_>, from: Time, path: &Path, bth: Bth, ext: Ext, source: Source, sender: Sender) {
+    /// Puts a packet with these headers, known from `from` on, into its lane, and fetches its payload.
+    fn post(&mut self, cx: &mut Cx<'_>, from: Time, path: &Path, head: (Bth, Ext), source: Source, sender: Sender) {
         let booked = self.timing.requester.book(cx.now.max(from));
         let Some(port) = self.ports.get_mut(usize::from(path.port)) else { return };
         let place = port.egress.next_place(path.class(), sender.direction);
@@ -145,7 +145,7 @@ impl Nic {
                 (Payload::Elided(length), Some(self.gather(cx, booked.end, path.port, place, sender, segments)))
             }
         };
-        let mut frame = path.frame(bth, ext, payload);
+        let mut frame = path.frame(head.0, head.1, payload);
         self.regulate(cx.now, &sender, &mut frame);
         let Some(port) = self.ports.get_mut(usize::from(path.port)) else { return };
         port.egress.append(place.lane, frame, sender, booked.start, whole);

@@ -34,7 +34,7 @@ impl Cache {
     pub(crate) fn access(&mut self, key: u64) -> bool {
         self.clock += 1;
         let sets = (self.entries.len() / self.ways) as u64;
-        let set = ((key.wrapping_mul(SPREAD) >> 32) * sets >> 32) as usize;
+        let set = (((key.wrapping_mul(SPREAD) >> 32) * sets) >> 32) as usize;
         let ways = &mut self.entries[set * self.ways..(set + 1) * self.ways];
         if let Some((_, stamp)) = ways.iter_mut().find(|(kept, stamp)| *kept == key && *stamp > 0) {
             *stamp = self.clock;
@@ -58,7 +58,7 @@ impl Cache {
     /// Forgets a key: what it stands for is over, or has changed.
     pub(crate) fn forget(&mut self, key: u64) {
         let sets = (self.entries.len() / self.ways) as u64;
-        let set = ((key.wrapping_mul(SPREAD) >> 32) * sets >> 32) as usize;
+        let set = (((key.wrapping_mul(SPREAD) >> 32) * sets) >> 32) as usize;
         let ways = &mut self.entries[set * self.ways..(set + 1) * self.ways];
         if let Some(entry) = ways.iter_mut().find(|(kept, stamp)| *kept == key && *stamp > 0) {
             *entry = (0, 0);

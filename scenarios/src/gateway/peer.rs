@@ -66,7 +66,7 @@ impl Peer {
         let (mut now, mut seen, mut allowance, mut end) = (Time::ZERO, clock(), STEP_MAX, limit);
         loop {
             let wall = clock();
-            now = now + length(wall.saturating_sub(seen).min(allowance));
+            now += length(wall.saturating_sub(seen).min(allowance));
             seen = wall;
             if end == limit && is_over() {
                 end = limit.min(now + length(FAREWELL));

@@ -208,6 +208,19 @@ impl Link {
         }
     }
 
+    /// Waits until all messages of ours are out: a connection is ended with nothing uncollected.
+    ///
+    /// # Errors
+    /// As [`event`](Self::event).
+    pub(crate) async fn settled(&self) -> Result<(), Status> {
+        while self.state().free_sends.len() < self.sizes.sends as usize {
+            if let Some(event) = self.completion().await? {
+                self.state().stash.push_back(event);
+            }
+        }
+        Ok(())
+    }
+
     /// Takes one result: `None` if it was a send's.
     async fn completion(&self) -> Result<Option<Event>, Status> {
         let NdkResult { status, bytes_transferred, request_context: context, .. } = self.cq().next().await?;

@@ -28,6 +28,7 @@ impl Peer {
     /// Ends the connection from this side and closes everything.
     pub(crate) async fn hang_up(self) {
         // A connection that has already ended is as good.
+        let _ = self.link.settled().await;
         let _ = self.connector.disconnect().await;
         self.abandon().await;
     }
