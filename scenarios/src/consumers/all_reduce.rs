@@ -5,7 +5,7 @@
 //! was (Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms", JPDC 2009).
 
 use super::common::pattern::{self, WORDS_BYTES, message, words};
-use super::common::{Crew, Event, Peer, Sizes, dial, peer, tasks};
+use super::common::{Crew, Peer, Sizes, dial, peer, tasks};
 use crate::spec::AllReduce;
 use provider::consumer::{Adapter, Buffer, Listener, Mr};
 use provider::ndk::{MrFlags, OpFlags, Status};
@@ -113,7 +113,7 @@ impl<'a> Member<'a> {
         crew.retrying(|| sink.register(memory, MrFlags::ALLOW_REMOTE_WRITE)).await?;
         let (token, lent) = (source.local_token().await, sink.remote_token().await);
         previous.link.say(&message(memory.address(), u64::from(lent))).await?;
-        let (address, theirs) = words(&next.link.hear().await?)?;
+        let (address, theirs) = words(&next.hear().await?)?;
         let member = Member { crew, reduce, next, previous, memory, token, theirs: (address, theirs as u32) };
         for round in 0..reduce.rounds {
             let since = crew.session.now();
@@ -145,7 +145,7 @@ impl<'a> Member<'a> {
         }
         // The vector changes next: nothing may still be read from it.
         for number in 0..2 * (nodes as u64 - 1) {
-            self.next.link.done(number).await?;
+            self.next.done(number).await?;
         }
         let total = self.load(0, self.reduce.elements as usize)?;
         let vectors = (0..nodes).map(|node| vector(self.crew.seed, node, round, self.reduce.elements));
@@ -177,10 +177,7 @@ impl<'a> Member<'a> {
 
     /// Waits until the previous node has passed `step`.
     async fn heard(&self, step: u64) -> Result<(), Status> {
-        match self.previous.link.event().await? {
-            Event::Message(message) if words(&message)?.0 == step => Ok(()),
-            _ => Err(Status::DATA_ERROR),
-        }
+        if words(&self.previous.hear().await?)?.0 == step { Ok(()) } else { Err(Status::DATA_ERROR) }
     }
 
     fn load(&self, from: u64, count: usize) -> Result<Vec<u32>, Status> {

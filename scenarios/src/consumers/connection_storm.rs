@@ -1,6 +1,6 @@
 //! A storm of connections: every client connects to node 0 again and again; on each connection one message goes there and back.
 
-use super::common::{Crew, Event, Link, SERVER, Sizes, dial, pattern, peer, serve, tasks};
+use super::common::{Crew, Event, Peer, SERVER, Sizes, dial, pattern, peer, serve, tasks};
 use crate::spec::ConnectionStorm;
 use provider::consumer::{Adapter, Connector};
 use provider::ndk::Status;
@@ -98,9 +98,9 @@ async fn call(crew: &Crew, adapter: &Adapter, storm: &ConnectionStorm, number: u
     let context = 1 << 32 | number;
     let peer = dial(crew, adapter, sizes(storm), context, crew.address(SERVER, PORT), b"").await?;
     let message = pattern::bytes(crew.seed, crew.node as u64, number, storm.message_bytes as usize);
-    peer.use_for(async |link: &Link| {
-        link.say(&message).await?;
-        crew.compared(link.hear().await? == message);
+    peer.use_for(async |peer: &Peer| {
+        peer.link.say(&message).await?;
+        crew.compared(peer.hear().await? == message);
         Ok(())
     })
     .await?;

@@ -5,7 +5,7 @@
 //! again. A put is a message to the server.
 
 use super::common::pattern::{self, WORDS_BYTES, message, words};
-use super::common::{Crew, Event, Link, Peer, SERVER, Sizes, dial, peer, serve, tasks};
+use super::common::{Crew, Event, Peer, SERVER, Sizes, dial, peer, serve, tasks};
 use crate::spec::KeyValue;
 use des::Rng;
 use provider::consumer::{Adapter, Buffer, Connector, Mr};
@@ -145,11 +145,11 @@ async fn ask_all(crew: &Crew, adapter: &Adapter, config: &KeyValue, number: u32)
     let to = crew.address(SERVER, PORT);
     let peer = dial(crew, adapter, SIZES, u64::from(number) + 1, to, b"").await?;
     let sink = crew.session.allocate(entry_bytes(config));
-    peer.use_for(async |link: &Link| {
-        let mr = crew.retrying(|| link.pd().create_mr()).await?;
+    peer.use_for(async |peer: &Peer| {
+        let mr = crew.retrying(|| peer.link.pd().create_mr()).await?;
         let rights = MrFlags::ALLOW_LOCAL_WRITE | MrFlags::RDMA_READ_SINK;
         let outcome = match crew.retrying(|| mr.register(&sink, rights)).await {
-            Ok(()) => Client::new(crew, link, config, &sink, mr.local_token().await).run(number).await,
+            Ok(()) => Client::new(crew, peer, config, &sink, mr.local_token().await).run(number).await,
             refused => refused,
         };
         mr.close().await;
@@ -160,7 +160,7 @@ async fn ask_all(crew: &Crew, adapter: &Adapter, config: &KeyValue, number: u32)
 
 struct Client<'a> {
     crew: &'a Crew,
-    link: &'a Link,
+    peer: &'a Peer,
     config: &'a KeyValue,
     sink: &'a Buffer,
     sink_token: u32,
@@ -169,13 +169,13 @@ struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    fn new(crew: &'a Crew, link: &'a Link, config: &'a KeyValue, sink: &'a Buffer, sink_token: u32) -> Self {
-        Self { crew, link, config, sink, sink_token, seen: vec![0; config.keys as usize] }
+    fn new(crew: &'a Crew, peer: &'a Peer, config: &'a KeyValue, sink: &'a Buffer, sink_token: u32) -> Self {
+        Self { crew, peer, config, sink, sink_token, seen: vec![0; config.keys as usize] }
     }
 
     async fn run(mut self, number: u32) -> Result<(), Status> {
         let mut rng = Rng::stream(self.crew.seed, &format!("key-value.{}.{number}", self.crew.node));
-        let (address, token) = words(&self.link.hear().await?)?;
+        let (address, token) = words(&self.peer.hear().await?)?;
         for _ in 0..self.config.operations {
             let key = rng.below(u64::from(self.config.keys)) as u32;
             let since = self.crew.session.now();
@@ -191,8 +191,8 @@ impl<'a> Client<'a> {
     }
 
     async fn put(&mut self, key: u32) -> Result<(), Status> {
-        self.link.say(&message(u64::from(key), 0)).await?;
-        let (same, version) = words(&self.link.hear().await?)?;
+        self.peer.link.say(&message(u64::from(key), 0)).await?;
+        let (same, version) = words(&self.peer.hear().await?)?;
         self.crew.compared(same == u64::from(key) && version > self.seen[key as usize]);
         self.seen[key as usize] = version;
         Ok(())
@@ -203,8 +203,8 @@ impl<'a> Client<'a> {
         for _ in 0..READS_MAX {
             let sgl = [self.sink.sge(0, bytes as u32, self.sink_token)];
             let from = address + u64::from(key) * entry_bytes(self.config);
-            self.link.qp().read(0, &sgl, from, token, OpFlags::empty())?;
-            self.link.done(0).await?;
+            self.peer.link.qp().read(0, &sgl, from, token, OpFlags::empty())?;
+            self.peer.done(0).await?;
             let entry = self.sink.read(0, bytes).map_err(|_| Status::UNSUCCESSFUL)?;
             let (version, written) = words(&entry)?;
             if sum(version, &entry[HEADER_BYTES..]) == written {

@@ -7,6 +7,7 @@ use provider::consumer::{Adapter, Connector, Listener};
 use provider::ndk::Status;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// How often a server looks whether clients are left.
 const LOOK_EVERY: Dur = Dur::from_us(500);
@@ -16,12 +17,16 @@ const LOOK_EVERY: Dur = Dur::from_us(500);
 pub(crate) struct Peer {
     pub link: Link,
     connector: Connector,
+    /// The peer has ended the connection, and that has been heard.
+    gone: AtomicBool,
 }
 
 impl Peer {
     /// Waits until the peer has ended the connection and closes everything.
     pub(crate) async fn part(self) {
-        self.connector.disconnected().await;
+        if !self.gone.load(Relaxed) {
+            self.connector.disconnected().await;
+        }
         self.abandon().await;
     }
 
@@ -38,10 +43,37 @@ impl Peer {
     /// # Errors
     /// The status of whatever has failed on the link.
     pub(crate) async fn event(&self) -> Result<Option<Event>, Status> {
-        match tasks::race(self.link.event(), self.connector.disconnected()).await {
+        match self.while_there(self.link.event()).await {
             // Receives that are left when the peer goes come back cancelled.
-            Either::First(Err(Status::CANCELLED)) | Either::Second(()) => Ok(None),
-            Either::First(event) => event.map(Some),
+            Err(Status::CANCELLED | Status::CONNECTION_ABORTED) => Ok(None),
+            event => event.map(Some),
+        }
+    }
+
+    /// The next message; data requests are not under way.
+    ///
+    /// # Errors
+    /// The status of whatever has failed on the link, CONNECTION_ABORTED if the peer has gone.
+    pub(crate) async fn hear(&self) -> Result<Vec<u8>, Status> {
+        self.while_there(self.link.hear()).await
+    }
+
+    /// Waits for a data request.
+    ///
+    /// # Errors
+    /// As [`hear`](Self::hear).
+    pub(crate) async fn done(&self, context: u64) -> Result<(), Status> {
+        self.while_there(self.link.done(context)).await
+    }
+
+    /// Waits, but not longer than the peer is there.
+    async fn while_there<T>(&self, waiting: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+        match tasks::race(waiting, self.connector.disconnected()).await {
+            Either::First(outcome) => outcome,
+            Either::Second(()) => {
+                self.gone.store(true, Relaxed);
+                Err(Status::CONNECTION_ABORTED)
+            }
         }
     }
 
@@ -51,12 +83,12 @@ impl Peer {
         self.link.close().await;
     }
 
-    /// Does `work` on the link; then hangs up, or abandons it if the work failed.
+    /// Does `work` with the peer; then hangs up, or abandons it if the work failed.
     ///
     /// # Errors
     /// The work's.
-    pub(crate) async fn use_for<T>(self, work: impl AsyncFnOnce(&Link) -> Result<T, Status>) -> Result<T, Status> {
-        let outcome = work(&self.link).await;
+    pub(crate) async fn use_for<T>(self, work: impl AsyncFnOnce(&Self) -> Result<T, Status>) -> Result<T, Status> {
+        let outcome = work(&self).await;
         match outcome {
             Ok(_) => self.hang_up().await,
             Err(_) => self.abandon().await,
@@ -87,7 +119,7 @@ pub(crate) async fn dial(
                 return Err(status);
             }
         };
-        let mut peer = Peer { link, connector };
+        let mut peer = Peer { link, connector, gone: AtomicBool::new(false) };
         let from = crew.address(crew.node, 0);
         let connected = match peer.connector.connect(peer.link.qp(), from, to, hello).await {
             Ok(()) => peer.connector.complete_connect().await,
@@ -165,7 +197,7 @@ pub(crate) async fn accept(
         }
     };
     let accepted = connector.accept(link.qp(), &[]).await;
-    let peer = Peer { link, connector };
+    let peer = Peer { link, connector, gone: AtomicBool::new(false) };
     match accepted {
         Ok(()) => Ok(peer),
         Err(status) => {

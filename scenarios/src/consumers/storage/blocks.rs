@@ -2,7 +2,7 @@
 
 use super::PORT;
 use super::protocol::{COMMAND_BYTES, Command, Direction, Hello, decode_answer};
-use crate::consumers::common::{Crew, Event, Link, SERVER, Sizes, dial, pattern};
+use crate::consumers::common::{Crew, Peer, SERVER, Sizes, dial, pattern};
 use crate::spec::BlockStorage;
 use des::{Rng, Time};
 use provider::consumer::{Adapter, Buffer};
@@ -20,13 +20,13 @@ pub(super) async fn work(crew: &Crew, adapter: &Adapter, storage: &BlockStorage,
     let to = crew.address(SERVER, PORT);
     let peer = dial(crew, adapter, sizes, u64::from(queue) + 1, to, &hello).await?;
     let buffer = crew.session.allocate(u64::from(depth) * u64::from(storage.block_bytes));
-    peer.use_for(async |link: &Link| {
-        let mr = crew.retrying(|| link.pd().create_mr()).await?;
+    peer.use_for(async |peer: &Peer| {
+        let mr = crew.retrying(|| peer.link.pd().create_mr()).await?;
         let rights = MrFlags::ALLOW_REMOTE_READ | MrFlags::ALLOW_REMOTE_WRITE;
         let outcome = match crew.retrying(|| mr.register(&buffer, rights)).await {
             Ok(()) => {
                 let token = mr.remote_token().await;
-                Queue::new(crew, storage, queue, depth, &buffer, token).run(link).await
+                Queue::new(crew, storage, queue, depth, &buffer, token).run(peer).await
             }
             refused => refused,
         };
@@ -66,18 +66,18 @@ impl<'a> Queue<'a> {
         }
     }
 
-    async fn run(mut self, link: &Link) -> Result<(), Status> {
+    async fn run(mut self, peer: &Peer) -> Result<(), Status> {
         let mut given = 0;
         for id in 0..self.given.len() as u32 {
-            self.give(link, id, given).await?;
+            self.give(peer, id, given).await?;
             given += 1;
         }
         for _ in 0..self.storage.commands {
-            let Event::Message(message) = link.event().await? else { return Err(Status::DATA_ERROR) };
+            let message = peer.hear().await?;
             let id = decode_answer(&message).ok_or(Status::DATA_ERROR)?;
             self.take(id)?;
             if given < self.storage.commands {
-                self.give(link, id, given).await?;
+                self.give(peer, id, given).await?;
                 given += 1;
             }
         }
@@ -85,7 +85,7 @@ impl<'a> Queue<'a> {
     }
 
     /// Gives a command; `version` makes the bytes of a store its own.
-    async fn give(&mut self, link: &Link, id: u32, version: u32) -> Result<(), Status> {
+    async fn give(&mut self, peer: &Peer, id: u32, version: u32) -> Result<(), Status> {
         let length_bytes = self.storage.block_bytes;
         let block = u64::from(id) * BLOCKS_EACH + self.rng.below(BLOCKS_EACH);
         let load = self.rng.below(1_000) < u64::from(self.storage.read_permille);
@@ -103,7 +103,7 @@ impl<'a> Queue<'a> {
         let (address, token) = (self.buffer.address() + slot, self.token);
         let command = Command { direction, id, offset, length_bytes, address, token };
         self.given[id as usize] = Some((command, expected, self.crew.session.now()));
-        link.say(&command.encode()).await
+        peer.link.say(&command.encode()).await
     }
 
     /// Takes a command's answer, and looks at what came.

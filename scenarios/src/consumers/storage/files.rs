@@ -2,7 +2,7 @@
 
 use super::PORT;
 use super::protocol::{COMMAND_BYTES, Command, Direction, Hello, decode_answer};
-use crate::consumers::common::{Crew, Event, Link, SERVER, Sizes, dial, pattern};
+use crate::consumers::common::{Crew, Event, Peer, SERVER, Sizes, dial, pattern};
 use crate::spec::FileTransfer;
 use des::Time;
 use provider::consumer::{Adapter, Buffer, Mr};
@@ -16,12 +16,12 @@ pub(super) async fn transfer(crew: &Crew, adapter: &Adapter, transfer: &FileTran
     let sizes = Sizes { message_bytes: COMMAND_BYTES, receives: depth, sends: depth, requests: depth };
     let hello = Hello { part_bytes: transfer.file_bytes, depth, invalidate: true }.encode();
     let peer = dial(crew, adapter, sizes, 1, crew.address(SERVER, PORT), &hello).await?;
-    peer.use_for(async |link: &Link| {
+    peer.use_for(async |peer: &Peer| {
         let mut slots = Vec::new();
-        let mut outcome = make_slots(crew, adapter, link, transfer, depth, &mut slots).await;
+        let mut outcome = make_slots(crew, adapter, peer, transfer, depth, &mut slots).await;
         if outcome.is_ok() {
             let file = pattern::bytes(crew.seed, crew.node as u64, 0, transfer.file_bytes as usize);
-            let work = Work { crew, link, transfer, slots: &slots, file: &file };
+            let work = Work { crew, peer, transfer, slots: &slots, file: &file };
             outcome = work.run(Direction::Store).await;
             if outcome.is_ok() {
                 outcome = work.run(Direction::Load).await;
@@ -54,14 +54,14 @@ impl Slot {
 async fn make_slots(
     crew: &Crew,
     adapter: &Adapter,
-    link: &Link,
+    peer: &Peer,
     transfer: &FileTransfer,
     depth: u32,
     slots: &mut Vec<Slot>,
 ) -> Result<(), Status> {
     for _ in 0..depth {
         let buffer = crew.session.allocate(u64::from(transfer.request_bytes));
-        let mr = crew.retrying(|| link.pd().create_fast_register_mr()).await?;
+        let mr = crew.retrying(|| peer.link.pd().create_fast_register_mr()).await?;
         slots.push(Slot { buffer, mr, mapping: None });
         let slot = slots.last_mut().expect("one was just pushed");
         let pages = slot.buffer.mdl().pages.len() as u32;
@@ -73,7 +73,7 @@ async fn make_slots(
 
 struct Work<'a> {
     crew: &'a Crew,
-    link: &'a Link,
+    peer: &'a Peer,
     transfer: &'a FileTransfer,
     slots: &'a [Slot],
     file: &'a [u8],
@@ -95,7 +95,7 @@ impl Work<'_> {
                 begun += 1;
             }
             // What remains are registrations; they come before the answer that needs them.
-            let Event::Message(message) = self.link.event().await? else { continue };
+            let Event::Message(message) = self.peer.event().await?.ok_or(Status::CONNECTION_ABORTED)? else { continue };
             let slot = decode_answer(&message).ok_or(Status::DATA_ERROR)? as usize;
             let (request, since) = under_way.get_mut(slot).and_then(Option::take).ok_or(Status::DATA_ERROR)?;
             self.end(direction, slot, request, since)?;
@@ -124,7 +124,7 @@ impl Work<'_> {
             Direction::Load => OpFlags::ALLOW_REMOTE_WRITE,
         };
         let address = buffer.address();
-        self.link.qp().fast_register(slot as u64, mr, mapping, part.len() as u64, address, rights)?;
+        self.peer.link.qp().fast_register(slot as u64, mr, mapping, part.len() as u64, address, rights)?;
         let command = Command {
             direction,
             id: slot as u32,
@@ -133,7 +133,7 @@ impl Work<'_> {
             address,
             token: mr.remote_token().await,
         };
-        self.link.say(&command.encode()).await
+        self.peer.link.say(&command.encode()).await
     }
 
     fn end(&self, direction: Direction, slot: usize, request: usize, since: Time) -> Result<(), Status> {

@@ -5,7 +5,7 @@ use super::protocol::{COMMAND_BYTES, Command, Direction, Hello, encode_answer};
 use crate::consumers::common::{Crew, Event, Peer, Sizes, peer, serve};
 use provider::consumer::{Adapter, Buffer, Connector, Mr};
 use provider::ndk::{MrFlags, OpFlags, Status};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -61,23 +61,29 @@ impl Part<'_> {
     /// Commands until the host goes.
     async fn serve(&self) -> Result<(), Status> {
         let token = self.mr.local_token().await;
+        // By request: the host may use a command's number again before the acknowledgement of a WRITE has come. For the same
+        // reason there may be more commands than the queue has room for.
         let mut under_way: BTreeMap<u64, Command> = BTreeMap::new();
+        let (mut waiting, mut requests) = (VecDeque::new(), 0);
         while let Some(event) = self.peer.event().await? {
             match event {
-                Event::Message(message) => {
-                    let command = Command::decode(&message).ok_or(Status::DATA_ERROR)?;
-                    self.begin(command, token)?;
-                    under_way.insert(u64::from(command.id), command);
-                    // On one QP the answer cannot overtake the data.
-                    if command.direction == Direction::Load {
-                        self.answer(command).await?;
-                    }
-                }
-                Event::Done(id) => {
-                    let command = under_way.remove(&id).ok_or(Status::DATA_ERROR)?;
+                Event::Message(message) => waiting.push_back(Command::decode(&message).ok_or(Status::DATA_ERROR)?),
+                Event::Done(request) => {
+                    let command = under_way.remove(&request).ok_or(Status::DATA_ERROR)?;
                     if command.direction == Direction::Store {
                         self.answer(command).await?;
                     }
+                }
+            }
+            while under_way.len() < self.hello.depth as usize
+                && let Some(command) = waiting.pop_front()
+            {
+                self.begin(command, token, requests)?;
+                under_way.insert(requests, command);
+                requests += 1;
+                // On one QP the answer cannot overtake the data.
+                if command.direction == Direction::Load {
+                    self.answer(command).await?;
                 }
             }
         }
@@ -85,12 +91,12 @@ impl Part<'_> {
     }
 
     /// Moves a command's data.
-    fn begin(&self, command: Command, token: u32) -> Result<(), Status> {
+    fn begin(&self, command: Command, token: u32, context: u64) -> Result<(), Status> {
         let end = command.offset.checked_add(u64::from(command.length_bytes));
         if end.is_none_or(|end| end > self.part.len()) {
             return Err(Status::INVALID_PARAMETER);
         }
-        let (context, qp) = (u64::from(command.id), self.peer.link.qp());
+        let qp = self.peer.link.qp();
         let sgl = [self.part.sge(command.offset, command.length_bytes, token)];
         match command.direction {
             Direction::Store => qp.read(context, &sgl, command.address, command.token, OpFlags::empty()),
