@@ -1,5 +1,6 @@
 //! Studies end to end, small.
 
+mod behaviour;
 mod properties;
 
 use crate::options::{RunOptions, Threads};
