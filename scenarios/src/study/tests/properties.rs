@@ -2,13 +2,14 @@
 //! changes nothing else.
 
 use super::{run, scenario};
-use crate::fabrics;
+use crate::cluster::ClusterError;
+use crate::fabrics::{self, Fabric};
 use crate::options::{RunOptions, Threads};
 use crate::spec::fabric::{Forwarding, Paths};
 use crate::spec::{Pattern, PayloadMode, Scenario, Sizes, Topology, Workload};
 use crate::study::event::Event;
 use crate::study::station::Station;
-use crate::study::traffic;
+use crate::study::traffic::{self, Planned};
 use crate::study::world::World;
 use des::{Dur, Time};
 use fabric::Link;
@@ -42,8 +43,8 @@ fn patterns() -> impl Strategy<Value = Pattern> {
 /// Any fabric under any load: with and without flow control, with plenty of memory and with little.
 fn studies() -> impl Strategy<Value = Scenario> {
     let paths = prop_oneof![Just(Paths::Ecmp), Just(Paths::Spray), Just(Paths::Flowlet { gap_ns: 500 })];
-    (topologies(), patterns(), any::<[bool; 3]>(), paths, 0..1_000_u64).prop_map(
-        |((topology, nodes), pattern, [lossless, tight, cut_through], paths, seed)| {
+    (topologies(), patterns(), any::<[bool; 3]>(), paths, 0..1_000_u64)
+        .prop_map(|((topology, nodes), pattern, [lossless, tight, cut_through], paths, seed)| {
             let mut scenario = scenario(topology, nodes, pattern);
             scenario.about.seed = seed;
             scenario.fabric.paths = paths;
@@ -58,15 +59,21 @@ fn studies() -> impl Strategy<Value = Scenario> {
                 scenario.fabric.forwarding = Forwarding::CutThrough;
             }
             scenario
-        },
-    )
+        })
+        .prop_filter("a short arrival process may bring no flow", |scenario| plan(scenario).is_ok())
+}
+
+fn plan(scenario: &Scenario) -> Result<(Fabric, Vec<Planned>), ClusterError> {
+    let Workload::Flows(flows) = &scenario.workload else { unreachable!("it has flows") };
+    let fabric = fabrics::build(&scenario.cluster, "")?;
+    let planned = traffic::plan(scenario, flows, &fabric, &[])?;
+    Ok((fabric, planned))
 }
 
 /// The world of a study, run for `length` at most.
 fn run_for(scenario: &Scenario, length: Dur, threads: u16) -> World {
     let Workload::Flows(flows) = &scenario.workload else { unreachable!("it has flows") };
-    let fabric = fabrics::build(&scenario.cluster, "").expect("a fabric");
-    let planned = traffic::plan(scenario, flows, &fabric, &[]).expect("flows");
+    let (fabric, planned) = plan(scenario).expect("flows");
     let threads = NonZero::new(threads).map(Threads).unwrap_or_default();
     let mut world = World::build(scenario, flows, &fabric.topology, &planned, threads).expect("a world");
     world.schedule.limit = world.schedule.limit.min(Time::ZERO + Dur::from_ms(1) + length);
