@@ -482,6 +482,13 @@ pub enum Event {
         /// By the peer's disconnect, not by a failure.
         graceful: bool,
     },
+    /// A peer refused a connect and sent something along. Comes before the [`CommandDone`](Self::CommandDone) of the connect.
+    ConnectRefused {
+        /// The connect.
+        command: CommandId,
+        /// What the peer's consumer sent with its rejection.
+        private_data: Bytes,
+    },
     /// The peer gave up before the connection stood.
     ConnectionAborted(ConnectionId),
     /// The device is gone or failed.

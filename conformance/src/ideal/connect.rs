@@ -113,11 +113,12 @@ impl Medium {
     }
 
     /// Turns a request away, or gives an attempt up.
-    pub(super) fn give_up(&mut self, node: usize, id: ConnectionId) {
+    pub(super) fn give_up(&mut self, node: usize, id: ConnectionId, private_data: &[u8]) {
         let Some(connection) = self.connection(node, id).filter(|connection| !connection.established) else { return };
         let (other, passive) = (connection.other.take(), connection.command.is_none() && connection.qp.is_none());
         if let Some(at) = other {
-            self.tell(node, if passive { Signal::Refused { at } } else { Signal::GaveUp { at } });
+            let private_data = Bytes::copy_from_slice(private_data);
+            self.tell(node, if passive { Signal::Refused { at, private_data } } else { Signal::GaveUp { at } });
         }
     }
 
@@ -147,7 +148,12 @@ impl Medium {
                 let output = self.established(node, at).ok_or(Status::CONNECTION_ABORTED);
                 self.answer(node, at, output);
             }
-            Signal::Refused { at } => self.answer(node, at, Err(Status::CONNECTION_REFUSED)),
+            Signal::Refused { at, private_data } => {
+                if let Some(command) = self.connection(node, at).and_then(|connection| connection.command) {
+                    self.raise(node, Event::ConnectRefused { command, private_data });
+                }
+                self.answer(node, at, Err(Status::CONNECTION_REFUSED));
+            }
             Signal::Completed { at } => {
                 if let Some(connection) = self.connection(node, at) {
                     connection.established = true;
@@ -186,7 +192,9 @@ impl Medium {
         let Some(active) = self.connection(1 - node, from).cloned() else { return };
         let mut listeners = self.devices[node].listeners.iter();
         let found = listeners.find(|(_, listener)| !listener.paused && listener.address == active.peer);
-        let Some((&listener, _)) = found else { return self.tell(node, Signal::Refused { at: from }) };
+        let Some((&listener, _)) = found else {
+            return self.tell(node, Signal::Refused { at: from, private_data: Bytes::new() });
+        };
         let connection = ConnectionId(self.number() as u32);
         let limits = mirrored(active.limits);
         let passive = Connection {
@@ -229,7 +237,7 @@ impl Medium {
 
     /// Forgets a connection; its peer hears of it if it stood or was being made.
     pub(super) fn forget(&mut self, node: usize, id: ConnectionId) {
-        self.give_up(node, id);
+        self.give_up(node, id, &[]);
         let Some(connection) = self.devices[node].connections.remove(&id) else { return };
         if let (true, Some(at)) = (connection.established, connection.other) {
             self.tell(node, Signal::Disconnected { at, by: id });

@@ -120,8 +120,8 @@ impl Half {
                 device.listeners.entry(listener).and_modify(|listener| listener.paused = pause);
                 Ok(CommandOutput::Done)
             }
-            Command::Reject { connection, .. } => {
-                medium.give_up(self.node, connection);
+            Command::Reject { connection, private_data } => {
+                medium.give_up(self.node, connection, private_data);
                 Ok(CommandOutput::Done)
             }
             _ => Ok(CommandOutput::Done),
@@ -199,7 +199,7 @@ impl Backend for Half {
 
     fn cancel(&mut self, medium: &mut Medium, command: CommandId) {
         if let Some(Some(connection)) = medium.devices[self.node].commands.get(&command).copied() {
-            medium.give_up(self.node, connection);
+            medium.give_up(self.node, connection, &[]);
         }
         medium.done(self.node, command, Err(Status::CANCELLED));
     }

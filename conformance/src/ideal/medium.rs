@@ -1,5 +1,6 @@
 //! Both devices, both memories, and what they will do when.
 
+use bytes::Bytes;
 use des::{Dur, Time};
 use host::{HostMemory, Mdl};
 use provider::backend::{
@@ -34,7 +35,7 @@ pub(super) enum Action {
 pub(super) enum Signal {
     Request { from: ConnectionId },
     Accepted { at: ConnectionId },
-    Refused { at: ConnectionId },
+    Refused { at: ConnectionId, private_data: Bytes },
     Completed { at: ConnectionId },
     GaveUp { at: ConnectionId },
     Disconnected { at: ConnectionId, by: ConnectionId },

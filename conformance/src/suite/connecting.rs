@@ -27,12 +27,12 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "rejected",
-        rules: &[131],
+        rules: &[127, 131],
         provokes: &[],
-        what: "connects to who rejects",
+        what: "connects to who rejects, and reads what came with the rejection",
         start: |pair: &Pair| {
             pair.on(0, rejects);
-            pair.on(1, refused);
+            pair.on(1, reads_refusal);
         },
     },
     Case {
@@ -186,21 +186,45 @@ async fn handshake_active(probe: Probe) -> Result<(), Trouble> {
 /// An attempt to connect that must be refused.
 async fn refused(probe: Probe) -> Result<(), Trouble> {
     let local = probe.local(Sizes::default()).await?;
+    let connector = attempt(&probe, &local).await?;
+    probe.close(connector).await?;
+    probe.end_local(local).await
+}
+
+/// The connector of an attempt that must be, and was, refused.
+async fn attempt(probe: &Probe, local: &Local) -> Result<Object, Trouble> {
     probe.head_start().await;
     let connector = probe.connector(local.adapter.object()).await?;
     let (source, destination, params) = (probe.own(0), probe.peer(PORT), params(local.qp, b"please"));
     let connect = |completion| Call::Connect { connector, source, destination, params, completion };
     let status = probe.settle(connect).await.status;
+    expect_status("a connect that must be refused", status, &[Status::CONNECTION_REFUSED], 131)?;
+    Ok(connector)
+}
+
+/// What the peer sends with its rejection.
+const REFUSAL: &[u8] = b"no, not today";
+
+/// The private data of a rejection can be had after the connect has failed: "private data sent with reject requests".
+async fn reads_refusal(probe: Probe) -> Result<(), Trouble> {
+    let local = probe.local(Sizes::default()).await?;
+    let connector = attempt(&probe, &local).await?;
+    let answer = probe.returned(Call::GetConnectionData { connector, buffer_bytes: Some(512) });
+    expect_status("connection data of a refused connect", answer.status, &[Status::SUCCESS], 127)?;
+    let Out::ConnectionData { private_data, .. } = answer.out else {
+        return expect(false, 127, || "connection data without data".to_owned());
+    };
+    let told = private_data.starts_with(REFUSAL);
+    expect(told, 127, || format!("the peer refused with {REFUSAL:?}, this side read {private_data:?}"))?;
     probe.close(connector).await?;
-    probe.end_local(local).await?;
-    expect_status("a connect that must be refused", status, &[Status::CONNECTION_REFUSED], 131)
+    probe.end_local(local).await
 }
 
 async fn rejects(probe: Probe) -> Result<(), Trouble> {
     let local = probe.local(Sizes::default()).await?;
     let (listener, events) = probe.listen(local.adapter.object()).await?;
     let connector = probe.offered(events).await?;
-    probe.ok(Call::Reject { connector, private_data: b"no" })?;
+    probe.ok(Call::Reject { connector, private_data: REFUSAL })?;
     probe.close_all(&[connector, listener]).await?;
     probe.end_local(local).await
 }

@@ -1,6 +1,7 @@
 //! Establishing connections: connect, complete, accept, reject.
 
 use super::Engine;
+use super::Then;
 use super::connector::{Operation, State};
 use super::create::{Creation, Draft};
 use super::dispatch::Returned;
@@ -8,10 +9,11 @@ use super::endpoint::EndpointUse;
 use super::lifetime::ObjectId;
 use super::qp::Link;
 use super::requests::{Request, Work};
-use crate::backend::{Backend, Command, CommandOutput, CommandResult, ConnectionLimits};
+use crate::backend::{Backend, Command, CommandId, CommandOutput, CommandResult, ConnectionLimits};
 use crate::ndk::{
     CallKind, CallSite, Completion, ConnectParams, DisconnectEvent, NdkVersion, Object, ObjectKind, Status,
 };
+use bytes::Bytes;
 use std::net::SocketAddr;
 
 /// `NdkConnect` and `NdkConnectWithSharedEndpoint`.
@@ -68,6 +70,8 @@ impl<B: Backend> Engine<B> {
         let connector = self.objects.connector_mut(owner);
         (connector.state, connector.qp, connector.endpoint) = (state, Some(qp), Some(used));
         (connector.local, connector.peer) = (Some(used.local), Some(destination));
+        // A refusal that came before is not about this attempt.
+        connector.private_data = Bytes::new();
         self.objects.qp_mut(qp).link = Link::Connecting;
         self.lifetimes.link(owner, qp);
         if let Source::SharedEndpoint(endpoint) = from {
@@ -96,6 +100,16 @@ impl<B: Backend> Engine<B> {
                 self.free_from(id);
                 Err(status)
             }
+        }
+    }
+
+    /// What came with the refusal that ends a connect: the consumer may ask for it once the connect has completed.
+    pub(super) fn connect_refused(&mut self, command: CommandId, private_data: Bytes) {
+        if let Some(Then::Request(request)) = self.commands.get(&command)
+            && matches!(request.work, Work::Connect)
+        {
+            let owner = request.owner;
+            self.objects.connector_mut(owner).private_data = private_data;
         }
     }
 

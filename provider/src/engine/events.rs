@@ -55,6 +55,7 @@ impl<B: Backend> Engine<B> {
             Event::ConnectionRequest { listener, connection, peer, limits, private_data, local: _ } => {
                 self.offer(host, listener, Offer { connection, peer, limits, private_data });
             }
+            Event::ConnectRefused { command, private_data } => self.connect_refused(command, private_data),
             Event::Disconnected { connection, graceful } => self.connection_ended(connection, graceful),
             Event::ConnectionAborted(connection) => self.connection_ended(connection, false),
             Event::DeviceError => self.device_failed(host),

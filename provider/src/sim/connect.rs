@@ -311,6 +311,9 @@ impl SimBackend {
             (Notice::Failed(status), Some((id, purpose))) => {
                 self.settle(connection);
                 if purpose == Purpose::Connect {
+                    if let Some(private_data) = self.connections.refusal(connection).cloned() {
+                        self.events.push_back(Event::ConnectRefused { command: id, private_data });
+                    }
                     self.release(host, connection);
                 }
                 self.go_on(host, id, Next::End(Err(status)));

@@ -260,6 +260,13 @@ impl VerbsBackend {
             (Act::TellBroken, _) => self.events.push_back(Event::Disconnected { connection, graceful: false }),
             (Act::TellAborted, _) => self.events.push_back(Event::ConnectionAborted(connection)),
             (Act::Disconnected, _) => self.end(number, DONE),
+            (Act::Refuse, _) => {
+                if let Some(command) = known.command.filter(|_| !event.private_data.is_empty()) {
+                    let private_data = event.private_data;
+                    self.events.push_back(Event::ConnectRefused { command, private_data });
+                }
+                return Err(Status::CONNECTION_REFUSED);
+            }
             (Act::Fail(status), _) => return Err(status),
             (Act::Nothing, _) | (_, None) => {}
         }

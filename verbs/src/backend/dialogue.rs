@@ -51,6 +51,8 @@ pub(super) enum Act {
     Complete,
     /// The pending command ends so.
     Fail(Status),
+    /// The connect ends with CONNECTION_REFUSED, and the consumer gets what the peer said.
+    Refuse,
     /// The consumer hears that the peer gave up.
     TellAborted,
     /// The peer is answered, and the consumer hears that it left.
@@ -64,8 +66,8 @@ pub(super) enum Act {
 /// The machine. What does not fit the phase is late and means nothing.
 pub(super) fn after(phase: Phase, heard: Heard) -> (Phase, Act) {
     use Act::{
-        AnswerAndTell, Complete, Disconnected, Fail, Nothing, ResolveRoute, SendRequest, TakeReply, TellAborted,
-        TellBroken,
+        AnswerAndTell, Complete, Disconnected, Fail, Nothing, Refuse, ResolveRoute, SendRequest, TakeReply,
+        TellAborted, TellBroken,
     };
     use Heard as H;
     use Phase as P;
@@ -75,9 +77,7 @@ pub(super) fn after(phase: Phase, heard: Heard) -> (Phase, Act) {
         (P::RequestSent, H::Reply) => (P::ReplyReceived, TakeReply),
         // iWARP has no third message: with the reply the connection stands.
         (P::RequestSent, H::Established) => (P::Established, TakeReply),
-        (P::ResolvingAddress | P::ResolvingRoute | P::RequestSent, H::Refused) => {
-            (P::Over, Fail(Status::CONNECTION_REFUSED))
-        }
+        (P::ResolvingAddress | P::ResolvingRoute | P::RequestSent, H::Refused) => (P::Over, Refuse),
         (P::ResolvingAddress | P::ResolvingRoute | P::RequestSent | P::ReplySent, H::Failed(status)) => {
             (P::Over, Fail(status))
         }
@@ -129,14 +129,14 @@ mod tests {
     /// Every pair that is not late, one a line.
     const TABLE: &str = "\
 ResolvingAddress + AddressResolved -> ResolvingRoute: ResolveRoute
-ResolvingAddress + Refused -> Over: Fail(STATUS_CONNECTION_REFUSED)
+ResolvingAddress + Refused -> Over: Refuse
 ResolvingAddress + Failed(STATUS_IO_TIMEOUT) -> Over: Fail(STATUS_IO_TIMEOUT)
 ResolvingRoute + RouteResolved -> RequestSent: SendRequest
-ResolvingRoute + Refused -> Over: Fail(STATUS_CONNECTION_REFUSED)
+ResolvingRoute + Refused -> Over: Refuse
 ResolvingRoute + Failed(STATUS_IO_TIMEOUT) -> Over: Fail(STATUS_IO_TIMEOUT)
 RequestSent + Reply -> ReplyReceived: TakeReply
 RequestSent + Established -> Established: TakeReply
-RequestSent + Refused -> Over: Fail(STATUS_CONNECTION_REFUSED)
+RequestSent + Refused -> Over: Refuse
 RequestSent + Failed(STATUS_IO_TIMEOUT) -> Over: Fail(STATUS_IO_TIMEOUT)
 RequestSent + Disconnected -> Over: Fail(STATUS_CONNECTION_ABORTED)
 RequestSent + DisconnectTimedOut -> Over: Fail(STATUS_CONNECTION_ABORTED)

@@ -66,6 +66,8 @@ pub(super) struct Connection {
     pub(super) req: Box<Req>,
     /// Received by the active side.
     pub(super) rep: Option<Box<Rep>>,
+    /// What the peer's consumer sent with its rejection.
+    pub(super) refusal: Option<Bytes>,
     /// What is repeated.
     pub(super) last: Option<Box<Mad>>,
     pub(super) repeats_left: u8,

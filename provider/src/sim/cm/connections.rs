@@ -13,7 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use wire::Qpn;
 use wire::cm::ip::CONSUMER_PRIVATE_LEN;
-use wire::cm::{CommId, CommIds, IpHeader, Mad, Message, PrivateData, RejReason, Rep, Req, ServiceType, Stage, ip};
+use wire::cm::{
+    CommId, CommIds, IpHeader, Mad, Message, PrivateData, Rej, RejReason, Rep, Req, ServiceType, Stage, ip,
+};
 
 /// The connections of one device.
 #[derive(Clone, Debug)]
@@ -112,6 +114,7 @@ impl Connections {
             end: Some(wanted.end),
             req: req.clone(),
             rep: None,
+            refusal: None,
             last: None,
             repeats_left: 0,
             deadline: None,
@@ -148,6 +151,12 @@ impl Connections {
     #[must_use]
     pub fn established(&self, id: ConnectionId) -> Option<Established> {
         self.table.get(&id).map(|connection| connection.established(id))
+    }
+
+    /// What the peer's consumer sent with its rejection, [`REJECT_PRIVATE_BYTES`](super::REJECT_PRIVATE_BYTES).
+    #[must_use]
+    pub fn refusal(&self, id: ConnectionId) -> Option<&Bytes> {
+        self.table.get(&id)?.refusal.as_ref()
     }
 
     /// How far a connection is.
@@ -256,7 +265,10 @@ impl Connections {
                 detail.service_timeout = mra.service_timeout;
                 (mra.comm_ids, Event::Mra)
             }
-            Message::Rej(rej) => (rej.comm_ids, Event::Rej),
+            Message::Rej(rej) => {
+                self.refused(from, &rej);
+                (rej.comm_ids, Event::Rej)
+            }
             Message::Rtu(rtu) => (rtu.comm_ids, Event::Rtu),
             Message::Dreq(dreq) => (dreq.comm_ids, Event::Dreq),
             Message::Drep(drep) => (drep.comm_ids, Event::Drep),
@@ -318,6 +330,17 @@ impl Connections {
         connection.rep = Some(Box::new(rep));
     }
 
+    /// Keeps what a consumer says to an attempt; other rejections have no consumer behind them.
+    fn refused(&mut self, from: IpAddr, rej: &Rej) {
+        let Some(id) = self.meant(rej.comm_ids, from, Event::Rej) else { return };
+        let asked = |known: &&mut Connection| known.state == State::RequestSent;
+        if let Some(connection) = self.table.get_mut(&id).filter(asked)
+            && rej.reason == RejReason::CONSUMER_DEFINED
+        {
+            connection.refusal = Some(Bytes::copy_from_slice(rej.private_data.as_bytes()));
+        }
+    }
+
     /// A REQ: a repeat, or somebody new.
     fn request(&mut self, now: Time, from: IpAddr, transaction_id: u64, req: Req, out: &mut Vec<Output>) {
         if let Some(&id) = self.calls.get(&(from, req.local_comm_id)) {
@@ -375,6 +398,7 @@ impl Connections {
             end: None,
             req: Box::new(Req { path_mtu: req.path_mtu.min(path_mtu(self.settings.path_mtu_bytes)), ..req }),
             rep: None,
+            refusal: None,
             last: None,
             repeats_left: 0,
             deadline: None,

@@ -4,7 +4,7 @@ use super::pair::{Fate, LIMITS, Pair, RETRIES, Seen, Side, end};
 use crate::backend::{ConnectionId, ConnectionLimits};
 use crate::ndk::Status;
 use crate::sim::cm::table::State;
-use crate::sim::cm::{Input, Notice};
+use crate::sim::cm::{Input, Notice, REJECT_PRIVATE_BYTES};
 use bytes::Bytes;
 use des::Dur;
 use proptest::prelude::*;
@@ -90,6 +90,7 @@ fn nobody_listening_is_a_refusal_and_so_is_a_pause() {
     pair.run(SHORT);
     for id in [unheard, paused] {
         assert_eq!(pair.a.told(id), [Notice::Failed(Status::CONNECTION_REFUSED)]);
+        assert_eq!(pair.a.connections.refusal(id), None, "no consumer said no");
     }
     assert_eq!(pair.b.seen, []);
 }
@@ -105,6 +106,8 @@ fn either_side_can_reject() {
     pair.run(SHORT);
     assert_eq!(pair.b.told(passive), [Notice::Done]);
     assert_eq!(pair.a.told(active), [Notice::Failed(Status::CONNECTION_REFUSED)]);
+    let said = pair.a.connections.refusal(active).expect("a consumer refused");
+    assert_eq!((&said[..3], said.len()), (b"no\0".as_slice(), REJECT_PRIVATE_BYTES));
 
     let mut pair = Pair::new(Vec::new());
     pair.listen();
