@@ -1,9 +1,9 @@
-//! `list`, `check` and `show`: commands that run nothing.
+//! `list`, `check`, `schema` and `show`: commands that run nothing.
 
 use super::answer::{Answer, CommandError, colour};
 use scenarios::report::table::{Cell, Table, Tone};
 use scenarios::report::units;
-use scenarios::spec::ScenarioFile;
+use scenarios::spec::{ScenarioFile, schema};
 use scenarios::topology_svg;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -60,6 +60,12 @@ pub(super) fn check(path: &Path) -> Result<Answer, CommandError> {
         units::count(input.bytes.len() as u64),
         file.scenario.fault.rows().len(),
     )))
+}
+
+/// The JSON schema of scenarios, or of plans.
+pub(super) fn schema(plan: bool) -> Answer {
+    let schema = if plan { schema::plan() } else { schema::scenario() };
+    Answer::text(serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n")
 }
 
 /// A scenario after defaults, or (`svg`) the picture of its topology.

@@ -92,6 +92,12 @@ enum Command {
         /// The scenario file
         file: PathBuf,
     },
+    /// Print the JSON schema of scenario files, for editors
+    Schema {
+        /// Of plans instead
+        #[arg(long)]
+        plan: bool,
+    },
     /// Print a scenario with every default written out
     Show {
         /// The scenario file
@@ -121,6 +127,7 @@ pub(crate) fn answer() -> Answer {
         Command::Planted(arguments) => shrink::planted(&arguments),
         Command::List { folder } => inspect::list(&folder),
         Command::Check { file } => inspect::check(&file),
+        Command::Schema { plan } => Ok(inspect::schema(plan)),
         Command::Show { file, svg } => inspect::show(&file, svg),
     };
     result.unwrap_or_else(|error| Answer::refusal(&error))

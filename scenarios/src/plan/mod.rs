@@ -18,12 +18,13 @@ use crate::options::RunOptions;
 use crate::report::{FaultRow, RunReport, Verdict};
 use crate::runner::run;
 use crate::spec::{FaultPlan, Place, Problem, RowSummary, Scenario, ScenarioError, diagnose};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
 
 /// The rows that a run carries out: `plan.toml` in its folder.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Plan {
     /// `[[fault.create]]` and so on, as in a scenario.

@@ -5,6 +5,7 @@ use super::latency::Latency;
 use super::study::StudyReport;
 use crate::record::Evidence;
 use crate::spec::RowSummary;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -104,7 +105,7 @@ pub enum Severity {
 }
 
 /// How a node's consumer is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ConsumerStyle {
     /// `let qp = pd.create_qp(..).await?`

@@ -3,10 +3,11 @@
 use super::policy::Policy;
 use super::{Topology, text};
 use provider::ndk::{NdkVersion, ObjectKind};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[cluster]`: the nodes and what connects them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cluster {
     /// Nodes, at least two.
@@ -91,20 +92,24 @@ impl Cable {
 /// `[provider]`: what the NDK provider of every node offers, and how its creations complete.
 ///
 /// A kind may be in one of the three lists. One that is in none is created pending, but a PD inline: it is bookkeeping.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Provider {
     /// The NDK version that consumers open adapters with.
     #[serde(with = "text::one")]
+    #[schemars(with = "text::Spelled<NdkVersion>")]
     pub version: NdkVersion,
     /// Kinds created before the create function returns.
     #[serde(with = "text::list")]
+    #[schemars(with = "Vec<text::Spelled<ObjectKind>>")]
     pub inline: Vec<ObjectKind>,
     /// Kinds whose create function returns PENDING and completes later.
     #[serde(with = "text::list")]
+    #[schemars(with = "Vec<text::Spelled<ObjectKind>>")]
     pub pending: Vec<ObjectKind>,
     /// Kinds whose create function returns PENDING after the completion callback has run inside it.
     #[serde(with = "text::list")]
+    #[schemars(with = "Vec<text::Spelled<ObjectKind>>")]
     pub inside_call: Vec<ObjectKind>,
     /// What it does where the contract leaves it open.
     #[serde(skip_serializing_if = "Policy::is_default")]

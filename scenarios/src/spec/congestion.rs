@@ -1,10 +1,11 @@
 //! `[congestion]`: how senders react to congestion.
 
 use nic_model::congestion::{ParameterSet, SETS, parameters};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[congestion]`: a scheme, and one of the published parameter sets for it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Congestion {
     /// What senders do.
@@ -24,7 +25,7 @@ impl Default for Congestion {
 }
 
 /// A congestion control scheme.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CongestionScheme {
     /// Senders do not react.

@@ -1,9 +1,10 @@
 //! `[fabric]`: the switches.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[fabric]`: what every switch does. Defaults are those of [`fabric::SwitchConfig`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fabric {
     /// When a frame may go on.
@@ -59,7 +60,7 @@ impl Default for Fabric {
 }
 
 /// When a frame may go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Forwarding {
     /// When it has arrived whole.
@@ -69,7 +70,7 @@ pub enum Forwarding {
 }
 
 /// `[fabric.pfc_watchdog]`: a queue that is silent for too long stops obeying for a while.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PfcWatchdog {
     /// Too long.
@@ -81,7 +82,7 @@ pub struct PfcWatchdog {
 }
 
 /// What becomes of frames that wait behind a pause storm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WatchdogAction {
     /// They are dropped.
@@ -91,7 +92,7 @@ pub enum WatchdogAction {
 }
 
 /// Where congestion is marked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum EcnMarks {
     /// As the parameter set of `[congestion]` says; without one, as the HPCC paper's simulations.
@@ -103,7 +104,7 @@ pub enum EcnMarks {
 }
 
 /// Probability of a mark by queue length: none up to `kmin_bytes`, growing to `pmax_permille` at `kmax_bytes`, certain above.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EcnCurve {
     /// Its priorities; all if there are none.
@@ -121,7 +122,7 @@ pub struct EcnCurve {
 }
 
 /// Which queue of a port goes next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Scheduling {
     /// The highest priority first.
@@ -137,7 +138,7 @@ pub enum Scheduling {
 }
 
 /// Which of several equally short paths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Paths {
     /// One for a flow.

@@ -1,10 +1,11 @@
 //! Fabric studies: `[workload.flows]`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// `[workload.flows]`: RDMA WRITEs from NIC to NIC, posted by a light consumer. Each flow has a queue pair of its own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Flows {
     /// Bytes of one WRITE; the last of a flow may be shorter.
@@ -29,7 +30,7 @@ const fn default_window_messages() -> u32 {
 }
 
 /// What becomes of message data. Everything else is the same in both.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PayloadMode {
     /// Only its length is kept.
@@ -40,7 +41,7 @@ pub enum PayloadMode {
 }
 
 /// Who sends what to whom: a sub-table of `[workload.flows.pattern]`, named after it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Pattern {
     /// Flow by flow: `[[workload.flows.pattern.list]]`.
@@ -84,7 +85,7 @@ const fn default_epoch_ms() -> u64 {
 }
 
 /// A published distribution of flow sizes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sizes {
     /// Web search (DCTCP, SIGCOMM 2010).
@@ -94,7 +95,7 @@ pub enum Sizes {
 }
 
 /// One flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Flow {
     /// Sending node.

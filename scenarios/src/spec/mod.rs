@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`Scenario`] here, then its sections [`cluster`] with [`topology`], [`fabric`],
 //! [`congestion`], [`nic`], [`workload`] with [`flows`], [`fault`], [`swarm`], [`planted`], [`policy`], [`expect`]; [`check`] (what
-//! types cannot say), [`problem`] (how a mistake is shown), [`files`] (reading from disk).
+//! types cannot say), [`problem`] (how a mistake is shown), [`files`] (reading from disk),
+//! [`schema`] (the same for editors).
 //!
 //! Invariants:
 //! * parsing is a function of the text: whether files exist is asked by [`files`] alone;
@@ -23,6 +24,7 @@ pub mod nic;
 pub mod planted;
 pub mod policy;
 pub mod problem;
+pub mod schema;
 pub mod swarm;
 mod text;
 pub mod topology;
@@ -46,13 +48,14 @@ pub use workload::{
     AllReduce, BlockStorage, ConnectionStorm, CreationStorm, FileTransfer, KeyValue, Replicate, Teardown, Workload,
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The largest seed: TOML has signed integers.
 pub const SEED_MAX: u64 = i64::MAX as u64;
 
 /// One scenario: plain data, nothing read from anywhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// `[scenario]`.
@@ -91,7 +94,7 @@ pub struct Scenario {
 }
 
 /// `[scenario]`: its name, and the seed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct About {
     /// Lower-case letters, digits and hyphens.

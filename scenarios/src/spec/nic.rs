@@ -1,10 +1,11 @@
 //! `[nic]`: the adapters.
 
 use nic_model::profile::{self, Profile};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[nic]`: the adapter of every node. What is absent is as the profile says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Nic {
     /// Which adapter is modelled.
@@ -63,7 +64,7 @@ impl Default for Nic {
 }
 
 /// A modelled adapter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NicProfile {
     /// No product: the round numbers of a 100 Gb/s adapter.
@@ -103,7 +104,7 @@ impl NicProfile {
 }
 
 /// Whether the stages of a NIC take time. What happens is the same in both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NicTime {
     /// As long as the profile says.
@@ -113,7 +114,7 @@ pub enum NicTime {
 }
 
 /// What is sent again after a loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Recovery {
     /// Everything from the missing packet on.
@@ -123,7 +124,7 @@ pub enum Recovery {
 }
 
 /// How the transport timer runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Timeout {
     /// For the time of its code.

@@ -1,9 +1,10 @@
 //! `[planted]`: a bug on purpose, to see that it is found.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[planted]`: every node's provider has this bug.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Planted {
     /// Which.
@@ -11,7 +12,7 @@ pub struct Planted {
 }
 
 /// A mistake in a provider that shows only when something else goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bug {
     /// A creation that pends and fails completes twice.

@@ -4,10 +4,11 @@
 use super::text;
 use provider::engine;
 use provider::ndk::Status;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// See [`engine::PostAfterEnd`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PostAfterEnd {
     /// It is accepted, and completes CANCELLED.
@@ -17,7 +18,7 @@ pub enum PostAfterEnd {
 }
 
 /// See [`engine::SrqStart`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SrqStart {
     /// Notifies once it was filled to the threshold and fell below.
@@ -29,7 +30,7 @@ pub enum SrqStart {
 }
 
 /// See [`engine::CloseConnected`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CloseConnected {
     /// As by a disconnect, then a flush.
@@ -69,17 +70,19 @@ impl From<CloseConnected> for engine::CloseConnected {
 macro_rules! policy {
     (statuses: $($status:ident)*; ignorable: $($ignorable:ident)*; others: $($other:ident: $type:ty)*;) => {
         /// `[provider.policy]`.
-        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct Policy {
             $(
                 /// A status: see the field of that name.
                 #[serde(with = "text::option", skip_serializing_if = "Option::is_none")]
+                #[schemars(with = "Option<text::Spelled<Status>>")]
                 pub $status: Option<Status>,
             )*
             $(
                 /// A status; STATUS_SUCCESS lets it pass. See the field of that name.
                 #[serde(with = "text::option", skip_serializing_if = "Option::is_none")]
+                #[schemars(with = "Option<text::Spelled<Status>>")]
                 pub $ignorable: Option<Status>,
             )*
             $(

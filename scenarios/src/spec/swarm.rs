@@ -1,10 +1,11 @@
 //! `[swarm]`: how many faults of each kind a seed draws.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[swarm]`. Of each kind, from none to as many rows as stand here are drawn; every row says all that it does, so the plan
 /// that comes of it is carried out without this section.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Swarm {
     /// Creations that fail, pend, are late, or complete elsewhere.

@@ -14,7 +14,7 @@ fn problem_of(text: &str) -> (usize, usize, String, String) {
 }
 
 /// Every kind of mistake: the text after `[scenario]`, where it is reported, and words of message and remedy.
-const MISTAKES: &[(&str, usize, usize, &str, &str)] = &[
+pub(super) const MISTAKES: &[(&str, usize, usize, &str, &str)] = &[
     ("nam = 2", 3, 1, "unknown key `nam`", "did you mean `name`?"),
     ("seed = 9999999999999999999", 3, 8, "`seed` is 9999999999999999999", "allowed: 0 to 9223372036854775807"),
     ("seed = 99999999999999999999", 3, 8, "integer `99999999999999999999`", "a whole number from 0 to"),

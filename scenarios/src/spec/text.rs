@@ -6,7 +6,10 @@ use super::diagnose::nearest;
 use super::fault::wire::Packet;
 use des::Ratio;
 use provider::ndk::{CallKind, NdkVersion, ObjectKind, Status};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serializer, de};
+use std::borrow::Cow;
+use std::marker::PhantomData;
 
 /// A value with a spelling.
 pub(super) trait Word: Sized {
@@ -21,6 +24,9 @@ pub(super) trait Word: Sized {
 
     /// What may be written instead of `word`, for the error message.
     fn allowed(word: &str) -> String;
+
+    /// All spellings, for the schema; none if they are too many to be listed.
+    fn spellings() -> Vec<String>;
 }
 
 /// The kinds that a create function makes; an adapter is opened, not created.
@@ -42,6 +48,10 @@ impl Word for ObjectKind {
     fn allowed(_: &str) -> String {
         format!("allowed: {}", created_kinds().map(ObjectKind::name).collect::<Vec<_>>().join(", "))
     }
+
+    fn spellings() -> Vec<String> {
+        created_kinds().map(|kind| kind.spell()).collect()
+    }
 }
 
 impl Word for Status {
@@ -61,6 +71,10 @@ impl Word for Status {
             Some(name) => format!("did you mean STATUS_{name}?"),
             None => "write a status of NDKPI, such as STATUS_INSUFFICIENT_RESOURCES or STATUS_NO_MEMORY".to_owned(),
         }
+    }
+
+    fn spellings() -> Vec<String> {
+        Self::NAMED.iter().flat_map(|&(_, name)| [format!("STATUS_{name}"), name.to_owned()]).collect()
     }
 }
 
@@ -93,6 +107,10 @@ impl Word for CallKind {
             None => format!("allowed: {}; creations stand in [[fault.create]]", names.join(", ")),
         }
     }
+
+    fn spellings() -> Vec<String> {
+        requests().map(|kind| kind.spell()).collect()
+    }
 }
 
 impl Word for Packet {
@@ -108,6 +126,10 @@ impl Word for Packet {
 
     fn allowed(_: &str) -> String {
         format!("allowed: {}", Self::names().collect::<Vec<_>>().join(", "))
+    }
+
+    fn spellings() -> Vec<String> {
+        Self::names().map(str::to_owned).collect()
     }
 }
 
@@ -127,6 +149,10 @@ impl Word for NdkVersion {
     fn allowed(_: &str) -> String {
         format!("allowed: {}", VERSIONS.map(|version| format!("\"{version}\"")).join(", "))
     }
+
+    fn spellings() -> Vec<String> {
+        VERSIONS.iter().map(Self::spell).collect()
+    }
 }
 
 impl Word for Ratio {
@@ -143,6 +169,27 @@ impl Word for Ratio {
 
     fn allowed(_: &str) -> String {
         "write it as a fraction of at most one, such as \"1/1000\"".to_owned()
+    }
+
+    fn spellings() -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Stands for a word in the schema of scenario files.
+pub(super) struct Spelled<W>(PhantomData<W>);
+
+impl<W: Word> JsonSchema for Spelled<W> {
+    fn schema_name() -> Cow<'static, str> {
+        let words = W::WHAT.split(' ').skip(1);
+        words.collect::<Vec<_>>().join("-").into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        match W::spellings() {
+            words if words.is_empty() => json_schema!({ "type": "string", "pattern": "^ *[0-9]+ */ *[0-9]+ *$" }),
+            words => json_schema!({ "type": "string", "enum": words }),
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! How nodes are connected: `topology = "star"`, or a sub-table such as `[cluster.topology.fat-tree]`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 /// How nodes are connected.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Topology {
     /// Every node to one switch.

@@ -4,11 +4,12 @@ use super::{Row, Turn, is_false, row};
 use crate::spec::text;
 use des::Ratio;
 use provider::ndk::{CallKind, ObjectKind, Status};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// One row of `[[fault.create]]`: creations of a kind of object.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateFault {
     /// Its name in the plan; `create-1` and so on if absent.
@@ -16,6 +17,7 @@ pub struct CreateFault {
     pub id: String,
     /// The kind of object.
     #[serde(with = "text::one")]
+    #[schemars(with = "text::Spelled<ObjectKind>")]
     pub kind: ObjectKind,
     /// On which node; on each if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,6 +33,7 @@ pub struct CreateFault {
     pub every: Option<u64>,
     /// Each with this probability.
     #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<text::Spelled<Ratio>>")]
     pub probability: Option<Ratio>,
     /// Those alone that name this completion context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,6 +48,7 @@ pub struct CreateFault {
     pub effect: CallEffect,
     /// The status of `fail` and `pend-fail`; one for `inside-call` makes it fail.
     #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<text::Spelled<Status>>")]
     pub status: Option<Status>,
     /// How much longer it pends, for the effects that pend; the longest wait of `reorder`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,7 +65,7 @@ pub struct CreateFault {
 }
 
 /// One row of `[[fault.request]]`: calls of a function.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RequestFault {
     /// Its name in the plan; `request-1` and so on if absent.
@@ -69,6 +73,7 @@ pub struct RequestFault {
     pub id: String,
     /// The function, such as `NdkRegisterMr`.
     #[serde(with = "text::one")]
+    #[schemars(with = "text::Spelled<CallKind>")]
     pub function: CallKind,
     /// On which node; on each if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,6 +89,7 @@ pub struct RequestFault {
     pub every: Option<u64>,
     /// Each with this probability.
     #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<text::Spelled<Ratio>>")]
     pub probability: Option<Ratio>,
     /// Those alone that name this completion context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,6 +104,7 @@ pub struct RequestFault {
     pub effect: CallEffect,
     /// The status of `fail` and `pend-fail`; one for `inside-call` makes it fail.
     #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<text::Spelled<Status>>")]
     pub status: Option<Status>,
     /// How much longer it pends, for the effects that pend; the longest wait of `reorder`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,7 +124,7 @@ row!(CreateFault, "create");
 row!(RequestFault, "request");
 
 /// What happens to a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CallEffect {
     /// It fails with `status` before the function returns.

@@ -18,11 +18,12 @@ pub use call::{CallEffect, CreateFault, RequestFault};
 pub use wire::{WireEffect, WireFault};
 
 use des::Ratio;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// `[fault]`: the rows of the plan.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FaultPlan {
     /// What happens to creations.

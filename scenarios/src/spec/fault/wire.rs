@@ -3,13 +3,14 @@
 use super::{is_false, row};
 use crate::spec::text;
 use des::Ratio;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use wire::Opcode;
 use wire::opcode::{Operation, Position, Transport};
 
 /// One row of `[[fault.wire]]`: of the frames on a link that match, those whose turn it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WireFault {
     /// Its name in the plan; `wire-1` and so on if absent.
@@ -27,9 +28,11 @@ pub struct WireFault {
     pub times: Option<u64>,
     /// How likely it is for each frame.
     #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<text::Spelled<Ratio>>")]
     pub probability: Option<Ratio>,
     /// Packets of this kind alone.
     #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<text::Spelled<Packet>>")]
     pub packet: Option<Packet>,
     /// Packets with this sequence number alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,7 +63,7 @@ pub struct WireFault {
 row!(WireFault, "wire");
 
 /// What happens to a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WireEffect {
     /// It is lost.

@@ -17,11 +17,12 @@ pub use storage::{BlockStorage, FileTransfer};
 pub use storm::{ConnectionStorm, CreationStorm, Teardown};
 
 use super::flows::{Flows, Pattern};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// `[workload]`: one sub-table, named after the workload.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Workload {
     /// `[workload.replicate]`.

@@ -1,10 +1,11 @@
 //! `[workload.key-value]`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Node 0 holds a table. Clients get an entry by a READ of their own, and check its sum: an entry that changed meanwhile is read
 /// again. They put an entry by a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct KeyValue {
     /// Entries of the table.

@@ -1,12 +1,13 @@
 //! `[workload.replicate]`.
 
 use crate::report::ConsumerStyle;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Every node replicates the input to every other node: WRITE to push, READ to verify, SEND to agree. In the end every
 /// copy is compared byte by byte.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Replicate {
     /// The file to replicate, relative to the scenario file. `--input` has precedence.

@@ -1,11 +1,12 @@
 //! `[workload.file-transfer]` and `[workload.block-storage]`: node 0 serves, the others ask.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Every client writes a file to the server and reads it back, as SMB Direct does: each request carries a token of a buffer that was
 /// registered for it alone (fast registration); the server moves the data by READ or WRITE and ends the token with its answer
 /// (SEND with invalidate).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FileTransfer {
     /// Bytes of each client's file.
@@ -24,7 +25,7 @@ impl Default for FileTransfer {
 
 /// Every host reads and writes random blocks of its part of the server's namespace, as NVMe over RDMA does: several queues, each a
 /// QP with many commands under way, in buffers registered once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BlockStorage {
     /// Queues of each host.

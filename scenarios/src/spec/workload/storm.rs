@@ -1,10 +1,11 @@
 //! `[workload.creation-storm]` and `[workload.connection-storm]`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Every node creates and closes objects, thousands of them, several tasks at once. A round makes a PD, a CQ, a connector, QPs
 /// and registered regions, and closes them again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CreationStorm {
     /// Tasks of each node.
@@ -35,7 +36,7 @@ impl CreationStorm {
 }
 
 /// An order of closes. Every order is legal: a close pends until the object's successors are gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Teardown {
     /// One after another, each after the objects made from it.
@@ -47,7 +48,7 @@ pub enum Teardown {
 }
 
 /// Every node but node 0 connects to node 0 again and again. On each connection one message goes there and back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConnectionStorm {
     /// Connections of each client, one after another in each task.
