@@ -48,7 +48,7 @@ pub(crate) struct ReceiveQueue {
     batch: u32,
     /// A read is under way.
     reading: bool,
-    /// The read under way was made before everything was forgotten.
+    /// The read under way was made before everything was forgotten, or before the ring was changed.
     stale: bool,
     /// The record has claimed more than the ring holds. It is not believed any more.
     closed: bool,
@@ -146,6 +146,12 @@ impl ReceiveQueue {
             self.next = self.next.wrapping_add(1);
         }
         Ok(true)
+    }
+
+    /// Goes on in another ring, which has all WQEs that were not read, each in its slot. A read of the old one is too late.
+    pub(crate) const fn switch(&mut self, ring: Ring) {
+        self.ring = ring;
+        self.stale = self.reading;
     }
 
     /// Forgets everything: the queue pair is reset.

@@ -81,6 +81,8 @@ pub struct Capabilities {
     pub invalidate: bool,
     /// Resizing of completion queues.
     pub resize_cq: bool,
+    /// Growing of shared receive queues.
+    pub resize_srq: bool,
     /// Interrupt moderation of completion queues.
     pub moderate_cq: bool,
     /// The device writes the bytes of a message in ascending order.
@@ -231,6 +233,13 @@ pub enum Command<'a> {
         srq: SrqId,
         /// Event below this many receives.
         limit: u32,
+    },
+    /// More room in a shared receive queue; what is posted stays posted. Where [`Capabilities::resize_srq`] says so.
+    ResizeSrq {
+        /// Which.
+        srq: SrqId,
+        /// Entries, not fewer than before.
+        depth: u32,
     },
     /// → [`CommandOutput::Created`].
     CreateQp {

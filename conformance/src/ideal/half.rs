@@ -38,6 +38,7 @@ pub fn capabilities(address: IpAddr) -> Capabilities {
         memory_windows: true,
         invalidate: true,
         resize_cq: true,
+        resize_srq: true,
         moderate_cq: true,
         in_order_dma: true,
         privileged_key: Some(PRIVILEGED_KEY),

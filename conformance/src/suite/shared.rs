@@ -1,26 +1,41 @@
 //! Shared receive queues.
 
-use super::local::{Local, QP_CONTEXT, Sizes};
+use super::local::{Link, Local, QP_CONTEXT, Sizes};
 use super::probe::Probe;
 use super::trouble::{Trouble, expect, expect_status};
 use super::{Case, Pair};
 use des::Dur;
-use provider::ndk::{Call, Object, OpFlags, Status};
+use provider::ndk::{Call, Object, OpFlags, Status, UpcallBody};
 
-pub(super) const CASES: &[Case] = &[Case {
-    name: "shared-receives",
-    rules: &[105, 106, 141, 142, 143],
-    provokes: &[21],
-    what: "a queue pair receives from a shared queue, which says once that it runs low",
-    start: |pair: &Pair| {
-        pair.on(0, receives);
-        pair.on(1, sends);
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "shared-receives",
+        rules: &[105, 106, 141, 142, 143],
+        provokes: &[21],
+        what: "a queue pair receives from a shared queue, which says once that it runs low",
+        start: |pair: &Pair| {
+            pair.on(0, receives);
+            pair.on(1, |probe| sends(probe, MESSAGES));
+        },
     },
-}];
+    Case {
+        name: "shared-grows",
+        rules: &[81, 106, 107],
+        provokes: &[],
+        what: "a shared queue with receives grows, and loses none",
+        start: |pair: &Pair| {
+            pair.on(0, grows);
+            pair.on(1, |probe| sends(probe, u64::from(LARGE)));
+        },
+    },
+];
 
 const RECEIVES: u64 = 8;
 const MESSAGES: u64 = 6;
 const THRESHOLD: u32 = 4;
+/// Depths of the queue that grows.
+const SMALL: u32 = 4;
+const LARGE: u32 = 40;
 
 impl Probe {
     /// A shared queue, and the context of its notifications.
@@ -87,6 +102,11 @@ async fn receives(probe: Probe) -> Result<(), Trouble> {
     probe.sleep(Dur::from_ms(1)).await;
     let told = probe.waiting(events);
     expect(told == 1, 141, || format!("the shared queue ran low, and notified {told} times"))?;
+    end(&probe, local, srq, link).await
+}
+
+/// Ends after the peer.
+async fn end(probe: &Probe, local: Local, srq: Object, link: Link) -> Result<(), Trouble> {
     probe.upcall(link.disconnected).await;
     probe.close(link.connector).await?;
     if let Some(listener) = link.listener {
@@ -97,7 +117,47 @@ async fn receives(probe: Probe) -> Result<(), Trouble> {
     Ok(local.adapter.close().await?)
 }
 
-async fn sends(probe: Probe) -> Result<(), Trouble> {
+/// Receives are posted before the queue grows, while it does, and after.
+async fn grows(probe: Probe) -> Result<(), Trouble> {
+    let local = probe.local(Sizes::default()).await?;
+    if local.info.max_srq_depth < LARGE {
+        return probe.end_local(local).await;
+    }
+    let (srq, _) = probe.srq(local.pd, SMALL, 0).await?;
+    let local = probe.with_srq(local, srq).await?;
+    let receive = |context| probe.status(Call::SrqReceive { srq, context, sgl: &[local.sge(0, 64)] });
+    let mut posted = 0;
+    let mut fill = || {
+        while posted < u64::from(LARGE) && receive(posted) == Status::SUCCESS {
+            posted += 1;
+        }
+        posted
+    };
+    expect(fill() >= u64::from(SMALL), 81, || format!("fewer than {SMALL} receives fit"))?;
+    let completion = probe.completion();
+    let modify = Call::ModifySrq { srq, depth: LARGE, notify_threshold: 0, completion };
+    let mut status = probe.status(modify);
+    fill();
+    if status == Status::PENDING
+        && let UpcallBody::RequestCompletion { status: ended, .. } = probe.upcall(completion.context).await.body
+    {
+        status = ended;
+    }
+    expect_status("growing a shared queue", status, &[Status::SUCCESS, Status::INSUFFICIENT_RESOURCES], 81)?;
+    let all = fill() == u64::from(LARGE);
+    expect(all || status != Status::SUCCESS, 81, || format!("fewer than {LARGE} receives fit after it has grown"))?;
+    let link = probe.serve_on(&local).await?;
+    for context in 0..u64::from(LARGE) {
+        let result = probe.next_good(&local.receive_cq).await?;
+        let in_order = result.base.request_context == context;
+        expect(in_order, 107, || format!("receive {context} of a queue that grew has the result {result:?}"))?;
+        // One that did not grow is filled again.
+        fill();
+    }
+    end(&probe, local, srq, link).await
+}
+
+async fn sends(probe: Probe, messages: u64) -> Result<(), Trouble> {
     let local = probe.local(Sizes::default()).await?;
     if local.info.max_srq_depth == 0 {
         return probe.end_local(local).await;
@@ -105,7 +165,7 @@ async fn sends(probe: Probe) -> Result<(), Trouble> {
     probe.head_start().await;
     let (connector, peer) = probe.reach(&local).await?;
     let link = probe.complete(connector, peer).await?;
-    for context in 0..MESSAGES {
+    for context in 0..messages {
         probe.ok(Call::Send { qp: local.qp, context, sgl: &[local.sge(0, 16)], flags: OpFlags::empty() })?;
         probe.next_good(&local.initiator_cq).await?;
     }

@@ -121,6 +121,7 @@ impl Nic {
             Command::DestroySrq(srqn) => self.destroy_srq(srqn),
             Command::QuerySrq(srqn) => self.query_srq(srqn),
             Command::SetSrqLimit { srqn, limit } => self.set_srq_limit(cx, srqn, limit),
+            Command::ResizeSrq(srqn, context) => self.resize_srq(srqn, &context),
             Command::CreateQp(context) => self.create_qp(context),
             Command::DestroyQp(qpn) => self.destroy_qp(qpn),
             Command::ModifyQp(qpn, attributes) => self.modify_qp(cx, qpn, &attributes),

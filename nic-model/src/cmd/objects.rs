@@ -142,6 +142,23 @@ impl Nic {
         Ok(Outcome::default())
     }
 
+    pub(super) fn resize_srq(&mut self, srqn: u32, context: &SrqContext) -> Result {
+        let &SrqContext { ring_address, record_address, log_wqes, log_stride, .. } = context;
+        let most = self.config.limits.max_srq_wqes;
+        let srq = self.srqs.get_mut(srqn).ok_or(NO_SUCH_OBJECT)?;
+        if log_stride != srq.context.log_stride {
+            return Err(bad(0x15));
+        }
+        check_ring(ring_address, log_wqes, log_stride, most, (0, 0x14))?;
+        check_record(record_address, 8)?;
+        if log_wqes < srq.context.log_wqes {
+            return Err(CommandError::new(CommandStatus::TOO_SMALL, srq.queue.posted()));
+        }
+        srq.queue.switch(Ring { address: ring_address, log_wqes, log_stride, record_address });
+        srq.context = SrqContext { ring_address, record_address, log_wqes, ..srq.context };
+        Ok(Outcome::default())
+    }
+
     pub(super) fn destroy_srq(&mut self, srqn: u32) -> Result {
         let srq = self.srqs.get(srqn).ok_or(NO_SUCH_OBJECT)?;
         if srq.users > 0 {

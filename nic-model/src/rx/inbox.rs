@@ -131,7 +131,7 @@ impl Nic {
             self.serve_inbox(cx, cx.now, qpn, outcome.is_ok_and(|counts| counts));
             self.settle(cx, cx.now, qpn);
         }
-        self.check_srq_limit(cx, srqn, true);
+        self.check_srq_limit(cx, srqn, outcome.is_ok_and(|counts| counts));
     }
 
     /// Tells the driver once if a shared receive queue is below its limit. The record may have moved since it was read, so

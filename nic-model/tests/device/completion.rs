@@ -4,7 +4,7 @@ use crate::support::driver::LOG_CQ;
 use crate::support::{Connection, Qp, Registered, World};
 use des::Dur;
 use nic_model::port::Input;
-use nic_model::regs::cmd::{Command, CommandStatus, CqContext, QpType};
+use nic_model::regs::cmd::{Command, CommandStatus, CqContext, QpType, SrqContext};
 use nic_model::regs::cqe::{CqeFlags, Syndrome};
 use nic_model::regs::eqe::{CqErrorCause, EventType};
 use nic_model::regs::wqe::{Body, DataList, Opcode, WqeFlags};
@@ -199,6 +199,47 @@ fn a_shared_queue_without_receives_makes_the_sender_wait() {
     world.run();
     assert_eq!(world.completions(&mut a).iter().map(|cqe| cqe.syndrome).collect::<Vec<_>>(), [Syndrome::NONE]);
     assert_eq!(world.completions(&mut b).len(), 1);
+}
+
+#[test]
+fn a_shared_queue_goes_on_in_a_larger_ring() {
+    let mut world = World::new(false);
+    let (srqn, ring, record) = world.create_srq(1, 0);
+    let (mut a, mut b) = (world.create_qp(0, QpType::RC), world.create_qp_with(1, QpType::RC, Some(srqn)));
+    world.connect([&a, &b], true, Connection::default());
+    let (source, sink) = (world.buffer(0, 100, 1), world.buffer(1, 10_000, 2));
+    let asked = |world: &mut World| {
+        world.command(1, &Command::QuerySrq(srqn));
+        SrqContext::decode(&world.output(1))
+    };
+    let made = asked(&mut world);
+    let memory = &mut world.nodes[1].memory;
+    let (ring_address, record_address) = (memory.allocate_contiguous(1), memory.allocate_contiguous(1));
+    let larger = SrqContext { ring_address, record_address, log_wqes: made.log_wqes + 1, ..made };
+    let refused = [
+        (SrqContext { log_wqes: made.log_wqes - 1, ..larger }, CommandStatus::TOO_SMALL),
+        (SrqContext { log_wqes: 60, ..larger }, CommandStatus::EXCEEDS_LIMIT),
+        (SrqContext { log_stride: made.log_stride + 1, ..larger }, CommandStatus::BAD_PARAMETER),
+        (SrqContext { ring_address: ring_address + 8, ..larger }, CommandStatus::BAD_PARAMETER),
+    ];
+    for (context, status) in refused {
+        assert_eq!(world.try_command(1, &Command::ResizeSrq(srqn, context)).status, status, "{context:?}");
+    }
+    assert_eq!(
+        world.try_command(1, &Command::ResizeSrq(srqn + 1, larger)).status,
+        CommandStatus::BAD_RESOURCE,
+        "no such queue"
+    );
+    // Nothing was read yet: the new ring has it all.
+    world.post_receive_to(1, (ring, record), 0, &[sink.at(0, 100)]);
+    world.post_receive_to(1, (ring_address, record_address), 0, &[sink.at(0, 100)]);
+    world.command(1, &Command::ResizeSrq(srqn, larger));
+    world.nodes[1].memory.write(ring, &[0xff; 64]).expect("memory");
+    let list = DataList::Segments(smallvec![source.at(0, 10)]);
+    world.send(&mut a, Opcode::SEND, Body::Send(list));
+    world.run();
+    assert_eq!(world.completions(&mut b).iter().map(|cqe| cqe.byte_count).collect::<Vec<_>>(), [10]);
+    assert_eq!(asked(&mut world), larger);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::config::Style;
 use super::lifetime::ObjectId;
 use super::objects::Body;
 use super::upcalls::Ends;
-use crate::backend::{Backend, Command, ConnectionId, Execution, QpId, Resource, Submitted};
+use crate::backend::{Backend, Command, ConnectionId, Execution, QpId, Resource, SrqId, Submitted};
 use crate::ndk::{Answer, BlockedCall, CallSite, Callback, Completion, Object, ObjectKind, Return, Status, UpcallBody};
 use std::collections::VecDeque;
 
@@ -20,6 +20,7 @@ pub(super) enum Step {
     Disconnect(ConnectionId),
     Flush(QpId),
     Destroy(Resource),
+    SetSrqLimit(SrqId, u32),
 }
 
 impl Step {
@@ -29,6 +30,7 @@ impl Step {
             Self::Disconnect(connection) => Command::Disconnect(connection),
             Self::Flush(qp) => Command::FlushQp(qp),
             Self::Destroy(resource) => Command::Destroy(resource),
+            Self::SetSrqLimit(srq, limit) => Command::SetSrqLimit { srq, limit },
         }
     }
 }

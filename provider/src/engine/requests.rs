@@ -32,6 +32,11 @@ pub(super) enum Work {
     },
     Register(Registration),
     Deregister,
+    /// The device makes room before the rest of a modification.
+    GrowSrq {
+        depth: u32,
+        threshold: u32,
+    },
     ModifySrq {
         depth: u32,
         threshold: u32,
@@ -150,6 +155,7 @@ impl<B: Backend> Engine<B> {
             Work::ResizeCq { depth } => self.resize_done(owner, depth, result).into(),
             Work::Register(registration) => self.registration_done(owner, registration, result).into(),
             Work::Deregister => self.deregistration_done(owner, result).into(),
+            Work::GrowSrq { depth, threshold } => self.srq_grown(owner, depth, threshold, result),
             Work::ModifySrq { depth, threshold } => self.modify_srq_done(owner, depth, threshold, result).into(),
             Work::Connect => self.connect_done(owner, result).into(),
             Work::CompleteConnect => self.establish_done(owner, result).into(),

@@ -1,13 +1,14 @@
 //! Shared receive queues (section 3.11 of the NDKPI reference).
 
 use super::Engine;
+use super::close::Step;
 use super::cq::preferred_processor;
 use super::create::{Creation, Draft};
 use super::dispatch::Returned;
 use super::lifetime::ObjectId;
 use super::policy::SrqStart;
-use super::requests::{Request, Work};
-use crate::backend::{Backend, Command, CommandResult, SrqId};
+use super::requests::{Progress, Request, Work};
+use crate::backend::{Backend, Command, CommandOutput, CommandResult, SrqId};
 use crate::ndk::{Affinity, CallKind, CallSite, Completion, Object, ObjectKind, Sge, Status, UpcallBody};
 use std::collections::BTreeMap;
 
@@ -77,6 +78,11 @@ impl Srq {
     fn is_below(&self, threshold: u32) -> bool {
         self.outstanding.len() < threshold as usize
     }
+
+    /// What the device must be asked to watch. Certainly below already: nothing.
+    fn limit_to_ask(&self, threshold: u32) -> Option<Step> {
+        (threshold > 0 && !self.is_below(threshold)).then_some(Step::SetSrqLimit(self.id, threshold))
+    }
 }
 
 impl<B: Backend> Engine<B> {
@@ -116,7 +122,7 @@ impl<B: Backend> Engine<B> {
         }
     }
 
-    /// `wanted`: depth and threshold, zero to keep them. The device's queue does not grow beyond what it was made for.
+    /// `wanted`: depth and threshold, zero to keep them.
     pub(super) fn modify_srq(
         &mut self,
         host: &mut B::Host,
@@ -131,17 +137,32 @@ impl<B: Backend> Engine<B> {
         if depth > self.backend.capabilities().max_srq_depth {
             return Err(Status::INVALID_PARAMETER);
         }
-        if depth > srq.made_for {
+        let grows = depth > srq.made_for;
+        if grows && !self.backend.capabilities().resize_srq {
             return Err(Status::INSUFFICIENT_RESOURCES);
         }
         if depth > 0 && srq.outstanding.len() > depth as usize {
             return Err(self.config.policy.does_not_fit);
         }
-        // Certainly below already: nothing to ask the device.
-        let ask = threshold > 0 && !srq.is_below(threshold);
-        let command = ask.then_some(Command::SetSrqLimit { srq: srq.id, limit: threshold });
-        let work = Work::ModifySrq { depth, threshold };
+        let (work, command) = if grows {
+            (Work::GrowSrq { depth, threshold }, Some(Command::ResizeSrq { srq: srq.id, depth }))
+        } else {
+            (Work::ModifySrq { depth, threshold }, srq.limit_to_ask(threshold).map(Step::command))
+        };
         Ok(self.start(host, site, Request { owner, kind: CallKind::ModifySrq, completion, work }, command))
+    }
+
+    /// The device has made room, or has not.
+    pub(super) fn srq_grown(&mut self, id: ObjectId, depth: u32, threshold: u32, result: CommandResult) -> Progress {
+        if let Err(status) = result {
+            return Progress::Ended(Err(status));
+        }
+        let srq = self.objects.srq_mut(id);
+        srq.made_for = srq.made_for.max(depth);
+        match srq.limit_to_ask(threshold) {
+            Some(step) => Progress::Next(Work::ModifySrq { depth, threshold }, step),
+            None => self.modify_srq_done(id, depth, threshold, Ok(CommandOutput::Done)).into(),
+        }
     }
 
     pub(super) fn modify_srq_done(

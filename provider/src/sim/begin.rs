@@ -6,7 +6,7 @@ use super::cq::{self, CompletionQueue};
 use super::memory;
 use super::object::{QpSpec, QueuePair, SharedQueue};
 use super::operation::{Next, Task};
-use crate::backend::{Command, CommandId, CommandOutput, CommandResult, CqId, PdId, QpId, Resource};
+use crate::backend::{Command, CommandId, CommandOutput, CommandResult, CqId, PdId, QpId, Resource, SrqId};
 use crate::ndk::Status;
 use host::HostBus;
 use nic_model::regs::cmd::{Command as DeviceCommand, CqContext, QpState, QpType};
@@ -28,6 +28,7 @@ impl SimBackend {
             Command::SetSrqLimit { srq, limit } => {
                 Next::Run(DeviceCommand::SetSrqLimit { srqn: srq.0, limit }, Task::Plain)
             }
+            Command::ResizeSrq { srq, depth } => self.resize_srq(host, srq, depth).into(),
             Command::CreateQp {
                 pd,
                 send_cq,
@@ -119,6 +120,22 @@ impl SimBackend {
         }
         let (srq, context) = SharedQueue::allocate(host.memory(), pd, depth, max_sge);
         Ok(Next::Run(DeviceCommand::CreateSrq(context), Task::CreateSrq(srq)))
+    }
+
+    fn resize_srq(&mut self, host: &mut dyn HostBus, srq: SrqId, depth: u32) -> Result<Next, Status> {
+        let queue = self.srqs.get_mut(&srq).ok_or(Status::INVALID_PARAMETER)?;
+        if depth > self.capabilities.max_srq_depth {
+            return Err(Status::INVALID_PARAMETER);
+        }
+        if queue.receives.is_growing() {
+            return Err(Status::INSUFFICIENT_RESOURCES);
+        }
+        if queue.receives.holds(depth) {
+            queue.receives.set_depth(depth);
+            return Ok(Next::DONE);
+        }
+        let context = queue.begin_growth(host.memory(), depth);
+        Ok(Next::Run(DeviceCommand::ResizeSrq(srq.0, context), Task::ResizeSrq { srq, depth }))
     }
 
     fn create_qp(&mut self, host: &mut dyn HostBus, spec: &QpSpec) -> Result<Next, Status> {

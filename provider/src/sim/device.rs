@@ -306,6 +306,7 @@ fn capabilities(limits: &Limits, features: Features) -> Capabilities {
         memory_windows: features.contains(Features::MEMORY_WINDOWS),
         invalidate: fast_register || features.contains(Features::MEMORY_WINDOWS),
         resize_cq: features.contains(Features::RESIZE_CQ),
+        resize_srq: features.contains(Features::SRQ),
         moderate_cq: true,
         in_order_dma: features.contains(Features::IN_ORDER_DMA),
         privileged_key: None,

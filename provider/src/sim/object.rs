@@ -1,7 +1,7 @@
 //! What the driver keeps of its queue pairs and shared receive queues.
 
 use super::memory;
-use super::ring::{DmaBuffer, ReceiveQueue, SendQueue, send_wqe_blocks};
+use super::ring::{DmaBuffer, ReceiveQueue, SendQueue, log2_ceil, send_wqe_blocks};
 use crate::backend::{ConnectionId, CqId, PdId, SrqId};
 use host::{HostMemory, PAGE_SIZE};
 use nic_model::regs::cmd::{QpContext, QpState, QpType, SrqContext};
@@ -108,15 +108,16 @@ impl QueuePair {
 #[derive(Clone, Debug)]
 pub(super) struct SharedQueue {
     memory: DmaBuffer,
+    /// Of the larger ring that the device is being told of.
+    next_memory: Option<DmaBuffer>,
+    max_sge: u32,
     pub(super) receives: ReceiveQueue,
 }
 
 impl SharedQueue {
     /// Ring and record in one piece, and what the device must be told of them.
     pub(super) fn allocate(memory: &mut HostMemory, pd: PdId, depth: u32, max_sge: u32) -> (Self, SrqContext) {
-        let ring_bytes = page_aligned(ReceiveQueue::ring_bytes(depth, max_sge));
-        let buffer = DmaBuffer::allocate(memory, ring_bytes + ReceiveRecord::BYTES);
-        let record_address = buffer.address + ring_bytes as u64;
+        let (buffer, record_address) = Self::memory_for(memory, depth, max_sge);
         let receives = ReceiveQueue::new(buffer.address, record_address, depth, max_sge);
         let context = SrqContext {
             ring_address: buffer.address,
@@ -126,11 +127,44 @@ impl SharedQueue {
             log_stride: receives.log_stride(),
             limit: 0,
         };
-        (Self { memory: buffer, receives }, context)
+        (Self { memory: buffer, next_memory: None, max_sge, receives }, context)
+    }
+
+    /// Memory for a ring, and the address of the record behind it.
+    fn memory_for(memory: &mut HostMemory, depth: u32, max_sge: u32) -> (DmaBuffer, u64) {
+        let ring_bytes = page_aligned(ReceiveQueue::ring_bytes(depth, max_sge));
+        let buffer = DmaBuffer::allocate(memory, ring_bytes + ReceiveRecord::BYTES);
+        let record_address = buffer.address + ring_bytes as u64;
+        (buffer, record_address)
+    }
+
+    /// A larger ring, with all that is posted, and what the device must be told of it.
+    pub(super) fn begin_growth(&mut self, memory: &mut HostMemory, depth: u32) -> SrqContext {
+        let (buffer, record_address) = Self::memory_for(memory, depth, self.max_sge);
+        self.receives.begin_growth(memory, buffer.address, record_address, depth);
+        let context = SrqContext {
+            ring_address: buffer.address,
+            record_address,
+            log_wqes: log2_ceil(depth),
+            log_stride: self.receives.log_stride(),
+            ..SrqContext::default()
+        };
+        self.next_memory = Some(buffer);
+        context
+    }
+
+    /// The device has gone over to the larger ring, or has refused it: the other one is free.
+    pub(super) fn end_growth(&mut self, memory: &mut HostMemory, grown: bool) {
+        self.receives.end_growth(grown);
+        if let Some(next) = self.next_memory.take() {
+            let unused = if grown { std::mem::replace(&mut self.memory, next) } else { next };
+            unused.free(memory);
+        }
     }
 
     pub(super) fn free(self, memory: &mut HostMemory) {
         self.memory.free(memory);
+        self.next_memory.into_iter().for_each(|next| next.free(memory));
     }
 }
 

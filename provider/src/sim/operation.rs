@@ -31,6 +31,10 @@ pub(super) enum Task {
         log_entries: u8,
     },
     CreateSrq(SharedQueue),
+    ResizeSrq {
+        srq: SrqId,
+        depth: u32,
+    },
     CreateQp(Box<QueuePair>),
     Initialize(QpId),
     /// A queue pair that could not be initialized goes again.
@@ -145,6 +149,15 @@ impl SimBackend {
             (Task::CreateSrq(srq), Ok(reply)) => {
                 self.srqs.insert(SrqId(reply.result), srq);
                 created(Resource::Srq(SrqId(reply.result)))
+            }
+            (Task::ResizeSrq { srq, depth }, reply) => {
+                if let Some(queue) = self.srqs.get_mut(&srq) {
+                    queue.end_growth(host.memory(), reply.is_ok());
+                    if reply.is_ok() {
+                        queue.receives.set_depth(depth);
+                    }
+                }
+                Next::End(reply.map(|_| CommandOutput::Done))
             }
             (Task::CreateQp(qp), Ok(reply)) => {
                 let id = QpId(reply.result);

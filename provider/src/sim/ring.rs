@@ -202,12 +202,20 @@ impl SendQueue {
     }
 }
 
-/// A receive queue or shared receive queue: a ring of WQEs of one size, and the record that tells the device how many.
-#[derive(Clone, Debug)]
-pub(super) struct ReceiveQueue {
+/// Where the WQEs of a receive queue are.
+#[derive(Clone, Copy, Debug)]
+struct Place {
     address: u64,
     record_address: u64,
     log_wqes: u8,
+}
+
+/// A receive queue or shared receive queue: a ring of WQEs of one size, and the record that tells the device how many.
+#[derive(Clone, Debug)]
+pub(super) struct ReceiveQueue {
+    place: Place,
+    /// Where the device will go on. Until it has, what is posted goes to both places.
+    next_place: Option<Place>,
     log_stride: u8,
     depth: u32,
     max_sge: u32,
@@ -221,9 +229,8 @@ pub(super) struct ReceiveQueue {
 impl ReceiveQueue {
     pub(super) const fn new(address: u64, record_address: u64, depth: u32, max_sge: u32) -> Self {
         Self {
-            address,
-            record_address,
-            log_wqes: log2_ceil(depth),
+            place: Place { address, record_address, log_wqes: log2_ceil(depth) },
+            next_place: None,
             log_stride: Self::log_stride_for(max_sge),
             depth,
             max_sge,
@@ -244,7 +251,7 @@ impl ReceiveQueue {
     }
 
     pub(super) const fn log_wqes(&self) -> u8 {
-        self.log_wqes
+        self.place.log_wqes
     }
 
     pub(super) const fn log_stride(&self) -> u8 {
@@ -260,15 +267,58 @@ impl ReceiveQueue {
             return Err(Status::INVALID_PARAMETER);
         }
         let unread = self.producer.wrapping_sub(self.unread);
-        if self.ids.len() >= self.depth as usize || unread >= 1 << self.log_wqes {
+        if self.ids.len() >= self.depth as usize || unread >= 1 << self.place.log_wqes {
             return Err(Status::NO_MORE_ENTRIES);
         }
-        let at = self.address + (slot(self.producer, self.log_wqes) << self.log_stride);
-        store(memory, at, &wqe::encode_receive(segments, 1 << self.log_stride));
+        let wqe = wqe::encode_receive(segments, 1 << self.log_stride);
         self.ids.insert(self.producer, id);
-        self.producer = self.producer.wrapping_add(1);
-        store(memory, self.record_address, &ReceiveRecord { producer: self.producer }.encode());
+        let index = self.producer;
+        self.producer = index.wrapping_add(1);
+        for place in [Some(self.place), self.next_place].into_iter().flatten() {
+            store(memory, place.slot(index, self.log_stride), &wqe);
+            self.tell(memory, place);
+        }
         Ok(())
+    }
+
+    fn tell(&self, memory: &mut HostMemory, place: Place) {
+        store(memory, place.record_address, &ReceiveRecord { producer: self.producer }.encode());
+    }
+
+    /// Whether a ring of this queue has room for `depth` WQEs.
+    pub(super) const fn holds(&self, depth: u32) -> bool {
+        log2_ceil(depth) <= self.place.log_wqes
+    }
+
+    /// The device is about to be told of a larger ring for `depth` WQEs: it gets all that may still be read.
+    pub(super) fn begin_growth(&mut self, memory: &mut HostMemory, address: u64, record_address: u64, depth: u32) {
+        let place = Place { address, record_address, log_wqes: log2_ceil(depth) };
+        let mut index = self.unread;
+        while index != self.producer {
+            let mut wqe = vec![0; 1 << self.log_stride];
+            memory.read(self.place.slot(index, self.log_stride), &mut wqe).expect(OWN_MEMORY);
+            store(memory, place.slot(index, self.log_stride), &wqe);
+            index = index.wrapping_add(1);
+        }
+        self.tell(memory, place);
+        self.next_place = Some(place);
+    }
+
+    /// Whether the device is being told of another ring.
+    pub(super) const fn is_growing(&self) -> bool {
+        self.next_place.is_some()
+    }
+
+    /// The device goes on in the other ring, or not.
+    pub(super) const fn end_growth(&mut self, grown: bool) {
+        if let (Some(place), true) = (self.next_place.take(), grown) {
+            self.place = place;
+        }
+    }
+
+    /// How many requests may be under way; the ring has room for them.
+    pub(super) const fn set_depth(&mut self, depth: u32) {
+        self.depth = depth;
     }
 
     /// The receive at `index` has ended. `None`: there is no such receive.
@@ -276,10 +326,16 @@ impl ReceiveQueue {
         let id = self.ids.remove(&index)?;
         // The device takes WQEs in order, so it has read all before this one.
         let behind = index.wrapping_add(1).wrapping_sub(self.unread);
-        if behind <= 1 << self.log_wqes {
+        if behind <= 1 << self.place.log_wqes {
             self.unread = index.wrapping_add(1);
         }
         Some(id)
+    }
+}
+
+impl Place {
+    const fn slot(&self, index: u32, log_stride: u8) -> u64 {
+        self.address + (slot(index, self.log_wqes) << log_stride)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::transfer::{post, request};
 use crate::world::{Buffer, End, World, address};
 use des::Dur;
 use provider::backend::{
-    Backend, Command, CommandOutput, CqId, Event, Execution, Resource, SendOperation, SendRequest,
+    Backend, Command, CommandOutput, CqId, Event, Execution, Resource, SendOperation, SendRequest, Submitted,
 };
 use provider::ndk::{MrFlags, Status};
 use std::net::SocketAddr;
@@ -155,6 +155,55 @@ fn a_shared_queue_feeds_two_connections_and_tells_when_it_runs_low() {
         assert_eq!((received.qp, received.bytes), (passive[index].qp, 64));
     }
     world.until("the limit", |world| world.take_event(1, |event| (*event == Event::SrqLimit(srq)).then_some(())));
+}
+
+/// Receives are posted before the command, while it runs and after it; messages arrive all the time.
+#[test]
+fn a_shared_queue_grows_under_load() {
+    let mut world = World::new();
+    let destination = SocketAddr::new(address(2), 445);
+    world.listen(destination);
+    let Resource::Pd(pd) = world.create(1, HOW, Command::CreatePd) else { panic!("a protection domain") };
+    let Resource::Srq(srq) = world.create(1, HOW, Command::CreateSrq { pd, depth: 4, max_sge: 1 }) else {
+        panic!("a shared receive queue")
+    };
+    let (passive, active) = (world.end_in(1, HOW, pd, Some(srq)), world.end(0, HOW, None));
+    world.connect([active.qp, passive.qp], destination);
+    let sink = world.buffer(1, HOW, pd, 8192, MrFlags::ALLOW_LOCAL_WRITE);
+    let source = world.buffer(0, HOW, active.pd, 64, MrFlags::empty());
+    let (mut posted, mut taken) = (0, 0);
+    let room = |world: &mut World, posted: &mut u64| {
+        let sgl = [sink.sge(*posted % 100 * 64, 64)];
+        let result = world.step(1, |bus, driver| driver.post_srq_receive(bus, srq, *posted, &sgl));
+        *posted += u64::from(result.is_ok());
+        result
+    };
+    let send = |world: &mut World| post(world, 0, &active, &request(9, SendOperation::Send, &[source.sge(0, 64)]));
+    let receive = |world: &mut World, taken: &mut u64| {
+        world.success(1, passive.cq, *taken);
+        world.success(0, active.cq, 9);
+        *taken += 1;
+    };
+    for depth in [10, 11, 40, 100] {
+        while room(&mut world, &mut posted).is_ok() {}
+        send(&mut world);
+        receive(&mut world, &mut taken);
+        // The device reads ahead for the next message while it is told of the new ring.
+        send(&mut world);
+        let grow = Command::ResizeSrq { srq, depth };
+        let begun = world.step(1, |bus, driver| driver.submit(bus, HOW, grow));
+        assert_eq!(room(&mut world, &mut posted), Ok(()), "one was taken");
+        receive(&mut world, &mut taken);
+        if let Submitted::Queued(command) = begun {
+            assert_eq!(world.ended(1, command), Ok(CommandOutput::Done));
+        }
+        while room(&mut world, &mut posted).is_ok() {}
+        assert_eq!(posted - taken, u64::from(depth), "the new depth");
+    }
+    while taken < posted {
+        send(&mut world);
+        receive(&mut world, &mut taken);
+    }
 }
 
 #[test]

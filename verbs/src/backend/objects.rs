@@ -65,6 +65,10 @@ impl VerbsBackend {
                 let (id, pd) = (self.next_id(), get(&self.pds, pd.0)?);
                 job(move || Srq::create(&pd, id, depth, max_sge).map(|srq| Made::Srq(id, srq)).map_err(of_errno))
             }
+            Command::ResizeSrq { srq, depth } => {
+                let srq = get(&self.srqs, srq.0)?;
+                job(move || srq.resize(depth).map(|()| Made::Nothing).map_err(of_errno))
+            }
             Command::SetSrqLimit { srq, limit } => {
                 let srq = get(&self.srqs, srq.0)?;
                 job(move || srq.set_limit(limit).map(|()| Made::Nothing).map_err(of_errno))

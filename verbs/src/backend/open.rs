@@ -167,6 +167,7 @@ fn capabilities(limits: &Limits, probed: Probed, addresses: Vec<IpAddr>) -> Capa
         memory_windows: limits.windows,
         invalidate: limits.invalidate,
         resize_cq: probed.resize_cq,
+        resize_srq: limits.resize_srq,
         // libibverbs has had a call for it since 2018; soft RoCE, where this is proven, has not.
         moderate_cq: false,
         in_order_dma: false,

@@ -97,6 +97,7 @@ layout!(DeviceAttributes: 232, max_mr_size @ 80, vendor_id @ 96, vendor_part_id 
     device_cap_flags @ 116, max_sge @ 120, max_sge_rd @ 124, max_cqe @ 132, max_qp_rd_atom @ 144,
     max_qp_init_rd_atom @ 156, max_srq @ 212, max_srq_wr @ 216, max_srq_sge @ 220, ports @ 227);
 
+pub(super) const DEVICE_SRQ_RESIZE: c_uint = 1 << 13;
 pub(super) const DEVICE_MEM_MGT_EXTENSIONS: c_uint = 1 << 21;
 pub(super) const DEVICE_MEM_WINDOW_TYPE_2A: c_uint = 1 << 23;
 pub(super) const DEVICE_MEM_WINDOW_TYPE_2B: c_uint = 1 << 24;
@@ -185,6 +186,7 @@ pub(super) struct SrqInit {
 }
 layout!(SrqInit: 24, srq_context @ 0, attributes @ 8);
 
+pub(super) const SRQ_MAX_WR: c_int = 1;
 pub(super) const SRQ_LIMIT: c_int = 2;
 
 #[repr(C)]

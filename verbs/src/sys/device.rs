@@ -42,6 +42,7 @@ pub(crate) struct Limits {
     pub(crate) max_message_bytes: u32,
     pub(crate) windows: bool,
     pub(crate) invalidate: bool,
+    pub(crate) resize_srq: bool,
     pub(crate) iwarp: bool,
 }
 
@@ -169,6 +170,7 @@ impl Device {
                 && ops.alloc_mw.is_some()
                 && ops.dealloc_mw.is_some(),
             invalidate: can(abi::DEVICE_MEM_MGT_EXTENSIONS),
+            resize_srq: can(abi::DEVICE_SRQ_RESIZE),
             iwarp,
         })
     }

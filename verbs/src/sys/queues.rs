@@ -161,12 +161,20 @@ impl Srq {
         Ok(Self { raw, pd: Arc::clone(pd) })
     }
 
+    /// Makes room for `depth` receives.
+    pub(crate) fn resize(&self, depth: u32) -> Result<(), Errno> {
+        self.modify(abi::SrqAttributes { max_wr: depth, ..Default::default() }, abi::SRQ_MAX_WR)
+    }
+
     /// Asks for one event when fewer than `limit` receives are left.
     pub(crate) fn set_limit(&self, limit: u32) -> Result<(), Errno> {
-        let mut attributes = abi::SrqAttributes { srq_limit: limit, ..Default::default() };
+        self.modify(abi::SrqAttributes { srq_limit: limit, ..Default::default() }, abi::SRQ_LIMIT)
+    }
+
+    fn modify(&self, mut attributes: abi::SrqAttributes, what: c_int) -> Result<(), Errno> {
         let modify = self.pd.device.libraries().verbs.ibv_modify_srq;
         // SAFETY: the queue is live and the structure has the library's size.
-        check(unsafe { modify(self.raw.as_ptr(), &mut attributes, abi::SRQ_LIMIT) })
+        check(unsafe { modify(self.raw.as_ptr(), &mut attributes, what) })
     }
 }
 

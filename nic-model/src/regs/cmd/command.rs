@@ -64,6 +64,8 @@ pub enum Command {
         /// Event below.
         limit: u32,
     },
+    /// See [`CommandCode::RESIZE_SRQ`].
+    ResizeSrq(u32, SrqContext),
     /// See [`CommandCode::CREATE_QP`].
     CreateQp(QpContext),
     /// See [`CommandCode::DESTROY_QP`].
@@ -115,6 +117,7 @@ impl Command {
             Self::DestroySrq(_) => Code::DESTROY_SRQ,
             Self::QuerySrq(_) => Code::QUERY_SRQ,
             Self::SetSrqLimit { .. } => Code::SET_SRQ_LIMIT,
+            Self::ResizeSrq(..) => Code::RESIZE_SRQ,
             Self::CreateQp(_) => Code::CREATE_QP,
             Self::DestroyQp(_) => Code::DESTROY_QP,
             Self::ModifyQp(..) => Code::MODIFY_QP,
@@ -134,7 +137,7 @@ impl Command {
             }
             Self::CreateEq(context) => context.encode().to_vec(),
             Self::CreateCq(context) | Self::ResizeCq(_, context) => context.encode().to_vec(),
-            Self::CreateSrq(context) => context.encode().to_vec(),
+            Self::CreateSrq(context) | Self::ResizeSrq(_, context) => context.encode().to_vec(),
             Self::CreateQp(context) => context.encode().to_vec(),
             Self::ModifyQp(_, attributes) => attributes.encode().to_vec(),
             _ => Vec::new(),
@@ -154,6 +157,7 @@ impl Command {
             | Self::ResizeCq(number, _)
             | Self::DestroySrq(number)
             | Self::QuerySrq(number)
+            | Self::ResizeSrq(number, _)
             | Self::DestroyQp(number)
             | Self::ModifyQp(number, _)
             | Self::QueryQp(number) => (number, 0),
@@ -196,6 +200,7 @@ impl Command {
             Code::DESTROY_SRQ => Self::DestroySrq(number),
             Code::QUERY_SRQ => Self::QuerySrq(number),
             Code::SET_SRQ_LIMIT => Self::SetSrqLimit { srqn: number, limit: slot.operand_2 },
+            Code::RESIZE_SRQ => Self::ResizeSrq(number, needed(SrqContext::read(input), SrqContext::BYTES)?),
             Code::CREATE_QP => Self::CreateQp(needed(QpContext::read(input), QpContext::BYTES)?),
             Code::DESTROY_QP => Self::DestroyQp(number),
             Code::MODIFY_QP => Self::ModifyQp(number, needed(QpAttributes::read(input), QpAttributes::BYTES)?),

@@ -71,6 +71,9 @@ open_enum! {
         QUERY_SRQ = 0x702,
         /// Event below operand 1 WQEs; zero disarms.
         SET_SRQ_LIMIT = 0x703,
+        /// Continues in another ring, not smaller, and with another record. The ring holds the WQEs that the device may still read, each
+        /// in the slot of its index; what is posted while the command runs goes to both rings and both records.
+        RESIZE_SRQ = 0x704,
         /// Sets an entry of a port's source address table.
         SET_ADDRESS = 0x761,
         /// Writes the counters to the output mailbox, as 64-bit words in the order of their table.

@@ -48,19 +48,19 @@ block! {
 }
 
 block! {
-    /// Input of CREATE_SRQ. WQEs are taken in ring order; the driver may reuse a slot when a CQE names it or a later one.
+    /// Input of CREATE_SRQ and RESIZE_SRQ. WQEs are taken in ring order; the driver may reuse a slot when a CQE names it or a later one.
     pub struct SrqContext[64] {
         /// Bus address of the ring, 4 KiB aligned, contiguous.
         0x00 ring_address: u64,
         /// Bus address of the `ReceiveRecord`, a multiple of 8.
         0x08 record_address: u64,
-        /// Protection domain.
+        /// Protection domain. Ignored by RESIZE_SRQ.
         0x10 pd: u32,
         /// WQEs as a power of two.
         0x14 log_wqes: u8,
-        /// Bytes of a WQE as a power of two, 4 to 9.
+        /// Bytes of a WQE as a power of two, 4 to 9. RESIZE_SRQ cannot change it.
         0x15 log_stride: u8,
-        /// Event below this many WQEs; zero: none.
+        /// Event below this many WQEs; zero: none. Ignored by RESIZE_SRQ.
         0x18 limit: u32,
     }
 }

@@ -121,6 +121,11 @@ pub const COMMANDS: &[CommandAt] = {
         },
         CommandAt { operand_2: "limit", ..about(C::SET_SRQ_LIMIT, "SRQ") },
         CommandAt {
+            input: Block(SrqContext::LAYOUT),
+            failures: &[S::BAD_RESOURCE, S::BAD_PARAMETER, S::EXCEEDS_LIMIT, S::TOO_SMALL],
+            ..about(C::RESIZE_SRQ, "SRQ")
+        },
+        CommandAt {
             input: Block(SourceAddress::LAYOUT),
             failures: &[S::BAD_PARAMETER, S::EXCEEDS_LIMIT],
             ..plain(C::SET_ADDRESS)

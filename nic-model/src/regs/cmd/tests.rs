@@ -89,6 +89,7 @@ fn commands() -> Vec<Command> {
         Command::DestroySrq(10),
         Command::QuerySrq(11),
         Command::SetSrqLimit { srqn: 12, limit: 13 },
+        Command::ResizeSrq(12, SrqContext { log_wqes: 9, ..SrqContext::default() }),
         Command::CreateQp(QpContext { qp_type: QpType::GSI, ..QpContext::default() }),
         Command::DestroyQp(14),
         Command::ModifyQp(15, attributes),

@@ -73,6 +73,7 @@ fn capabilities() -> Capabilities {
         memory_windows: true,
         invalidate: true,
         resize_cq: true,
+        resize_srq: true,
         moderate_cq: true,
         in_order_dma: true,
         privileged_key: Some(0x77),

@@ -126,8 +126,24 @@ fn a_queue_created_with_a_threshold_starts_as_the_policy_has_it() {
 }
 
 #[test]
+fn the_depth_grows_where_the_device_can() {
+    let mut shared = shared(SrqStart::WhenFilled, 0);
+    let post = |shared: &mut Shared, contexts: std::ops::Range<u64>| {
+        contexts.map(|context| shared.post(context)).filter(|status| *status == OK).count()
+    };
+    assert_eq!(post(&mut shared, 0..5), 4);
+    assert_eq!(shared.modify(6, 3), (Status::PENDING, vec![]));
+    let told = |shared: &mut Shared, what| shared.rig.engine().backend().was_told(what);
+    assert!(told(&mut shared, "ResizeSrq") && told(&mut shared, "SetSrqLimit"), "room, then the limit");
+    assert_eq!(post(&mut shared, 4..9), 2);
+    assert_eq!(shared.below(), [OK], "the limit was armed with it");
+    assert_eq!(shared.modify(4, 0).0, Status::BUFFER_OVERFLOW, "six are posted");
+}
+
+#[test]
 fn the_depth_can_be_changed_within_what_was_made() {
     let mut shared = shared(SrqStart::WhenFilled, 0);
+    shared.rig.device().capabilities.resize_srq = false;
     assert_eq!(shared.modify(65, 0).0, Status::INVALID_PARAMETER);
     assert_eq!(shared.modify(5, 0).0, Status::INSUFFICIENT_RESOURCES);
     assert_eq!((shared.post(0), shared.post(1)), (OK, OK));
