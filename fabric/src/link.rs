@@ -45,6 +45,8 @@ pub struct LinkCounters {
     pub lost_by_rule: u64,
     /// Frames sent while the link was down.
     pub lost_link_down: u64,
+    /// Pause frames among those that were lost.
+    pub lost_pauses: u64,
 }
 
 /// The sending end of one direction.
@@ -66,7 +68,8 @@ impl Link {
     /// An idle link without faults.
     #[must_use]
     pub const fn new(id: LinkId, config: LinkConfig) -> Self {
-        let counters = LinkCounters { frames: 0, bytes: 0, pauses: 0, lost_by_rule: 0, lost_link_down: 0 };
+        let counters =
+            LinkCounters { frames: 0, bytes: 0, pauses: 0, lost_by_rule: 0, lost_link_down: 0, lost_pauses: 0 };
         let (pipeline, busy_until, busy) = (Dur::ZERO, Time::ZERO, Dur::ZERO);
         Self { id, config, pipeline, busy_until, busy, counters, rules: RuleChain::new(), tap: None }
     }
@@ -207,6 +210,7 @@ impl Link {
         let frame = Box::new(Frame::from(pause.encode(source, self.config.rate)));
         let mut arrival = None;
         self.send_watched(start, at, frame, |delivery| arrival = arrival.or(Some(delivery.at)));
+        self.counters.lost_pauses += u64::from(arrival.is_none());
         arrival
     }
 }

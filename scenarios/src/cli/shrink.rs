@@ -158,7 +158,7 @@ fn as_json(found: &[(Hunt, String)]) -> String {
         .iter()
         .map(|(hunt, replay)| {
             json!({
-                "bug": hunt.bug, "seed": hunt.seed, "rule": hunt.rule, "rows_before": hunt.rows_before,
+                "bug": hunt.bug, "side": hunt.side, "seed": hunt.seed, "rule": hunt.rule, "rows_before": hunt.rows_before,
                 "rows_after": hunt.rows_after, "nodes": hunt.nodes, "runs": hunt.runs, "replay": replay,
             })
         })
@@ -168,11 +168,12 @@ fn as_json(found: &[(Hunt, String)]) -> String {
 
 fn as_table(found: &[(Hunt, String)]) -> String {
     let mut table =
-        Table::new("Planted bugs", &["bug", ">seed", "rule", ">rows", ">left", ">nodes", ">runs", "replay"]);
+        Table::new("Planted bugs", &["bug", "of the", ">seed", "rule", ">rows", ">left", ">nodes", ">runs", "replay"]);
     for (hunt, replay) in found {
         let seed = hunt.seed.map_or_else(|| "-".to_owned(), |seed| seed.to_string());
         let numbers = [hunt.rows_before, hunt.rows_after, usize::from(hunt.nodes), hunt.runs as usize];
-        let mut cells: Vec<Cell> = vec![hunt.bug.clone().into(), seed.into(), hunt.rule.clone().into()];
+        let mut cells: Vec<Cell> =
+            vec![hunt.bug.clone().into(), hunt.side.clone().into(), seed.into(), hunt.rule.clone().into()];
         cells.extend(numbers.map(|number| Cell::from(number.to_string())));
         cells.push(replay.clone().into());
         table.row(cells);

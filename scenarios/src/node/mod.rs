@@ -1,10 +1,11 @@
 //! A host: processors, memory, a NIC, its provider, and the consumers on top.
 //!
 //! Reading order: [`hardware`] (NIC, memory and the bus), this module (one event at a time), [`port`] (calls from the
-//! consumers), [`stack`] (the provider's layers), [`plan`] (what a fault plan says of a node), [`planted`] (bugs on purpose), [`bring_up`] (all of it from a
+//! consumers), [`stack`] (the provider's layers), [`plan`] (what a fault plan says of a node), [`planted`] and [`careless`] (bugs on purpose), [`bring_up`] (all of it from a
 //! scenario), [`meter`] (what the report counts), [`journal`] (what two backends are compared by).
 
 mod bring_up;
+mod careless;
 mod hardware;
 pub(crate) mod journal;
 pub(crate) mod meter;

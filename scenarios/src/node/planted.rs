@@ -29,7 +29,7 @@ pub(super) struct Buggy<P> {
 impl<P> Buggy<P> {
     pub(super) fn new(inner: P, bug: Option<Bug>) -> Self {
         let (pending, ready) = (Vec::new(), VecDeque::new());
-        Self { inner, bug, pending, ready, now: Time::ZERO, own: 0, failures: 0 }
+        Self { inner, bug: bug.filter(|bug| bug.is_providers()), pending, ready, now: Time::ZERO, own: 0, failures: 0 }
     }
 
     pub(super) const fn inner(&self) -> &P {

@@ -1,6 +1,7 @@
-//! The provider of a node with its layers: the checker on top, creation faults below it, then the engine and the driver.
+//! The provider of a node with its layers: the consumer's mistakes on top, the checker, creation faults below it, then the engine and the driver.
 
 use super::NodePlan;
+use super::careless::Careless;
 use super::planted::Buggy;
 use crate::conformance::Trial;
 use crate::spec::planted::Bug;
@@ -50,7 +51,7 @@ pub(crate) fn healthy(
 ) -> Box<dyn Stack> {
     let engine = Engine::new(backend, config(provider));
     let faulty = FaultLayer::new(engine, plan.layer_rows(), seed, label);
-    Box::new(Checked::new(Buggy::new(faulty, bug), Settings::default()))
+    Box::new(Careless::new(Checked::new(Buggy::new(faulty, bug), Settings::default()), bug))
 }
 
 /// Puts the layers of a conformance case over a driver, a defect among them if there is one to be tried.

@@ -13,6 +13,8 @@ use serde::Serialize;
 pub struct Hunt {
     /// The bug's name.
     pub bug: String,
+    /// Who has it: `consumer`, `provider` or `wire`.
+    pub side: String,
     /// The first seed that shows it; `None`: no seed did.
     pub seed: Option<u64>,
     /// The rule that was broken, or the expectation.
@@ -38,6 +40,7 @@ pub fn hunt(scenario: &Scenario, bug: Bug, seeds: u64, options: &RunOptions) -> 
     let mut scenario = Scenario { planted: Some(Planted { bug }), ..scenario.clone() };
     let none = |rule: &str| Hunt {
         bug: bug.name().to_owned(),
+        side: bug.side().to_owned(),
         seed: None,
         rule: rule.to_owned(),
         rows_before: 0,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `[planted]`: every node's provider has this bug.
+/// `[planted]`: every node's provider, every consumer or the network has this bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Planted {
@@ -11,7 +11,7 @@ pub struct Planted {
     pub bug: Bug,
 }
 
-/// A mistake in a provider that shows only when something else goes wrong.
+/// A mistake that shows only when something else goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bug {
@@ -35,11 +35,23 @@ pub enum Bug {
     RequestFailurePends,
     /// A completion on another processor than the first comes twice.
     OtherProcessorRepeats,
+    /// After a call of the consumer's has failed, it never closes the next object that is to be closed.
+    ObjectForgottenAfterFailure,
+    /// After a call of the consumer's has failed, it closes the next object twice.
+    ClosedTwiceAfterFailure,
+    /// After a call of the consumer's has failed, it forgets the next result that it takes from a CQ.
+    ResultForgottenAfterFailure,
+    /// After a call of the consumer's has failed, it writes into the buffer of the next SEND or WRITE once that is posted.
+    BufferReusedAfterFailure,
+    /// After a frame was lost, the next one from a node vanishes.
+    FrameVanishesAfterLoss,
+    /// After a frame was lost, the next one from a node has a wrong pad count.
+    FrameGarbledAfterLoss,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::FailureCompletesTwice,
         Self::InlineFailureCompletes,
         Self::FailureNeverCompletes,
@@ -50,6 +62,12 @@ impl Bug {
         Self::LateCompletionRepeated,
         Self::RequestFailurePends,
         Self::OtherProcessorRepeats,
+        Self::ObjectForgottenAfterFailure,
+        Self::ClosedTwiceAfterFailure,
+        Self::ResultForgottenAfterFailure,
+        Self::BufferReusedAfterFailure,
+        Self::FrameVanishesAfterLoss,
+        Self::FrameGarbledAfterLoss,
     ];
 
     /// The name in a scenario file.
@@ -66,6 +84,42 @@ impl Bug {
             Self::LateCompletionRepeated => "late-completion-repeated",
             Self::RequestFailurePends => "request-failure-pends",
             Self::OtherProcessorRepeats => "other-processor-repeats",
+            Self::ObjectForgottenAfterFailure => "object-forgotten-after-failure",
+            Self::ClosedTwiceAfterFailure => "closed-twice-after-failure",
+            Self::ResultForgottenAfterFailure => "result-forgotten-after-failure",
+            Self::BufferReusedAfterFailure => "buffer-reused-after-failure",
+            Self::FrameVanishesAfterLoss => "frame-vanishes-after-loss",
+            Self::FrameGarbledAfterLoss => "frame-garbled-after-loss",
         }
+    }
+
+    /// Who has it: `consumer`, `provider` or `wire`.
+    #[must_use]
+    pub const fn side(self) -> &'static str {
+        if self.is_consumers() {
+            "consumer"
+        } else if self.is_wires() {
+            "wire"
+        } else {
+            "provider"
+        }
+    }
+
+    pub(crate) const fn is_consumers(self) -> bool {
+        matches!(
+            self,
+            Self::ObjectForgottenAfterFailure
+                | Self::ClosedTwiceAfterFailure
+                | Self::ResultForgottenAfterFailure
+                | Self::BufferReusedAfterFailure
+        )
+    }
+
+    pub(crate) const fn is_wires(self) -> bool {
+        matches!(self, Self::FrameVanishesAfterLoss | Self::FrameGarbledAfterLoss)
+    }
+
+    pub(crate) const fn is_providers(self) -> bool {
+        !self.is_consumers() && !self.is_wires()
     }
 }

@@ -1,6 +1,7 @@
 //! A scenario becomes a world.
 
 use super::schedule::Schedule;
+use super::wire::WireCheck;
 use super::{NodeSlot, Place, SwitchSlot, World};
 use crate::cluster::ClusterError;
 use crate::conformance::Trial;
@@ -56,6 +57,7 @@ impl World {
             switches,
             links: links(&scenario.cluster, &topology),
             schedule: Schedule::default(),
+            wire: WireCheck::new(scenario),
             watcher: None,
             limit: Time::ZERO + Dur::from_ms(scenario.about.time_limit_ms),
             events: 0,

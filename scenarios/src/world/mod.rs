@@ -1,7 +1,7 @@
 //! The world: nodes and switches, and the one total order of what happens between them.
 //!
 //! Reading order: this module (the event loop), [`build`] (a scenario becomes a world), [`report`] (a world becomes a report),
-//! [`schedule`] (what happens next), [`watch`] (a run writes down what happens).
+//! [`schedule`] (what happens next), [`wire`](mod@wire) (the checker of all frames), [`watch`] (a run writes down what happens).
 //!
 //! Nodes and switches influence each other only by what travels on links, and every event's key comes from the one who
 //! caused it, so the order does not depend on how the events were found.
@@ -10,17 +10,18 @@ mod build;
 mod report;
 mod schedule;
 mod watch;
+mod wire;
 
 pub(crate) use report::{complete, contract, judge, metered};
 
 use crate::node::{Hardware, Node, NodeEvent, Outgoing};
 use crate::options::{Milestone, Progress};
+use ::wire::Frame;
 use des::{Dur, Key, Phase, Sequencer, Time, TraceHash};
 use fabric::{Delivery, Link, Pause, Switch};
 use schedule::Schedule;
 use std::net::IpAddr;
 use watch::Watcher;
-use wire::Frame;
 
 /// Events between two reports of progress.
 const PROGRESS_EVERY: u64 = 1 << 14;
@@ -73,6 +74,7 @@ pub(crate) struct World {
     /// Sending ends by the names that scenario files and reports use, nodes' first.
     links: Vec<(String, Place)>,
     schedule: Schedule,
+    wire: wire::WireCheck,
     /// Who writes down what happens, if anybody does.
     watcher: Option<Box<Watcher>>,
     limit: Time,
@@ -125,6 +127,9 @@ impl World {
         let (now, entity) = (key.time(), event.entity as usize);
         let happened = match event.what {
             What::Node(event) => {
+                if let NodeEvent::Frame { frame, .. } = &event {
+                    self.wire.arrived(now, entity as u32, frame);
+                }
                 let happened = self.nodes[entity].node.handle(now, event);
                 if happened {
                     self.nodes[entity].node.core().hash.mix(key.time().as_ps());
@@ -150,6 +155,7 @@ impl World {
         slot.hash.mix(now.as_ps());
         match what {
             What::SwitchFrame { port, frame } => {
+                self.wire.arrived(now, (self.nodes.len() + index) as u32, &frame);
                 slot.hash.mix(u64::from(port) << 32 | frame.wire_len() as u64);
                 slot.switch.on_frame(now, port, frame, out);
             }
@@ -195,6 +201,7 @@ impl World {
                     if self.deliveries.is_empty() {
                         self.schedule.lost(at, index as u32, port as u16);
                     }
+                    self.wire.spoil(&mut self.deliveries);
                     for Delivery { at, frame } in self.deliveries.drain(..) {
                         push_frame(&mut self.schedule, count, sequencer.key(at, Phase::Wire), peers[port], frame);
                     }

@@ -37,6 +37,7 @@ impl World {
             let plan = NodePlan::new(&scenario.fault, index as u16);
             plan.add_to(&slot.node.core().provider.fault_reports(), &name, &mut report.faults);
         }
+        report.findings.extend(self.wire_findings());
         self.add_wire_faults_to(&mut report.faults, scenario);
         report.captures = self.captures(scenario, captured);
         report.links = self.link_reports(elapsed);

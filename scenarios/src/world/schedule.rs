@@ -31,6 +31,11 @@ impl Schedule {
         }
     }
 
+    /// All that is to come, in no order.
+    pub(super) fn events(&self) -> impl Iterator<Item = &Event> {
+        self.queue.iter().map(|(_, event)| event)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
