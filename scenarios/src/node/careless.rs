@@ -3,11 +3,11 @@
 use super::stack::Stack;
 use crate::spec::planted::Bug;
 use des::Time;
-use host::{HostBus, Mdl};
+use host::HostBus;
 use provider::check::Finding;
 use provider::fault::RowReport;
 use provider::ndk::{
-    Answer, Call, CallKind, CallSite, NdkProvider, Out, Return, Sge, Status, Upcall, UpcallBody, UpcallToken,
+    Answer, Call, CallKind, CallSite, NdkProvider, Out, Return, Status, Upcall, UpcallBody, UpcallToken,
 };
 
 /// Consumers whose mistakes show after a call of theirs has failed; without a bug it changes nothing.
@@ -16,13 +16,11 @@ pub(super) struct Careless<S> {
     bug: Option<Bug>,
     /// A call has failed, and no mistake has been made since.
     upset: bool,
-    /// Buffers that were registered, to know where data lie.
-    buffers: Vec<Mdl>,
 }
 
 impl<S: Stack> Careless<S> {
     pub(super) fn new(inner: S, bug: Option<Bug>) -> Self {
-        Self { inner, bug: bug.filter(|bug| bug.is_consumers()), upset: false, buffers: Vec::new() }
+        Self { inner, bug: bug.filter(|bug| bug.is_consumers()), upset: false }
     }
 
     /// Whether the consumer makes this mistake now; it does so once for each failure.
@@ -30,18 +28,6 @@ impl<S: Stack> Careless<S> {
         let now = self.bug == Some(bug) && self.upset;
         self.upset &= !now;
         now
-    }
-
-    /// The consumer writes into the end of a buffer whose request has only been posted.
-    fn reuse(&mut self, host: &mut S::Host, sge: Sge) {
-        let holds = |mdl: &&Mdl| (mdl.virtual_address..mdl.virtual_address + mdl.length_bytes).contains(&sge.address);
-        let Some(mdl) = self.buffers.iter().rev().find(holds) else { return };
-        let last = sge.address - mdl.virtual_address + u64::from(sge.length_bytes.max(1)) - 1;
-        let mut byte = [0];
-        // A buffer that is not there any more is nobody's to spoil.
-        if host.memory().read_buffer(mdl, last, &mut byte).is_ok() {
-            let _ = host.memory().write_buffer(mdl, last, &[byte[0] ^ 0xff]);
-        }
     }
 
     /// As the consumer sees the answer to a call.
@@ -73,17 +59,14 @@ impl<S: Stack> NdkProvider for Careless<S> {
                 drop(self.inner.call(host, site, Call::Close { object, completion }));
                 return answer;
             }
-            Call::RegisterMr { mdl, .. } => self.buffers.push(mdl.clone()),
+            Call::Receive { qp, context, sgl } if self.errs(Bug::BufferPostedTwiceAfterFailure) => {
+                let answer = self.inner.call(host, site, Call::Receive { qp, context, sgl });
+                drop(self.inner.call(host, site, Call::Receive { qp, context, sgl }));
+                return answer;
+            }
             _ => {}
         }
-        let sent = match &call {
-            Call::Send { sgl, .. } | Call::Write { sgl, .. } => sgl.first().copied(),
-            _ => None,
-        };
         let mut answer = self.inner.call(host, site, call);
-        if let Some(sge) = sent.filter(|_| self.errs(Bug::BufferReusedAfterFailure)) {
-            self.reuse(host, sge);
-        }
         self.seen(kind, &mut answer);
         answer
     }

@@ -41,8 +41,8 @@ pub enum Bug {
     ClosedTwiceAfterFailure,
     /// After a call of the consumer's has failed, it forgets the next result that it takes from a CQ.
     ResultForgottenAfterFailure,
-    /// After a call of the consumer's has failed, it writes into the buffer of the next SEND or WRITE once that is posted.
-    BufferReusedAfterFailure,
+    /// After a call of the consumer's has failed, it posts the buffer of the next receive twice.
+    BufferPostedTwiceAfterFailure,
     /// After a frame was lost, the next one from a node vanishes.
     FrameVanishesAfterLoss,
     /// After a frame was lost, the next one from a node has a wrong pad count.
@@ -65,7 +65,7 @@ impl Bug {
         Self::ObjectForgottenAfterFailure,
         Self::ClosedTwiceAfterFailure,
         Self::ResultForgottenAfterFailure,
-        Self::BufferReusedAfterFailure,
+        Self::BufferPostedTwiceAfterFailure,
         Self::FrameVanishesAfterLoss,
         Self::FrameGarbledAfterLoss,
     ];
@@ -87,7 +87,7 @@ impl Bug {
             Self::ObjectForgottenAfterFailure => "object-forgotten-after-failure",
             Self::ClosedTwiceAfterFailure => "closed-twice-after-failure",
             Self::ResultForgottenAfterFailure => "result-forgotten-after-failure",
-            Self::BufferReusedAfterFailure => "buffer-reused-after-failure",
+            Self::BufferPostedTwiceAfterFailure => "buffer-posted-twice-after-failure",
             Self::FrameVanishesAfterLoss => "frame-vanishes-after-loss",
             Self::FrameGarbledAfterLoss => "frame-garbled-after-loss",
         }
@@ -111,7 +111,7 @@ impl Bug {
             Self::ObjectForgottenAfterFailure
                 | Self::ClosedTwiceAfterFailure
                 | Self::ResultForgottenAfterFailure
-                | Self::BufferReusedAfterFailure
+                | Self::BufferPostedTwiceAfterFailure
         )
     }
 
