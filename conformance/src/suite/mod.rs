@@ -10,6 +10,7 @@ mod arming;
 mod closing;
 mod connecting;
 mod ending;
+mod limits;
 pub mod local;
 mod memory;
 mod objects;
@@ -44,6 +45,7 @@ pub struct Case {
 pub fn cases() -> impl Iterator<Item = &'static Case> {
     [
         objects::CASES,
+        limits::CASES,
         closing::CASES,
         memory::CASES,
         remote::CASES,

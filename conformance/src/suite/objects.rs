@@ -1,11 +1,11 @@
-//! Opening, creating, limits.
+//! Opening, creating.
 
 use super::local::{PORT, Sizes};
 use super::probe::{Ended, Probe};
 use super::trouble::{Trouble, expect, expect_status};
 use super::{Case, Pair};
 use des::Dur;
-use provider::ndk::{AdapterInfo, Call, Completion, Guid, NdkVersion, Object, Out, Status};
+use provider::ndk::{AdapterInfo, Call, Guid, NdkVersion, Object, Out, Status};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -30,13 +30,6 @@ pub(super) const CASES: &[Case] = &[
         start: |pair: &Pair| pair.on(0, refused_create),
     },
     Case {
-        name: "limits",
-        rules: &[81],
-        provokes: &[18, 19, 20, 21],
-        what: "creates at the reported limits, and above them",
-        start: |pair: &Pair| pair.on(0, limits),
-    },
-    Case {
         name: "requests",
         rules: &[72, 73, 74],
         provokes: &[],
@@ -49,9 +42,6 @@ pub(super) const CASES: &[Case] = &[
 const UNKNOWN: Guid = Guid([0xa5; 16]);
 /// Time in which a callback would have come.
 const A_WHILE: Dur = Dur::from_ms(1);
-/// Queues deeper than this are not tried out.
-const MOST_ENTRIES: u32 = 1 << 14;
-
 async fn adapter(probe: Probe) -> Result<(), Trouble> {
     let unknown = probe.open(NdkVersion { major: 9, minor: 0 }).await;
     expect(unknown.is_err(), 144, || "major version 9 was opened".to_owned())?;
@@ -120,50 +110,6 @@ async fn refused_create(probe: Probe) -> Result<(), Trouble> {
         probe.close(pd).await?;
     }
     Ok(adapter.close().await?)
-}
-
-async fn limits(probe: Probe) -> Result<(), Trouble> {
-    let adapter = probe.open(NdkVersion::V2_0).await?;
-    let info = adapter.info().await?;
-    let (object, pd) = (adapter.object(), probe.pd(adapter.object()).await?);
-    let depth = info.max_cq_depth.min(MOST_ENTRIES);
-    let cq = probe.cq(object, depth).await?;
-    refused(&probe, |completion| Call::CreateCq {
-        adapter: object,
-        depth: info.max_cq_depth.saturating_add(1),
-        notification: probe.completion(),
-        affinity: None,
-        completion,
-    })
-    .await?;
-    let within = Sizes {
-        cq: depth,
-        queue: info.max_receive_queue_depth.min(info.max_initiator_queue_depth).min(MOST_ENTRIES),
-        sge: info.max_receive_request_sge.min(info.max_initiator_request_sge),
-        inline_bytes: info.max_inline_data_bytes,
-    };
-    let cqs = [cq.object; 2];
-    // A queue as deep as the CQ is all that the CQ can take without a chance of overrun.
-    let half = Sizes { queue: within.queue.min(depth / 2), ..within };
-    let qp = probe.qp(pd, cqs, half).await?;
-    let above = Sizes { sge: within.sge + 1, ..half };
-    let qp_above = probe.qp(pd, cqs, above).await;
-    let refused_qp = matches!(qp_above, Err(Trouble::Status { status: Status::INVALID_PARAMETER, .. }));
-    expect(refused_qp, 81, || format!("a QP with {} list entries: {qp_above:?}", above.sge))?;
-    refused(&probe, |completion| srq_call(&probe, pd, info.max_srq_depth.saturating_add(1), completion)).await?;
-    probe.close_all(&[qp, cq.object, pd]).await?;
-    Ok(adapter.close().await?)
-}
-
-fn srq_call<'a>(probe: &Probe, pd: Object, depth: u32, completion: Completion) -> Call<'a> {
-    let notification = probe.completion();
-    Call::CreateSrq { pd, depth, max_receive_sge: 1, notify_threshold: 0, notification, affinity: None, completion }
-}
-
-/// A create that asks for more than the adapter has.
-async fn refused<'a>(probe: &Probe, call: impl FnOnce(Completion) -> Call<'a>) -> Result<(), Trouble> {
-    let status = probe.settle(call).await.status;
-    expect_status("a value above its limit", status, &[Status::INVALID_PARAMETER, Status::NOT_SUPPORTED], 81)
 }
 
 async fn requests(probe: Probe) -> Result<(), Trouble> {
