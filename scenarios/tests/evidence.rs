@@ -1,5 +1,7 @@
 //! Runs that are written down: replayed, verified, explained, snapshotted, and shown in a browser.
 
+use scenarios::record::why::resent;
+use scenarios::record::{requests, slow};
 use serde_json::Value;
 use std::fs;
 use std::process::{Command, Output};
@@ -111,6 +113,57 @@ fn a_snapshot_is_restored_and_branched() {
     assert!(branched.contains("as in the snapshot") && branched.contains("another than before"), "{branched}");
     let early = out(&folder, &["restore", "kept", "--plan", "early.toml"], 2);
     assert!(early.contains("the plan changes what happens before the moment"), "{early}");
+}
+
+#[test]
+fn a_recorded_moment_is_explained_from_the_folder_with_its_cause() {
+    let folder = folder();
+    out(&folder, &["run", "small.toml", "--quiet", "--out", "kept", "--record"], 0);
+    let file = fs::read(folder.path().join("kept/recording.bin")).expect("a recording");
+    let recording = scenarios::record::format::decode(&file).expect("a recording");
+    // The request whose packet was lost, and came later.
+    let (request, lost) = requests(&recording)
+        .into_iter()
+        .find_map(|request| {
+            let slow = slow(&recording, request.posted_ps, Some(request.place), Some(request.number))?;
+            resent(&recording, &slow).first().map(|resent| (request, resent.lost.number))
+        })
+        .expect("the row strikes a request");
+    let (at, number) = (format!("{}ps", request.posted_ps), request.number.to_string());
+    let node = request.place.to_string();
+    let told = out(&folder, &["explain", "kept", "--at", &at, "--node", &node, "--request", &number], 0);
+    assert!(told.contains("read from recording.bin"), "{told}");
+    assert!(told.contains(&format!("record {lost} at ")) && told.contains("; it arrived "), "{told}");
+    // Another seed is another run, which was not recorded.
+    assert!(out(&folder, &["explain", "kept", "--at", &at, "--seed", "2"], 0).contains("run again"));
+    fs::write(folder.path().join("kept/recording.bin"), &file[..file.len() / 2]).expect("the folder is writable");
+    let damaged = rnic(&folder, &["explain", "kept", "--at", &at]);
+    let err = String::from_utf8_lossy(&damaged.stderr).into_owned();
+    assert!(
+        damaged.status.code() == Some(2) && err.contains("damaged") && err.contains("replay kept --record"),
+        "{err}"
+    );
+}
+
+#[test]
+fn a_summary_says_what_made_it_and_how_it_ended() {
+    let folder = folder();
+    out(&folder, &["run", "small.toml", "--quiet", "--out", "kept"], 0);
+    let text = fs::read(folder.path().join("kept/summary.json")).expect("a summary");
+    let summary: Value = serde_json::from_slice(&text).expect("JSON");
+    let versions = &summary["versions"];
+    assert!(versions["rustc"].as_str().is_some_and(|version| version.starts_with("rustc ")), "{versions}");
+    assert_eq!(versions["recording"], scenarios::record::format::VERSION);
+    assert_eq!((&summary["seed"], &summary["exit_status"]), (&Value::from(1), &Value::from(0)));
+    assert_eq!(summary["plan"]["fault"]["wire"][0]["id"], "wire-1");
+}
+
+#[test]
+fn several_files_are_verified_and_one_that_differs_is_enough() {
+    let folder = folder();
+    let told = out(&folder, &["verify", "small.toml", "small.toml", "--threads", "1,2"], 0);
+    assert_eq!(told.matches("PASS").count(), 2, "{told}");
+    out(&folder, &["verify", "small.toml", "small.toml", "--threads", "1", "--plant-flaw", "100us"], 4);
 }
 
 /// The page as a browser sees it; counted as skipped where there is none.

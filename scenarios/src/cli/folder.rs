@@ -44,7 +44,10 @@ pub(crate) fn write(
     if let Some(study) = &report.study {
         put("slowdown.svg", picture::slowdowns(&scenario.about.name, study).as_bytes())?;
     }
-    put("plan.toml", Plan::of(scenario).to_toml().as_bytes())?;
+    let plan = Plan::of(scenario);
+    put("plan.toml", plan.to_toml().as_bytes())?;
+    report.exit_status = Some(report.verdict(&scenario.expect).exit_status());
+    report.plan = Some(plan);
     if !options.input.is_empty() {
         put("input", &options.input)?;
     }

@@ -113,7 +113,7 @@ pub(crate) fn answer() -> Answer {
     let result = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => verify::replay(&arguments),
-        Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Verify(arguments) => verify::all(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Snapshot(arguments) => snapshot::snapshot(&arguments),
         Command::Restore(arguments) => snapshot::restore(&arguments),

@@ -7,7 +7,7 @@ use scenarios::{RunOptions, Threads};
 use std::path::{Path, PathBuf};
 
 /// Arguments of every command that runs one scenario.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct Target {
     /// The scenario file, or a run folder
     file: PathBuf,
@@ -29,6 +29,17 @@ impl Target {
         let mut scenario = vary::apply(&file, &self.settings)?;
         scenario.about.seed = self.seed.unwrap_or(scenario.about.seed);
         Ok((scenario, options(&file, self.input.as_deref())?))
+    }
+
+    /// The same settings with another file.
+    pub(super) fn with_file(&self, file: &Path) -> Self {
+        Self { file: file.to_owned(), ..self.clone() }
+    }
+
+    /// The run folder, if it is one and nothing of it is changed.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        let as_it_is = self.seed.is_none() && self.settings.is_empty() && self.input.is_none();
+        (as_it_is && self.file.is_dir()).then_some(&*self.file)
     }
 
     /// The words of a command line that name the same, with `command` before them.

@@ -26,6 +26,9 @@ const SHOWN: usize = 6;
 pub(super) struct VerifyArguments {
     #[command(flatten)]
     target: Target,
+    /// More scenario files or run folders
+    #[arg(value_name = "FILE")]
+    more: Vec<PathBuf>,
     /// Fabric studies: threads of each run. Others: runs side by side, each in a thread of its own
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_values = ["1", "2", "4"])]
     threads: Vec<NonZero<u16>>,
@@ -46,9 +49,20 @@ pub(super) struct ReplayArguments {
     record: bool,
 }
 
-/// Repeats a run and compares.
-pub(super) fn verify(arguments: &VerifyArguments) -> Result<Answer, CommandError> {
-    let (scenario, mut options) = arguments.target.load()?;
+/// Repeats the runs of one file or more, and compares.
+pub(super) fn all(arguments: &VerifyArguments) -> Result<Answer, CommandError> {
+    let mut answer = verify(arguments, &arguments.target)?;
+    for file in &arguments.more {
+        let next = verify(arguments, &arguments.target.with_file(file))?;
+        answer.out += &next.out;
+        answer.err += &next.err;
+        answer.status = answer.status.max(next.status);
+    }
+    Ok(answer)
+}
+
+fn verify(arguments: &VerifyArguments, target: &Target) -> Result<Answer, CommandError> {
+    let (scenario, mut options) = target.load()?;
     let mut answer = if matches!(scenario.workload, Workload::Flows(_)) {
         study(arguments, &scenario, &options)?
     } else {
@@ -57,7 +71,7 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Result<Answer, CommandError
         tell(&scenario, &repetition)
     };
     if answer.status != 0 {
-        answer.err = arguments.target.command("verify", scenario.about.seed) + "\n";
+        answer.err = target.command("verify", scenario.about.seed) + "\n";
     }
     Ok(answer)
 }
@@ -73,7 +87,7 @@ fn study(arguments: &VerifyArguments, scenario: &Scenario, options: &RunOptions)
         let threads = agreement.threads.0.to_string();
         table.row(vec![threads.into(), agreement.trace_hash.clone().into(), difference.into()]);
     }
-    let mut answer = Answer::default();
+    let mut answer = Answer::text(format!("{} seed {}\n", scenario.about.name, scenario.about.seed));
     table.write(&mut answer.out, colour(&io::stdout()));
     conclude(&mut answer, agreements.iter().all(|agreement| agreement.difference.is_none()));
     Ok(answer)
@@ -170,7 +184,7 @@ pub(super) fn replay(arguments: &ReplayArguments) -> Result<Answer, CommandError
 }
 
 /// `summary.json` of a run folder.
-fn summary(place: &std::path::Path) -> Result<serde_json::Value, CommandError> {
+pub(super) fn summary(place: &std::path::Path) -> Result<serde_json::Value, CommandError> {
     let path = place.join("summary.json");
     let text = fs::read(&path).map_err(CommandError::reading(&path))?;
     serde_json::from_slice(&text).map_err(|error| CommandError::Option {

@@ -97,6 +97,17 @@ pub enum Kind {
     Lost {
         /// The link's port at the sender.
         port: u16,
+        /// What it was, such as `Rc Write Middle`.
+        what: String,
+        /// Destination queue pair; zero if it is no RoCE packet.
+        queue_pair: u32,
+        /// Packet sequence number.
+        sequence: u32,
+    },
+    /// Frames were lost in a switch, or on a link that leaves it, during the event before.
+    Dropped {
+        /// How many.
+        frames: u64,
     },
     /// A pause arrived (PFC).
     Pause {
@@ -139,6 +150,7 @@ impl Kind {
             Self::Interrupt { .. } => "interrupt",
             Self::Frame { .. } => "frame",
             Self::Lost { .. } => "frame lost",
+            Self::Dropped { .. } => "frames lost",
             Self::Pause { .. } => "pause",
             Self::SwitchWake => "port ready",
             Self::Counter { .. } => "counter",
@@ -162,7 +174,10 @@ impl fmt::Display for Kind {
                 let mark = if *marked { ", ECN marked" } else { "" };
                 write!(f, " {what} qp {queue_pair} psn {sequence}, {bytes} bytes{mark}")
             }
-            Self::Lost { port } => write!(f, " at port {port}"),
+            Self::Lost { port, what, queue_pair, sequence } => {
+                write!(f, " at port {port}: {what} qp {queue_pair} psn {sequence}")
+            }
+            Self::Dropped { frames } => write!(f, " +{frames}"),
             Self::Pause { length_ps: 0, priorities } => write!(f, " ends, priorities {priorities:#04x}"),
             Self::Pause { length_ps, priorities } => {
                 write!(f, " for {}, priorities {priorities:#04x}", des::Dur::from_ps(*length_ps))

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`event`] (a record), [`recorder`] (how a run writes them), [`chain`] (hashes of blocks of events, to find
 //! where two runs part), [`moment`] (the state of a world as a hash), [`format`](mod@format) (records on disk), [`requests`](mod@requests) (from post to result),
-//! [`slow`](mod@slow) (why one took so long).
+//! [`slow`](mod@slow) (the way of one that took long), [`why`] (in sentences).
 //!
 //! Invariants:
 //! * recording changes nothing: the same run has the same trace hash with it and without;
@@ -16,6 +16,7 @@ pub mod moment;
 pub mod recorder;
 pub mod requests;
 pub mod slow;
+pub mod why;
 
 pub use chain::{Block, Chain, Divergence};
 pub use event::{Kind, Record};

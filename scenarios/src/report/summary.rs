@@ -3,7 +3,8 @@
 use super::journal::Journal;
 use super::latency::Latency;
 use super::study::StudyReport;
-use crate::record::Evidence;
+use crate::plan::Plan;
+use crate::record::{Evidence, format};
 use crate::spec::RowSummary;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,12 @@ pub struct RunReport {
     /// What the run wrote down, for other files than this one.
     #[serde(skip)]
     pub evidence: Evidence,
+    /// The rows that were carried out, as in `plan.toml`. Absent until the command line fills it in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+    /// The status that the command ended with. Absent as above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_status: Option<u8>,
     /// Where the run folder is, if one was written.
     pub run_folder: Option<String>,
 }
@@ -65,13 +72,22 @@ pub struct RunReport {
 pub struct Versions {
     /// The version of the program.
     pub rnic: String,
+    /// The compiler that it was built with.
+    pub rustc: String,
     /// The version of this report's layout. A key may be added without raising it, none removed or changed.
     pub report: u32,
+    /// The version of the layout of `recording.bin`.
+    pub recording: u32,
 }
 
 impl Default for Versions {
     fn default() -> Self {
-        Self { rnic: env!("CARGO_PKG_VERSION").to_owned(), report: 1 }
+        Self {
+            rnic: env!("CARGO_PKG_VERSION").to_owned(),
+            rustc: env!("RNIC_RUSTC").to_owned(),
+            report: 1,
+            recording: format::VERSION,
+        }
     }
 }
 
@@ -269,7 +285,7 @@ pub struct LinkReport {
 }
 
 /// A row of the fault plan.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultRow {
     /// The row's name in the plan.
     pub id: String,

@@ -197,9 +197,10 @@ impl World {
             match outgoing {
                 Outgoing::Frame { at, port, frame } => {
                     let port = usize::from(port);
+                    let lost = self.schedule.recorder.is_some().then(|| watch::lost(port as u16, &frame));
                     links[port].send(at, frame, &mut self.deliveries);
                     if self.deliveries.is_empty() {
-                        self.schedule.lost(at, index as u32, port as u16);
+                        self.schedule.lost(at, index as u32, lost);
                     }
                     self.wire.spoil(&mut self.deliveries);
                     for Delivery { at, frame } in self.deliveries.drain(..) {

@@ -25,9 +25,9 @@ impl Schedule {
     }
 
     /// A frame was lost on the link at a node's port.
-    pub(super) fn lost(&mut self, at: Time, place: u32, port: u16) {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.note(at, place, Kind::Lost { port });
+    pub(super) fn lost(&mut self, at: Time, place: u32, lost: Option<Kind>) {
+        if let (Some(recorder), Some(lost)) = (&mut self.recorder, lost) {
+            recorder.note(at, place, lost);
         }
     }
 

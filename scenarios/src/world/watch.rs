@@ -75,7 +75,11 @@ impl World {
                 recorder.counters(now, place as u32, core.hardware.nic.counters());
             }
             Some(switch) => {
-                recorder.buffered(now, place as u32, self.switches[switch].switch.buffered_bytes());
+                let switch = &self.switches[switch].switch;
+                recorder.buffered(now, place as u32, switch.buffered_bytes());
+                let lines = (0..switch.port_count() as u16).map(|port| switch.link(port).counters());
+                let on_lines: u64 = lines.map(|counters| counters.lost_by_rule + counters.lost_link_down).sum();
+                recorder.dropped(now, place as u32, on_lines + switch.totals().drops.total());
             }
         }
     }
@@ -155,6 +159,15 @@ fn kind(what: &What) -> Kind {
         }
         What::SwitchWake { .. } => Kind::SwitchWake,
     }
+}
+
+/// The record of a frame in case that it gets lost.
+pub(super) fn lost(port: u16, frame: &Frame) -> Kind {
+    let (what, queue_pair, sequence) = match frame_kind(frame) {
+        Kind::Frame { what, queue_pair, sequence, .. } => (what, queue_pair, sequence),
+        _ => Default::default(),
+    };
+    Kind::Lost { port, what, queue_pair, sequence }
 }
 
 fn frame_kind(frame: &Frame) -> Kind {

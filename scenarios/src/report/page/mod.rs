@@ -26,7 +26,7 @@ pub fn document(scenario: &Scenario, report: &RunReport) -> String {
     expectations(&mut out, report);
     findings(&mut out, report);
     faults(&mut out, report);
-    plots(&mut out, report);
+    plots(&mut out, scenario, report);
     creations(&mut out, report);
     nodes(&mut out, report);
     let _ = write!(out, "</main><div id=tip></div><script>{}</script></html>", include_str!("hover.js"));
@@ -93,7 +93,7 @@ fn faults(out: &mut String, report: &RunReport) {
     );
 }
 
-fn plots(out: &mut String, report: &RunReport) {
+fn plots(out: &mut String, scenario: &Scenario, report: &RunReport) {
     out.push_str("<h2>Over time</h2>");
     let Some(recording) = &report.evidence.recording else {
         out.push_str(
@@ -106,7 +106,7 @@ fn plots(out: &mut String, report: &RunReport) {
         let _ = write!(out, "<p class=note>The recording was full: the last {left} records are not in the plots.</p>");
     }
     out.push_str("<div class=plots>");
-    series::plots(recording, report.simulated_ps).iter().for_each(|plot| plot.write(out));
+    series::plots(scenario, recording, report.simulated_ps).iter().for_each(|plot| plot.write(out));
     out.push_str("</div>");
 }
 

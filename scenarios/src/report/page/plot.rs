@@ -25,6 +25,8 @@ pub(super) struct Plot {
     pub title: String,
     /// What is plotted, and how.
     pub note: String,
+    /// Said if there is nothing to draw.
+    pub none: String,
     pub lines: Vec<Line>,
     /// The horizontal axis' values, as many as every line has.
     pub places: Vec<u64>,
@@ -39,7 +41,7 @@ impl Plot {
         let _ = write!(out, "<p class=note>{}</p>", super::escaped(&self.note));
         let most = self.lines.iter().flat_map(|line| &line.values).copied().max().unwrap_or(0);
         if most == 0 || self.places.len() < 2 {
-            out.push_str("<p class=none>Nothing of this happened.</p></figure>");
+            let _ = write!(out, "<p class=none>{}</p></figure>", super::escaped(&self.none));
             return;
         }
         let top = round_up(most);
@@ -138,6 +140,7 @@ mod tests {
         let plot = Plot {
             title: "a < b".to_owned(),
             note: String::new(),
+            none: "Nothing of this happened.".to_owned(),
             lines: vec![Line { name: "one".to_owned(), values: vec![0, 8, 4] }],
             places: vec![0, 1, 2],
             x: |x| x.to_string(),

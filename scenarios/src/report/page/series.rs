@@ -3,11 +3,15 @@
 use super::plot::{Line, Plot};
 use crate::record::{Kind, Recording, requests};
 use crate::report::units;
+use crate::spec::Scenario;
 use des::{Dur, Time};
 use std::collections::BTreeMap;
 
 /// Points of a line.
 const BINS: u64 = 160;
+
+/// What stands instead of a plot without lines.
+const NONE: &str = "Nothing of this happened.";
 
 /// Time cut into equal pieces.
 struct Bins {
@@ -31,9 +35,12 @@ impl Bins {
     }
 
     fn plot(&self, title: &str, note: &str, lines: BTreeMap<String, Vec<u64>>, y: fn(u64) -> String) -> Plot {
-        let lines = lines.into_iter().map(|(name, values)| Line { name, values }).collect();
+        let mut lines: Vec<Line> = lines.into_iter().map(|(name, values)| Line { name, values }).collect();
+        // node2 before node10.
+        lines.sort_by_key(|line| line.name.len());
         let x = |ps| Time::from_ps(ps).to_string();
-        Plot { title: title.to_owned(), note: note.to_owned(), lines, places: self.places(), x, y }
+        let none = NONE.to_owned();
+        Plot { title: title.to_owned(), note: note.to_owned(), none, lines, places: self.places(), x, y }
     }
 }
 
@@ -42,7 +49,7 @@ fn empty() -> Vec<u64> {
 }
 
 /// All plots over time.
-pub(super) fn plots(recording: &Recording, end_ps: u64) -> Vec<Plot> {
+pub(super) fn plots(scenario: &Scenario, recording: &Recording, end_ps: u64) -> Vec<Plot> {
     let bins = Bins::of(recording, end_ps);
     let width = Dur::from_ps(bins.width);
     vec![
@@ -50,8 +57,8 @@ pub(super) fn plots(recording: &Recording, end_ps: u64) -> Vec<Plot> {
         latencies(recording),
         outstanding(recording, &bins),
         buffers(recording, &bins),
-        caches(recording, &bins),
-        congestion(recording, &bins, width),
+        Plot { none: without_caches(scenario), ..caches(recording, &bins) },
+        Plot { none: without_congestion(scenario), ..congestion(recording, &bins, width) },
         trouble(recording, &bins),
     ]
 }
@@ -91,6 +98,7 @@ fn latencies(recording: &Recording) -> Plot {
         title: "Latency by percentile".to_owned(),
         note: "From post to result taken, all nodes; requests that succeed in silence are left out".to_owned(),
         lines: taken.into_iter().map(line).collect(),
+        none: NONE.to_owned(),
         places: percentiles,
         x: |percent| format!("p{percent}"),
         y: |ps| Dur::from_ps(ps).to_string(),
@@ -132,6 +140,28 @@ fn counters(recording: &Recording, bins: &Bins, choose: fn(&str) -> bool) -> BTr
     lines
 }
 
+fn without_caches(scenario: &Scenario) -> String {
+    let profile = scenario.nic.profile;
+    if caches_are_unlimited(scenario) {
+        let name = profile.name();
+        format!("The caches of {name} hold everything; those of adapters, such as connectx-5 (nic.profile), do not.")
+    } else {
+        NONE.to_owned()
+    }
+}
+
+fn caches_are_unlimited(scenario: &Scenario) -> bool {
+    let caches = scenario.nic.profile.numbers().caches;
+    [caches.qp, caches.cq, caches.srq, caches.mpt, caches.mtt, caches.wqe].iter().all(|cache| cache.entries.value == 0)
+}
+
+fn without_congestion(scenario: &Scenario) -> String {
+    match scenario.fabric.pfc[..] {
+        [] => "Flow control is off (fabric.pfc), and no frame was marked.".to_owned(),
+        _ => "Nobody was paused, and no frame was marked: no queue was long enough.".to_owned(),
+    }
+}
+
 fn is_cache(name: &str) -> bool {
     name.contains("hit") || name.contains("miss") || name.contains("evict")
 }
@@ -167,10 +197,10 @@ fn trouble(recording: &Recording, bins: &Bins) -> Plot {
     for record in recording.records.iter().filter(|record| matches!(record.kind, Kind::Lost { .. })) {
         lines.entry("frames lost".to_owned()).or_insert_with(empty)[bins.at(record.time_ps)] += 1;
     }
-    bins.plot(
-        "Losses, retransmissions and errors",
-        "Frames lost at nodes, and what the NICs count",
-        lines,
-        units::count,
-    )
+    for record in &recording.records {
+        if let Kind::Dropped { frames } = record.kind {
+            lines.entry("frames lost".to_owned()).or_insert_with(empty)[bins.at(record.time_ps)] += frames;
+        }
+    }
+    bins.plot("Losses, retransmissions and errors", "Frames lost, and what the NICs count", lines, units::count)
 }
