@@ -136,7 +136,12 @@ impl Link {
     ///
     /// `now` may lie in the future, as a sender knows when its next frame is ready, but never before an earlier call's.
     pub fn send(&mut self, now: Time, frame: Box<Frame>, out: &mut Vec<Delivery>) -> Time {
-        self.send_between(now, now, frame, |delivery| out.push(delivery))
+        self.send_to(now, frame, |delivery| out.push(delivery))
+    }
+
+    /// As [`send`](Self::send), to a function.
+    pub fn send_to(&mut self, now: Time, frame: Box<Frame>, deliver: impl FnMut(Delivery)) -> Time {
+        self.send_between(now, now, frame, deliver)
     }
 
     /// Sends `frame` with its first bit not before `first_bit` and its last not before `last_bit`: a cut-through switch

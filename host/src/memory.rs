@@ -73,6 +73,14 @@ enum Page {
 }
 
 impl Page {
+    /// Appends what lies from `offset` on.
+    fn append_to(&self, offset: usize, length: usize, into: &mut Vec<u8>) {
+        match self {
+            Self::Untouched => into.resize(into.len() + length, 0),
+            Self::Bytes(bytes) => into.extend_from_slice(&bytes[offset..offset + length]),
+        }
+    }
+
     /// Copies what lies from `offset` on.
     fn copy_to(&self, offset: usize, into: &mut [u8]) {
         match self {
@@ -195,7 +203,15 @@ impl HostMemory {
     ///
     /// # Errors
     /// The first write that did not hit memory; the others are applied all the same.
+    #[inline]
     pub fn settle(&mut self, now: Time) -> Result<(), MemoryError> {
+        if self.posted.front().is_none_or(|write| write.at > now) {
+            return Ok(());
+        }
+        self.apply_posted(now)
+    }
+
+    fn apply_posted(&mut self, now: Time) -> Result<(), MemoryError> {
         let mut outcome = Ok(());
         while self.posted.front().is_some_and(|write| write.at <= now) {
             if let Some(write) = self.posted.pop_front() {
@@ -224,6 +240,29 @@ impl HostMemory {
             source.copy_to(offset, piece);
             rest = tail;
             at = at.checked_add(length as u64).ok_or(refused)?;
+        }
+        Ok(())
+    }
+
+    /// Appends `length` bytes of memory at `address` to `into`, which need not be cleared for that.
+    ///
+    /// # Errors
+    /// [`MemoryError::NotMemory`]; what was appended before the missing page stays.
+    pub fn read_to(&self, address: u64, length: usize, into: &mut Vec<u8>) -> Result<(), MemoryError> {
+        if let Some(arena) = &self.arena {
+            let before = into.len();
+            into.resize(before + length, 0);
+            return arena.read(address, &mut into[before..]);
+        }
+        let refused = MemoryError::NotMemory { address, length };
+        let (mut at, mut left) = (address, length);
+        while left > 0 {
+            let (page, offset) = ((at / PAGE_SIZE) as usize, (at % PAGE_SIZE) as usize);
+            let piece = left.min(PAGE_SIZE as usize - offset);
+            let source = self.pages.get(page).and_then(Option::as_ref).ok_or(refused)?;
+            source.append_to(offset, piece, into);
+            left -= piece;
+            at = at.checked_add(piece as u64).ok_or(refused)?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What the device wants to be woken for.
 
+use crate::units::Dues;
 use des::Time;
-use std::collections::BTreeSet;
 
 /// Something that has a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,35 +22,25 @@ pub(crate) enum Alarm {
 
 /// All alarms, by time. An owner that changes its mind lets the old one ring and ignores it.
 #[derive(Clone, Debug)]
-pub(crate) struct Alarms {
-    all: BTreeSet<(Time, Alarm)>,
-    /// When the first one rings, [`Time::MAX`] if there is none: every input asks, and few alarms ring.
-    first: Time,
-}
+pub(crate) struct Alarms(Dues<Alarm>);
 
 impl Default for Alarms {
     fn default() -> Self {
-        Self { all: BTreeSet::new(), first: Time::MAX }
+        Self(Dues::new())
     }
 }
 
 impl Alarms {
     pub(crate) fn set(&mut self, at: Time, alarm: Alarm) {
-        self.all.insert((at, alarm));
-        self.first = self.first.min(at);
+        self.0.put(at, alarm);
     }
 
     pub(crate) fn next(&self) -> Option<Time> {
-        (self.first < Time::MAX).then_some(self.first)
+        self.0.next()
     }
 
     /// Takes an alarm whose moment has come.
     pub(crate) fn take_due(&mut self, now: Time) -> Option<Alarm> {
-        if self.first > now {
-            return None;
-        }
-        let (_, alarm) = self.all.pop_first()?;
-        self.first = self.all.first().map_or(Time::MAX, |(at, _)| *at);
-        Some(alarm)
+        self.0.take(now).map(|(_, alarm)| alarm)
     }
 }

@@ -4,9 +4,8 @@ use crate::config::PortConfig;
 use crate::profile::Profile;
 use crate::regs::block::Gid;
 use crate::tx::{Direction, Egress, Gathering};
-use crate::units::{Arbiter, CLASSES};
+use crate::units::{Arbiter, CLASSES, Dues};
 use des::{Dur, Rate, Time};
-use std::collections::BTreeSet;
 use wire::Mac;
 
 /// A port.
@@ -22,7 +21,7 @@ pub(crate) struct EthernetPort {
     /// Queue pairs with answers to send.
     pub(crate) replies: Arbiter<u32>,
     /// Queue pairs that keep a distance: from when on, what, in which class.
-    pub(crate) paced: BTreeSet<(Time, Direction, u8, u32)>,
+    pub(crate) paced: Dues<(Direction, u8, u32)>,
     pub(crate) egress: Egress,
     /// Payload that is about to be asked for; only while the port is being served.
     pub(crate) gathering: Option<Gathering>,
@@ -43,7 +42,7 @@ impl EthernetPort {
             up: true,
             requests: Arbiter::new(),
             replies: Arbiter::new(),
-            paced: BTreeSet::new(),
+            paced: Dues::new(),
             egress: Egress::new(profile, rate),
             gathering: None,
             alarm: None,
@@ -68,10 +67,12 @@ impl EthernetPort {
     }
 
     /// Classes that must be silent, and when the first may speak again.
+    #[inline]
     pub(crate) fn paused(&self, now: Time) -> (u8, Option<Time>) {
-        if now >= self.all_speak {
-            return (0, None);
-        }
+        if now >= self.all_speak { (0, None) } else { self.paused_classes(now) }
+    }
+
+    fn paused_classes(&self, now: Time) -> (u8, Option<Time>) {
         let mut classes = 0;
         let mut first = None;
         for (class, until) in self.paused_until.iter().enumerate() {

@@ -56,26 +56,27 @@ impl<T> Table<T> {
         self.entries.iter().filter_map(|entry| entry.value.as_ref())
     }
 
-    fn position(&self, number: u32) -> Option<usize> {
-        let position = (number & INDEX_MASK).checked_sub(self.first)? as usize;
-        let entry = self.entries.get(position)?;
-        (entry.generation == number >> INDEX_BITS).then_some(position)
+    /// Where an object is, if its number is of that index and generation. Below the first index it wraps, beyond the end.
+    const fn position(&self, number: u32) -> usize {
+        (number & INDEX_MASK).wrapping_sub(self.first) as usize
     }
 
     pub(crate) fn get(&self, number: u32) -> Option<&T> {
-        self.entries[self.position(number)?].value.as_ref()
+        let entry = self.entries.get(self.position(number))?;
+        if entry.generation == number >> INDEX_BITS { entry.value.as_ref() } else { None }
     }
 
     pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut T> {
-        let position = self.position(number)?;
-        self.entries[position].value.as_mut()
+        let position = self.position(number);
+        let entry = self.entries.get_mut(position)?;
+        if entry.generation == number >> INDEX_BITS { entry.value.as_mut() } else { None }
     }
 
     pub(crate) fn remove(&mut self, number: u32) -> Option<T> {
-        let position = self.position(number)?;
-        let value = self.entries[position].value.take()?;
+        self.get_mut(number)?;
+        let position = self.position(number);
         self.free.push_back(position as u32);
-        Some(value)
+        self.entries[position].value.take()
     }
 }
 

@@ -105,6 +105,19 @@ const MEANING: [Option<(Operation, Position)>; 0x18] = {
     ]
 };
 
+/// The five low bits of an operation and position: [`MEANING`] the other way around.
+const LOW: [[Option<u8>; 8]; 8] = {
+    let mut low = [[None; 8]; 8];
+    let mut code = 0;
+    while code < MEANING.len() {
+        if let Some((operation, position)) = MEANING[code] {
+            low[operation as usize][position as usize] = Some(code as u8);
+        }
+        code += 1;
+    }
+    low
+};
+
 impl Opcode {
     /// RC acknowledgement.
     pub const RC_ACKNOWLEDGE: Self = Self(0x11);
@@ -120,13 +133,13 @@ impl Opcode {
     /// The code of an operation, if the transport has it.
     #[must_use]
     pub fn new(transport: Transport, operation: Operation, position: Position) -> Option<Self> {
-        let low = MEANING.iter().position(|&meaning| meaning == Some((operation, position)))?;
+        let low = LOW[operation as usize][position as usize]?;
         let base = match transport {
             Transport::Rc => 0x00,
             Transport::Uc => 0x20,
             Transport::Ud => 0x60,
         };
-        Some(Self(base | low as u8)).filter(|code| code.decode().is_some())
+        Some(Self(base | low)).filter(|code| code.decode().is_some())
     }
 
     /// What the code means; `None` for a code that no supported transport has.

@@ -1,6 +1,7 @@
 //! A region's pages: from an address in the region to bus addresses.
 
 use super::Fault;
+use crate::dma::piece;
 use crate::port::{Segment, Segments};
 use std::sync::Arc;
 
@@ -77,6 +78,13 @@ impl Pages {
         }
         let mut at = address - self.start + self.offset;
         let mut left = length_bytes;
+        let in_page = at & ((1 << self.page_shift) - 1);
+        if in_page + u64::from(length_bytes) <= 1 << self.page_shift
+            && let Some(page) = self.list.get((at >> self.page_shift) as usize)
+            && length_bytes > 0
+        {
+            return Ok(piece(page + in_page, length_bytes));
+        }
         let mut segments = Segments::new();
         while left > 0 {
             let in_page = at & ((1 << self.page_shift) - 1);

@@ -165,7 +165,11 @@ impl SendQueue {
 
     /// The request with this id, if it is under way.
     pub(crate) fn find(&self, id: u32) -> Option<&SendWork> {
-        let first = self.works.front()?.id;
+        let front = self.works.front()?;
+        if front.id == id {
+            return Some(front);
+        }
+        let first = front.id;
         let position = self.works.partition_point(|work| work.id.wrapping_sub(first) < id.wrapping_sub(first));
         self.works.get(position).filter(|work| work.id == id)
     }

@@ -48,6 +48,8 @@ struct Outgoing {
     /// Its payload could not be fetched.
     dropped: bool,
     payload_bytes: u32,
+    /// What it takes of the line.
+    line_bytes: u64,
     /// The stage that built it let it go then.
     built: Time,
 }
@@ -115,6 +117,11 @@ impl Egress {
         }
     }
 
+    /// Whether no packet waits here.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.occupied == 0
+    }
+
     /// Whether one more packet may be built in this direction. Once the line is booked as far as it may be, requests wait
     /// until half of that has been worked off: packets are built, and their payload is fetched, several at a time.
     pub(crate) fn has_room(&mut self, direction: Direction, now: Time) -> bool {
@@ -164,10 +171,10 @@ impl Egress {
         used.packets += 1;
         used.bytes += payload_bytes;
         let ready = whole.unwrap_or(built);
-        self.forecast =
-            self.forecast.max(ready) + self.line.time_for((frame.cable_len() as u64).saturating_sub(self.not_sent));
+        let line_bytes = (frame.cable_len() as u64).saturating_sub(self.not_sent);
+        self.forecast = self.forecast.max(ready) + self.line.time_for(line_bytes);
         let waits = whole.is_some();
-        let packet = Outgoing { frame, sender, waits, dropped: false, payload_bytes, built };
+        let packet = Outgoing { frame, sender, waits, dropped: false, payload_bytes, line_bytes, built };
         self.lanes[usize::from(lane)].packets.push_back(packet);
         self.occupied |= 1 << lane;
     }
@@ -203,8 +210,7 @@ impl Egress {
                 if packet.dropped {
                     continue;
                 }
-                let bytes = (packet.frame.cable_len() as u64).saturating_sub(self.not_sent);
-                let booked = self.line.book(now.max(packet.built), bytes);
+                let booked = self.line.book(now.max(packet.built), packet.line_bytes);
                 self.forecast = self.forecast.max(booked.end);
                 let Outgoing { frame, sender, .. } = packet;
                 return Some(Leaving { frame, sender, start: booked.start, end: booked.end });

@@ -24,12 +24,16 @@ use crate::profile::Turn;
 use crate::regs::bar::Features;
 use crate::regs::wqe::Data;
 use egress::Leaving;
+use packet::Taken;
 use wire::Payload;
 
 impl Nic {
     /// Lets queue pairs send and packets leave, as far as there is room and nobody paused the port.
     pub(crate) fn pump(&mut self, cx: &mut Cx<'_>) {
         for port in 0..self.ports.len() {
+            if self.ports[port].is_idle(cx.now) {
+                continue;
+            }
             self.ports[port].release_paced(cx.now);
             loop {
                 self.drain(cx, port);
@@ -71,15 +75,28 @@ impl Nic {
         }
         qp.sends_queued = false;
         let continues = qp.state.continues_requests();
-        let step = qp.requester.as_mut().filter(|_| continues).and_then(|requester| requester.next_step(cx.now));
-        let Some(step) = step else { return };
-        let ends = self.take_step(cx, qpn, step);
-        let keeps = !ends && self.config.profile.turn.value == Turn::Message;
-        if keeps && let Some(qp) = self.qps.get_mut(qpn).filter(|qp| qp.is_ready_to_send(cx.now)) {
-            qp.sends_queued = true;
-            match qp.next_send() {
-                at if at > cx.now => self.ports[port].queue(cx.now, at, Direction::Request, class, qpn),
-                _ => self.ports[port].requests.push_front(class, qpn),
+        let mut step = qp.requester.as_mut().filter(|_| continues).and_then(|requester| requester.next_step(cx.now));
+        if step.is_none() {
+            return;
+        }
+        while let Some(next) = step.take() {
+            let taken = self.take_step(cx, qpn, next);
+            if taken == Taken::Ended || self.config.profile.turn.value != Turn::Message {
+                break;
+            }
+            let Some(qp) = self.qps.get_mut(qpn).filter(|qp| qp.is_ready_to_send(cx.now)) else { break };
+            let at = qp.next_send();
+            if at > cx.now {
+                qp.sends_queued = true;
+                self.ports[port].queue(cx.now, at, Direction::Request, class, qpn);
+            } else if taken == Taken::Fetching
+                && self.ports[port].is_alone(cx.now)
+                && self.timing.engines.free(qpn) <= cx.now
+            {
+                step = qp.requester.as_mut().and_then(|requester| requester.next_step(cx.now));
+            } else {
+                qp.sends_queued = true;
+                self.ports[port].requests.push_front(class, qpn);
             }
         }
         self.settle(cx, cx.now, qpn);
@@ -118,7 +135,7 @@ impl Nic {
         let (paused, resumes) = port.paused(cx.now);
         let waits = port.requests.has_work(paused) || port.replies.has_work(paused);
         let line = port.egress.resumes(cx.now).filter(|_| waits);
-        let distance = port.paced.first().map(|(at, ..)| *at);
+        let distance = port.paced.next();
         let Some(at) = line.into_iter().chain(resumes).chain(distance).min() else { return };
         // An alarm that is set and comes earlier looks again by itself.
         if port.alarm.is_none_or(|set| set <= cx.now || at < set) {

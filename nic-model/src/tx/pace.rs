@@ -18,7 +18,7 @@ impl EthernetPort {
     /// Gives a queue pair its place among those with something to send, at `at` if that is still to come.
     pub(crate) fn queue(&mut self, now: Time, at: Time, direction: Direction, class: u8, qpn: u32) {
         if at > now {
-            self.paced.insert((at, direction, class, qpn));
+            self.paced.put(at, (direction, class, qpn));
             return;
         }
         match direction {
@@ -27,10 +27,20 @@ impl EthernetPort {
         }
     }
 
+    /// Whether nobody wants to send, and nothing holds the port back either.
+    pub(super) fn is_idle(&self, now: Time) -> bool {
+        let empty = self.paced.is_empty() && self.egress.is_empty();
+        empty && !self.requests.has_work(0) && !self.replies.has_work(0) && self.paused(now).1.is_none()
+    }
+
+    /// Whether the queue pair whose turn it is would have the next turn too: no answer waits, and there is room.
+    pub(super) fn is_alone(&mut self, now: Time) -> bool {
+        !self.replies.has_work(0) && self.egress.has_room(Direction::Request, now)
+    }
+
     /// Queue pairs whose distance has been kept go to the others.
     pub(crate) fn release_paced(&mut self, now: Time) {
-        while let Some(&(at, direction, class, qpn)) = self.paced.first().filter(|(at, ..)| *at <= now) {
-            self.paced.pop_first();
+        while let Some((at, (direction, class, qpn))) = self.paced.take(now) {
             self.queue(now, at, direction, class, qpn);
         }
     }

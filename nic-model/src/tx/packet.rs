@@ -13,55 +13,82 @@ use crate::regs::eqe::EventType;
 use crate::regs::wqe::Data;
 use crate::transport::{Packet, Step};
 use des::Time;
-use wire::{Bth, Deth, Ext, NakCode, Payload, Psn, Qpn};
+use wire::{Bth, Deth, Ext, Frame, NakCode, Payload, Position, Psn, Qpn};
 
-/// Where a packet's payload is.
-enum Source {
-    Here(Payload),
-    Memory(Segments),
+/// A packet that is ready for its lane.
+struct Ready {
+    frame: Box<Frame>,
+    /// Where its payload is fetched from; its place is kept by elided bytes until it is there.
+    fetched: Option<Segments>,
+    port: u8,
+    class: u8,
+    /// Its headers are known then.
+    from: Time,
+    sender: Sender,
+}
+
+/// What a step of a requester has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// A message goes on; the packet waits for its payload, so nothing can leave before the next one is built.
+    Fetching,
+    /// A message goes on.
+    Goes,
+    /// A message has been sent to its end, or work without packets was done.
+    Ended,
 }
 
 /// Set in the queue key of an address vector: the queue pair's own key is sent (IBTA volume 1, 10.2.5).
 const OWN_QKEY: u32 = 0x8000_0000;
 
 impl Nic {
-    /// Takes a step of a requester; true if it ends a message.
-    pub(crate) fn take_step(&mut self, cx: &mut Cx<'_>, qpn: u32, step: Step) -> bool {
-        match step {
-            Step::Local { id } => {
-                self.do_local(cx, qpn, id);
-                true
-            }
-            Step::Packet { packet, id, offset_bytes, retransmission } => {
-                self.host.counters.retransmitted_packets += u64::from(retransmission);
-                if let Err(fault) = self.send_request(cx, qpn, &packet, id, offset_bytes) {
-                    self.fail_request(cx, qpn, id, Some(fault));
+    /// Takes a step of a requester.
+    pub(super) fn take_step(&mut self, cx: &mut Cx<'_>, qpn: u32, step: Step) -> Taken {
+        let Step::Packet { packet, id, offset_bytes, retransmission } = step else {
+            let Step::Local { id } = step else { unreachable!("a step is a packet or local work") };
+            self.do_local(cx, qpn, id);
+            return Taken::Ended;
+        };
+        self.host.counters.retransmitted_packets += u64::from(retransmission);
+        let position = packet.opcode.decode().map_or(Position::Only, |(_, _, position)| position);
+        let fetching = match self.request_packet(qpn, &packet, id, offset_bytes) {
+            Ok(ready) => {
+                if position.is_first() {
+                    self.timing.engines.book(cx.now, qpn);
                 }
-                packet.opcode.decode().is_none_or(|(_, _, position)| position.is_last())
+                self.post(cx, ready)
             }
+            Err(fault) => {
+                self.fail_request(cx, qpn, id, Some(fault));
+                false
+            }
+        };
+        match (position.is_last(), fetching) {
+            (true, _) => Taken::Ended,
+            (false, true) => Taken::Fetching,
+            (false, false) => Taken::Goes,
         }
     }
 
-    fn send_request(
-        &mut self,
-        cx: &mut Cx<'_>,
-        qpn: u32,
-        packet: &Packet,
-        id: u32,
-        offset_bytes: u32,
-    ) -> Result<(), Fault> {
+    /// Headers and payload of a packet of a request.
+    fn request_packet(&mut self, qpn: u32, packet: &Packet, id: u32, offset_bytes: u32) -> Result<Ready, Fault> {
         let qp = self.qps.get(qpn).expect("the step was taken from this queue pair");
         let work = qp.sends.find(id).expect("a requester sends what is under way");
-        let source = match work.data() {
-            WorkData::Inline(bytes) => Source::Here(inline_part(bytes, offset_bytes, packet.payload_bytes)),
-            WorkData::Segments(_) if packet.payload_bytes == 0 => Source::Here(Payload::EMPTY),
+        let data = work.data();
+        let (payload, fetched) = match data {
+            WorkData::Inline(bytes) => (inline_part(bytes, offset_bytes, packet.payload_bytes), None),
+            WorkData::Segments(_) if packet.payload_bytes == 0 => (Payload::EMPTY, None),
             WorkData::Segments(list) => {
                 let (who, length) = (qp.accessor(), packet.payload_bytes);
-                Source::Memory(message_segments(&self.memory, who, list, offset_bytes, length, false)?)
+                let segments = message_segments(&self.memory, who, list, offset_bytes, length, false)?;
+                (Payload::Elided(length), Some(segments))
             }
         };
-        let (path, bth, ext) = match work.address_vector() {
-            None => (qp.path.clone().ok_or(Fault::Key)?, header(qp, packet), packet.ext),
+        let (frame, port, class) = match work.address_vector() {
+            None => {
+                let path = qp.path.as_ref().ok_or(Fault::Key)?;
+                (path.frame(header(qp, packet), packet.ext, payload), path.port, path.class())
+            }
             Some(vector) => {
                 let source = self.source(qp.port(), vector.source_index).ok_or(Fault::Key)?;
                 let qkey = if vector.qkey & OWN_QKEY == 0 { vector.qkey } else { qp.qkey() };
@@ -71,20 +98,17 @@ impl Nic {
                     _ => Ext::Deth(deth),
                 };
                 let bth = Bth { dest_qp: vector.dest_qpn, ..header(qp, packet) };
-                (Path::datagram(source, qpn, vector), bth, ext)
+                let path = Path::datagram(source, qpn, vector);
+                (path.frame(bth, ext, payload), path.port, path.class())
             }
         };
         let unreliable = !qp.is_reliable();
         let sender = Sender { qpn, psn: packet.psn, direction: Direction::Request, id, unreliable };
-        let mut from = qp.sends_from;
-        if let WorkData::Segments(list) = work.data() {
-            from = self.host.translated(from, &self.memory, list);
-        }
-        if packet.opcode.decode().is_some_and(|(_, _, position)| position.is_first()) {
-            self.timing.engines.book(cx.now, qpn);
-        }
-        self.post(cx, from, &path, (bth, ext), source, sender);
-        Ok(())
+        let from = match data {
+            WorkData::Segments(list) => self.host.translated(qp.sends_from, &self.memory, list),
+            WorkData::Inline(_) => qp.sends_from,
+        };
+        Ok(Ready { frame, fetched, port, class, from, sender })
     }
 
     /// One answer of a responder.
@@ -98,24 +122,26 @@ impl Nic {
         };
         let Some(reply) = qp.responder.as_mut().and_then(|responder| responder.next_reply(credits)) else { return };
         let packet = reply.packet;
-        let source = match reply.source.filter(|_| packet.payload_bytes > 0) {
-            None => Ok(Source::Here(Payload::EMPTY)),
+        let fetched = match reply.source.filter(|_| packet.payload_bytes > 0) {
+            None => Ok(None),
             Some(remote) => {
                 let range = Range { key: remote.rkey, address: remote.address, length_bytes: packet.payload_bytes };
-                self.memory.remote(qp.accessor(), range, Rights::REMOTE_READ).map(Source::Memory)
+                self.memory.remote(qp.accessor(), range, Rights::REMOTE_READ).map(Some)
             }
         };
-        let Some(path) = qp.path.clone() else { return };
-        match source {
-            Ok(source) => {
+        let Some(path) = qp.path.as_ref() else { return };
+        match fetched {
+            Ok(fetched) => {
                 let sender = Sender { qpn, psn: packet.psn, direction: Direction::Reply, id: 0, unreliable: false };
-                let bth = header(qp, &packet);
+                let payload = if fetched.is_some() { Payload::Elided(packet.payload_bytes) } else { Payload::EMPTY };
+                let frame = path.frame(header(qp, &packet), packet.ext, payload);
+                let (port, class) = (path.port, path.class());
                 let mut from = qp.replies_from;
                 if let Some(remote) = reply.source {
                     let range = Data { key: remote.rkey, address: remote.address, length_bytes: packet.payload_bytes };
                     from = self.host.translated(from, &self.memory, &[range]);
                 }
-                self.post(cx, from, &path, (bth, packet.ext), source, sender);
+                self.post(cx, Ready { frame, fetched, port, class, from, sender });
             }
             Err(_) => self.fail_reply(cx, qpn, packet.psn, NakCode::RemoteAccess),
         }
@@ -132,23 +158,18 @@ impl Nic {
         self.fatal(cx, cx.now, qpn, event);
     }
 
-    /// Puts a packet with these headers, known from `from` on, into its lane, and fetches its payload.
-    fn post(&mut self, cx: &mut Cx<'_>, from: Time, path: &Path, head: (Bth, Ext), source: Source, sender: Sender) {
+    /// Puts a packet into its lane, and fetches its payload; true if it waits for that.
+    fn post(&mut self, cx: &mut Cx<'_>, ready: Ready) -> bool {
+        let Ready { mut frame, fetched, port: number, class, from, sender } = ready;
         let booked = self.timing.requester.book(cx.now.max(from));
-        let Some(port) = self.ports.get_mut(usize::from(path.port)) else { return };
-        let place = port.egress.next_place(path.class(), sender.direction);
-        let (payload, whole) = match source {
-            Source::Here(payload) => (payload, None),
-            Source::Memory(segments) => {
-                // Stands for the bytes until they are there.
-                let length = segments.iter().map(|segment| segment.length_bytes).sum();
-                (Payload::Elided(length), Some(self.gather(cx, booked.end, path.port, place, sender, segments)))
-            }
-        };
-        let mut frame = path.frame(head.0, head.1, payload);
+        let Some(port) = self.ports.get_mut(usize::from(number)) else { return false };
+        let place = port.egress.next_place(class, sender.direction);
+        let whole = fetched.map(|segments| self.gather(cx, booked.end, number, place, sender, segments));
         self.regulate(cx.now, &sender, &mut frame);
-        let Some(port) = self.ports.get_mut(usize::from(path.port)) else { return };
-        port.egress.append(place.lane, frame, sender, booked.start, whole);
+        if let Some(port) = self.ports.get_mut(usize::from(number)) {
+            port.egress.append(place.lane, frame, sender, booked.start, whole);
+        }
+        whole.is_some()
     }
 }
 

@@ -1,9 +1,10 @@
-//! The words in which time is told: stages, lines, windows, arbiters, caches.
+//! The words in which time is told: stages, lines, windows, arbiters, caches, dues.
 //!
 //! Each is booked by arithmetic (when is it free, when is it done) and needs no event. What happens never depends on them.
 
 mod arbiter;
 mod cache;
+mod dues;
 mod engines;
 mod line;
 mod stage;
@@ -11,6 +12,7 @@ mod window;
 
 pub(crate) use arbiter::{Arbiter, CLASSES};
 pub(crate) use cache::Cache;
+pub(crate) use dues::Dues;
 pub(crate) use engines::Engines;
 pub(crate) use line::Line;
 pub(crate) use stage::Stage;

@@ -1,6 +1,5 @@
 //! The NIC and the memory of a node, and the bus between them.
 
-use bytes::BytesMut;
 use des::{Dur, Phase, Time};
 use host::{HostBus, HostMemory};
 use nic_model::Nic;
@@ -182,16 +181,13 @@ impl Hardware {
         if self.config.elide_payload && read.kind == DmaKind::Message {
             return Ok(Payload::Elided(length as u32));
         }
-        let mut bytes = BytesMut::zeroed(length);
-        let mut done = 0;
+        let mut bytes = Vec::with_capacity(length);
         for segment in &read.segments {
-            let end = done + segment.length_bytes as usize;
             self.memory
-                .read(segment.address, &mut bytes[done..end])
+                .read_to(segment.address, segment.length_bytes as usize, &mut bytes)
                 .map_err(|_| DmaError::NotMemory { address: segment.address })?;
-            done = end;
         }
-        Ok(Payload::Bytes(bytes.freeze()))
+        Ok(Payload::Bytes(bytes.into()))
     }
 
     fn post_write(&mut self, at: Time, segments: &Segments, data: Payload) {

@@ -141,14 +141,7 @@ fn nodes(
                 LightNode::new(endpoint, adapter::config(scenario, endpoint, endpoint.0, scheme), habits, sends, timed)
                     .map_err(|what| ClusterError::Device { node: endpoint.0 as usize, what })?;
             let sequencer = Sequencer::new(SourceId(endpoint.0));
-            nodes.push(NodeSlot {
-                node,
-                link,
-                peer: homes.place(end),
-                sequencer,
-                deliveries: Vec::new(),
-                frames_received: 0,
-            });
+            nodes.push(NodeSlot { node, link, peer: homes.place(end), sequencer, frames_received: 0 });
         }
     }
     Ok(nodes)

@@ -58,14 +58,13 @@ pub(super) struct NodeSlot {
     pub(super) link: Link,
     pub(super) peer: Place,
     pub(super) sequencer: Sequencer,
-    pub(super) deliveries: Vec<Delivery>,
     pub(super) frames_received: u64,
 }
 
 impl NodeSlot {
     /// Takes what the node wants to happen later, at itself and beyond its cable.
     pub(super) fn collect(&mut self, tally: &mut Tally, sink: &mut impl Sink) {
-        let Self { node, link, peer, sequencer, deliveries, .. } = self;
+        let Self { node, link, peer, sequencer, .. } = self;
         for (at, phase, later) in node.wanted() {
             sink.own(sequencer.key(at, phase), later.into());
         }
@@ -73,10 +72,9 @@ impl NodeSlot {
             match outgoing {
                 Outgoing::Frame { at, frame, .. } => {
                     tally.packets += u64::from(has_payload(&frame));
-                    link.send(at, frame, deliveries);
-                    for Delivery { at, frame } in deliveries.drain(..) {
+                    link.send_to(at, frame, |Delivery { at, frame }| {
                         sink.beyond(*peer, sequencer.key(at, Phase::Wire), |port| Event::arrival(port, frame));
-                    }
+                    });
                 }
                 Outgoing::Pause { at, classes, length, .. } => {
                     let at = at + link.config().latency;

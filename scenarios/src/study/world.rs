@@ -27,8 +27,13 @@ impl World {
     pub(super) fn run(&mut self, progress: Option<&Progress>) {
         let told = Told::default();
         let (schedule, flows) = (self.schedule, self.ended.len() as u64);
-        let reporter =
-            |first: bool| Reporter { told: &told, progress: progress.filter(|_| first), flows, before: (0, 0) };
+        let reporter = |first: bool| Reporter {
+            told: &told,
+            progress: progress.filter(|_| first),
+            flows,
+            before: (0, 0),
+            windows: 0,
+        };
         self.parts.iter_mut().for_each(Part::start);
         self.timed_out = match self.parts.as_mut_slice() {
             [only] => only.run(schedule, &mut Alone, &mut reporter(true)),
@@ -97,10 +102,19 @@ struct Reporter<'a> {
     flows: u64,
     /// Events and ended flows of this part, as they were added.
     before: (u64, u64),
+    /// Since the last report.
+    windows: u32,
 }
+
+/// Windows from one report to the next: threads share what they report to.
+const WINDOWS_PER_REPORT: u32 = 64;
 
 impl Watch for Reporter<'_> {
     fn window(&mut self, tally: &Tally, ended: usize) {
+        self.windows = (self.windows + 1) % WINDOWS_PER_REPORT;
+        if self.windows != 0 {
+            return;
+        }
         let (events, ended) = (tally.events, ended as u64);
         let all_events = self.told.events.fetch_add(events - self.before.0, Relaxed);
         let all_ended = self.told.ended.fetch_add(ended - self.before.1, Relaxed);

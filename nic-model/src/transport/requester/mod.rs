@@ -214,9 +214,12 @@ impl Requester {
         if self.halted || self.retry.is_silent(now) {
             return None;
         }
-        let done = self.requests.range(self.send_index..).take_while(|entry| entry.phase == Phase::Done).count();
-        let index = self.send_index + done;
-        let entry = self.requests.get(index)?;
+        let mut index = self.send_index;
+        let mut entry = self.requests.get(index)?;
+        while entry.phase == Phase::Done {
+            index += 1;
+            entry = self.requests.get(index)?;
+        }
         let again = self.cursor < self.next;
         let may_send = if again { self.may_send_again(entry) } else { self.may_send_new(entry) };
         (entry.phase == Phase::Ready && may_send).then_some(index)
