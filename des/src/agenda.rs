@@ -17,13 +17,15 @@ pub struct Agenda<E> {
     bag: Vec<(Key, E)>,
     /// The soonest in the bag; [`Time::MAX`] if it is empty.
     bag_begins: Time,
+    /// Nothing in the bag is later.
+    bag_ends: Time,
     /// Those of the present window, latest first.
     due: Vec<(Key, E)>,
 }
 
 impl<E> Default for Agenda<E> {
     fn default() -> Self {
-        Self { own: EventQueue::new(), bag: Vec::new(), bag_begins: Time::MAX, due: Vec::new() }
+        Self { own: EventQueue::new(), bag: Vec::new(), bag_begins: Time::MAX, bag_ends: Time::ZERO, due: Vec::new() }
     }
 }
 
@@ -45,6 +47,7 @@ impl<E> Agenda<E> {
     /// Adds an event from outside, due in a window that is not open yet.
     pub fn deliver(&mut self, key: Key, event: E) {
         self.bag_begins = self.bag_begins.min(key.time());
+        self.bag_ends = self.bag_ends.max(key.time());
         self.bag.push((key, event));
     }
 
@@ -58,13 +61,20 @@ impl<E> Agenda<E> {
             return;
         }
         let mut stays_from = Time::MAX;
-        let is_due = |(key, _): &mut (Key, E)| {
-            let due = key.time() < end;
-            stays_from = if due { stays_from } else { stays_from.min(key.time()) };
-            due
-        };
-        self.due.extend(self.bag.extract_if(.., is_due));
+        if self.bag_ends < end {
+            std::mem::swap(&mut self.due, &mut self.bag);
+            self.bag_ends = Time::ZERO;
+        } else {
+            let is_due = |(key, _): &mut (Key, E)| {
+                let due = key.time() < end;
+                stays_from = if due { stays_from } else { stays_from.min(key.time()) };
+                due
+            };
+            self.due.extend(self.bag.extract_if(.., is_due));
+        }
         self.bag_begins = stays_from;
+        // What comes by one cable was thrown in soonest first: reversed, little is left to sort.
+        self.due.reverse();
         self.due.sort_unstable_by(|(left, _), (right, _)| right.cmp(left));
     }
 

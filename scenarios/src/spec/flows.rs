@@ -69,6 +69,17 @@ pub enum Pattern {
         /// Bytes of each flow.
         bytes: u64,
     },
+    /// All nodes add up what each has, in a ring: as many pieces as nodes go around twice, and a node passes a piece on
+    /// when the one before it has come.
+    RingAllReduce {
+        /// Bytes that each node has, and has the sum of in the end.
+        bytes: u64,
+    },
+    /// The same in a binary tree: sums go up to node 0, and the result comes down.
+    TreeAllReduce {
+        /// Bytes that each node has, and has the sum of in the end.
+        bytes: u64,
+    },
     /// Flows between random nodes at exponential distances.
     Poisson {
         /// Where flow sizes come from.

@@ -35,7 +35,12 @@ impl World {
         for (number, flow) in (0..).zip(planned) {
             let started = connect(&mut nodes, number, flow)
                 .map_err(|what| ClusterError::Device { node: flow.from as usize, what })?;
-            let key = nodes[flow.from as usize].sequencer.key(flow.start, Phase::Host);
+            let sender = &mut nodes[flow.from as usize];
+            if let Some(steps) = flow.step.filter(|steps| *steps > 0) {
+                sender.node.wait(steps, started);
+                continue;
+            }
+            let key = sender.sequencer.key(flow.start, Phase::Host);
             agendas[flow.from as usize].push(key, Event::Begin { number: started });
         }
         nodes.iter_mut().for_each(|slot| slot.node.started());
@@ -120,8 +125,11 @@ fn nodes(
     planned: &[Planned],
     homes: &Homes<'_>,
 ) -> Result<Vec<NodeSlot>, ClusterError> {
-    let mut sends = vec![0; topology.endpoint_count() as usize];
-    planned.iter().for_each(|flow| sends[flow.from as usize] += 1);
+    let mut uses = vec![[0; 2]; topology.endpoint_count() as usize];
+    for flow in planned {
+        uses[flow.from as usize][0] += 1;
+        uses[flow.to as usize][1] += u32::from(flow.step.is_some());
+    }
     let longest = planned.iter().map(|flow| flow.bytes).max().unwrap_or(1);
     let habits = Habits {
         message_bytes: u64::from(flows.message_bytes).min(longest) as u32,
@@ -131,14 +139,14 @@ fn nodes(
     };
     let timed = scenario.nic.time == NicTime::Timed;
     let scheme = switches::scheme(scenario, topology);
-    let mut nodes = Vec::with_capacity(sends.len());
+    let mut nodes = Vec::with_capacity(uses.len());
     for host in 0..topology.host_count() {
         let ends = topology.ports(NodeId::Host(host));
         for ((port, end), link) in (0..).zip(ends).zip(topology.build_uplinks(host, scenario.about.seed)) {
             let endpoint = topology.endpoint(host, port);
-            let sends = sends[endpoint.0 as usize];
+            let uses = uses[endpoint.0 as usize];
             let node =
-                LightNode::new(endpoint, adapter::config(scenario, endpoint, endpoint.0, scheme), habits, sends, timed)
+                LightNode::new(endpoint, adapter::config(scenario, endpoint, endpoint.0, scheme), habits, uses, timed)
                     .map_err(|what| ClusterError::Device { node: endpoint.0 as usize, what })?;
             let sequencer = Sequencer::new(SourceId(endpoint.0));
             nodes.push(NodeSlot { node, link, peer: homes.place(end), sequencer, frames_received: 0 });
@@ -156,5 +164,8 @@ fn connect(nodes: &mut [NodeSlot], number: u32, flow: &Planned) -> Result<u32, S
     let first = Psn::new(number);
     from.node.connect(qp, &to.node, peer_qp, first)?;
     to.node.connect(peer_qp, &from.node, qp, first)?;
-    Ok(from.node.add(number, qp, flow.bytes, &to.node))
+    if flow.step.is_some() {
+        to.node.expect(peer_qp)?;
+    }
+    Ok(from.node.add(number, qp, flow.bytes, flow.step.is_some(), &to.node))
 }

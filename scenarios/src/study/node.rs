@@ -45,6 +45,9 @@ struct Sending {
     target: (u64, u32),
     bytes_left: u64,
     outstanding: u32,
+    /// The receiver is to hear when all of it is there: a SEND without data follows.
+    tells: bool,
+    began: Time,
     ended: bool,
 }
 
@@ -52,8 +55,9 @@ impl Sending {
     /// The first failure of a flow is its end; what is flushed behind it is nothing new.
     fn end(&mut self, at: Time, status: Status) -> Option<Ended> {
         self.bytes_left = 0;
+        self.tells = false;
         let first = !std::mem::replace(&mut self.ended, true);
-        first.then_some(Ended { flow: self.flow, at, status })
+        first.then_some(Ended { flow: self.flow, began: self.began, at, status })
     }
 }
 
@@ -61,6 +65,7 @@ impl Sending {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ended {
     pub(super) flow: u32,
+    pub(super) began: Time,
     pub(super) at: Time,
     pub(super) status: Status,
 }
@@ -76,6 +81,10 @@ pub(super) struct LightNode {
     region: Region,
     habits: Habits,
     sendings: Vec<Sending>,
+    /// Steps of collectives that have come here.
+    arrived: u32,
+    /// Flows that begin when so many have.
+    waiting: Vec<(u32, u32)>,
     pub(super) ended: Vec<Ended>,
     pub(super) hash: TraceHash,
 }
@@ -90,12 +99,12 @@ const LOG_EVENT_ENTRIES: u8 = 8;
 const REGION_ADDRESS: u64 = 1 << 32;
 
 impl LightNode {
-    /// A node whose device has been started; `sends` flows will begin here.
+    /// A node whose device has been started; `sends` flows will begin here, and `receives` steps of collectives will come.
     pub(super) fn new(
         endpoint: Endpoint,
         nic: nic_model::Config,
         habits: Habits,
-        sends: u32,
+        [sends, receives]: [u32; 2],
         timed: bool,
     ) -> Result<Self, String> {
         let mmio_write = if timed { MMIO_WRITE } else { Dur::ZERO };
@@ -111,7 +120,7 @@ impl LightNode {
         let mut backend = SimBackend::new(&mut hardware, config).map_err(|error| error.to_string())?;
         let mut create = |command| run(&mut backend, &mut hardware, command);
         let CommandOutput::Created(Resource::Pd(pd)) = create(Command::CreatePd)? else { return Err(surprise()) };
-        let depth = sends.saturating_mul(habits.window_messages).max(1);
+        let depth = sends.saturating_mul(habits.window_messages).saturating_add(receives).max(1);
         let CommandOutput::Created(Resource::Cq(cq)) = create(Command::CreateCq { depth, vector: 0 })? else {
             return Err(surprise());
         };
@@ -124,7 +133,8 @@ impl LightNode {
         let region = Region { address: mdl.virtual_address, local, remote };
         backend.arm(&mut hardware, cq, false);
         let (sendings, ended, hash) = (Vec::new(), Vec::new(), TraceHash::new());
-        Ok(Self { hardware, backend, endpoint, pd, cq, region, habits, sendings, ended, hash })
+        let (arrived, waiting) = (0, Vec::new());
+        Ok(Self { hardware, backend, endpoint, pd, cq, region, habits, sendings, arrived, waiting, ended, hash })
     }
 
     /// A queue pair for one flow.
@@ -165,11 +175,22 @@ impl LightNode {
         connected.map_err(|status| status.to_string())
     }
 
-    /// Takes on a flow to `peer`; gives its number here.
-    pub(super) fn add(&mut self, flow: u32, qp: QpId, bytes: u64, peer: &Self) -> u32 {
+    /// Takes on a flow to `peer`; gives its number here. A step of a collective `tells` its receiver.
+    pub(super) fn add(&mut self, flow: u32, qp: QpId, bytes: u64, tells: bool, peer: &Self) -> u32 {
         let target = (peer.region.address, peer.region.remote);
-        self.sendings.push(Sending { flow, qp, target, bytes_left: bytes, outstanding: 0, ended: false });
+        let (began, ended) = (Time::ZERO, false);
+        self.sendings.push(Sending { flow, qp, target, bytes_left: bytes, outstanding: 0, tells, began, ended });
         self.sendings.len() as u32 - 1
+    }
+
+    /// A step of a collective will come by a queue pair.
+    pub(super) fn expect(&mut self, qp: QpId) -> Result<(), String> {
+        self.backend.post_receive(&mut self.hardware, qp, 0, &[]).map_err(|status| status.to_string())
+    }
+
+    /// A flow is to begin when so many steps have come.
+    pub(super) fn wait(&mut self, steps: u32, number: u32) {
+        self.waiting.push((steps, number));
     }
 
     /// Forgets the time that starting took: it lies before the run.
@@ -209,21 +230,31 @@ impl LightNode {
     pub(super) fn begin(&mut self, now: Time, number: u32) {
         self.hash.mix(number.into());
         self.hardware.begin(now);
+        self.start(now, number);
+    }
+
+    fn start(&mut self, now: Time, number: u32) {
+        self.sendings[number as usize].began = now;
         self.post(now, number);
     }
 
-    /// Posts as many WRITEs of a flow as its window allows.
+    /// Posts as many WRITEs of a flow as its window allows, and the SEND behind the last.
     fn post(&mut self, now: Time, number: u32) {
         let Self { hardware, backend, region, habits, sendings, ended, .. } = self;
         let sending = &mut sendings[number as usize];
         let mut posted = false;
-        while sending.bytes_left > 0 && sending.outstanding < habits.window_messages {
+        while (sending.bytes_left > 0 || sending.tells) && sending.outstanding < habits.window_messages {
             let length_bytes = sending.bytes_left.min(habits.message_bytes.into()) as u32;
             let (remote_address, key) = sending.target;
+            let data = [Sge { address: region.address, length_bytes, token: region.local }];
+            let (operation, sgl): (_, &[Sge]) = match length_bytes {
+                0 => (SendOperation::Send, &[]),
+                _ => (SendOperation::Write { remote_address, key }, &data),
+            };
             let request = SendRequest {
                 id: number.into(),
-                operation: SendOperation::Write { remote_address, key },
-                sgl: &[Sge { address: region.address, length_bytes, token: region.local }],
+                operation,
+                sgl,
                 inline_data: None,
                 signalled: true,
                 solicited: false,
@@ -233,6 +264,7 @@ impl LightNode {
                 ended.extend(sending.end(now, status));
                 return;
             }
+            sending.tells &= length_bytes > 0;
             sending.bytes_left -= u64::from(length_bytes);
             sending.outstanding += 1;
             posted = true;
@@ -255,15 +287,28 @@ impl LightNode {
     fn poll(&mut self, now: Time) {
         while let Some(completion) = self.backend.poll(&mut self.hardware, self.cq) {
             self.hash.mix(completion.id);
+            if completion.receive {
+                self.step_arrived(now, completion.status);
+                continue;
+            }
             let number = completion.id as u32;
             let sending = &mut self.sendings[number as usize];
             sending.outstanding -= 1;
             let failed = completion.status != Status::SUCCESS;
-            if failed || sending.bytes_left == 0 && sending.outstanding == 0 {
+            if failed || sending.bytes_left == 0 && !sending.tells && sending.outstanding == 0 {
                 self.ended.extend(sending.end(now, completion.status));
             } else {
                 self.post(now, number);
             }
+        }
+    }
+
+    /// A step of a collective is whole: what waited for it begins.
+    fn step_arrived(&mut self, now: Time, status: Status) {
+        self.arrived += u32::from(status == Status::SUCCESS);
+        while let Some(next) = self.waiting.iter().position(|&(steps, _)| steps <= self.arrived) {
+            let (_, number) = self.waiting.remove(next);
+            self.start(now, number);
         }
     }
 

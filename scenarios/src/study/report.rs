@@ -36,11 +36,11 @@ pub(super) fn report(
             from: flow.from,
             to: flow.to,
             bytes: flow.bytes,
-            start_ps: flow.start.as_ps(),
+            start_ps: ended.map_or(flow.start, |ended| ended.began).as_ps(),
             ideal_ps: ideal.completion(flow).as_ps(),
             completion_ps: ended
                 .filter(|ended| ended.status == Status::SUCCESS)
-                .map(|ended| ended.at.since(flow.start).as_ps()),
+                .map(|ended| ended.at.since(ended.began).as_ps()),
         })
         .collect();
     let nodes = || world.nodes().map(|slot| slot.node.hardware.nic.counters());

@@ -17,7 +17,10 @@ pub(super) struct Planned {
     pub(super) from: u32,
     pub(super) to: u32,
     pub(super) bytes: u64,
+    /// It begins then, unless it waits for others.
     pub(super) start: Time,
+    /// A step of a collective: it begins when so many steps have come to its sender, and its receiver hears when it is whole.
+    pub(super) step: Option<u32>,
 }
 
 /// The flows of a scenario; `file` is the content of its flow file.
@@ -38,6 +41,7 @@ pub(super) fn plan(
                 to: flow.to,
                 bytes: flow.bytes,
                 start: start + Dur::from_ns(flow.start_ns),
+                step: None,
             })
             .collect(),
         Pattern::File { epoch_ms, .. } => {
@@ -46,17 +50,19 @@ pub(super) fn plan(
         }
         Pattern::Incast { bytes } => {
             let to = nodes - 1;
-            (0..to).map(|from| Planned { from, to, bytes: *bytes, start }).collect()
+            (0..to).map(|from| Planned { from, to, bytes: *bytes, start, step: None }).collect()
         }
         Pattern::Permutation { bytes } => {
             let pairs = (0..nodes).zip(derangement(nodes, &mut rng));
-            pairs.map(|(from, to)| Planned { from, to, bytes: *bytes, start }).collect()
+            pairs.map(|(from, to)| Planned { from, to, bytes: *bytes, start, step: None }).collect()
         }
         Pattern::AllToAll { bytes } => {
             // In turn, so that no receiver is the first of all.
             let pairs = (1..nodes).flat_map(|step| (0..nodes).map(move |from| (from, (from + step) % nodes)));
-            pairs.map(|(from, to)| Planned { from, to, bytes: *bytes, start }).collect()
+            pairs.map(|(from, to)| Planned { from, to, bytes: *bytes, start, step: None }).collect()
         }
+        Pattern::RingAllReduce { bytes } => ring(nodes, *bytes, start),
+        Pattern::TreeAllReduce { bytes } => tree(nodes, *bytes, start),
         Pattern::Poisson { sizes, load_permille, duration_us } => {
             let rate = Rate::from_gbps(scenario.cluster.rate_gbps.into());
             let distance = mean_distance(*sizes, *load_permille, nodes, rate);
@@ -81,6 +87,27 @@ fn derangement(nodes: u32, rng: &mut Rng) -> Vec<u32> {
     order
 }
 
+/// A ring all-reduce (Patarasuk and Yuan, JPDC 2009): every node sends a piece to the next in each step, first sums, then
+/// results.
+fn ring(nodes: u32, bytes: u64, start: Time) -> Vec<Planned> {
+    let bytes = bytes.div_ceil(nodes.into());
+    let steps = (0..2 * (nodes - 1)).flat_map(|step| (0..nodes).map(move |from| (step, from)));
+    steps.map(|(step, from)| Planned { from, to: (from + 1) % nodes, bytes, start, step: Some(step) }).collect()
+}
+
+/// An all-reduce in a binary tree whose root is node 0: a node has heard of its children before it speaks to its parent, and
+/// of its parent before it answers its children.
+fn tree(nodes: u32, bytes: u64, start: Time) -> Vec<Planned> {
+    let children = |node: u32| (2 * node + 1..2 * node + 3).filter(move |child| *child < nodes);
+    let heard = |node| children(node).count() as u32;
+    let up = (1..nodes).map(|from| Planned { from, to: (from - 1) / 2, bytes, start, step: Some(heard(from)) });
+    let down = (0..nodes).flat_map(|from| {
+        let step = Some(heard(from) + u32::from(from > 0));
+        children(from).map(move |to| Planned { from, to, bytes, start, step })
+    });
+    up.chain(down).collect()
+}
+
 /// Between two flows of the whole cluster.
 fn mean_distance(sizes: Sizes, load_permille: u32, nodes: u32, rate: Rate) -> Dur {
     let alone = u128::from(rate.time_for(mean_bytes(sizes)).as_ps());
@@ -94,7 +121,7 @@ fn poisson(sizes: Sizes, distance: Dur, end: Time, nodes: u32, rng: &mut Rng) ->
         let from = rng.below(nodes.into()) as u32;
         let other = rng.below(u64::from(nodes) - 1) as u32;
         let to = if other < from { other } else { other + 1 };
-        flows.push(Planned { from, to, bytes: draw_bytes(sizes, rng), start });
+        flows.push(Planned { from, to, bytes: draw_bytes(sizes, rng), start, step: None });
         start += draw_exponential(distance, rng).max(Dur::from_ps(1));
     }
     flows
@@ -122,7 +149,7 @@ fn read(text: &str, fabric: &Fabric, epoch: Dur) -> Result<Vec<Planned>, String>
         let bytes: u64 = row[4].parse().ok().filter(|&bytes| bytes > 0).ok_or_else(|| wrong("size", row[4]))?;
         let start = seconds(row[5]).ok_or_else(|| wrong("time", row[5]))?.saturating_sub(epoch);
         let start = Time::ZERO + SETTLING + start;
-        Ok(Planned { from: endpoint(row[0])?, to: endpoint(row[1])?, bytes, start })
+        Ok(Planned { from: endpoint(row[0])?, to: endpoint(row[1])?, bytes, start, step: None })
     };
     rows.chunks(COLUMNS).enumerate().map(row).collect()
 }
@@ -160,14 +187,39 @@ mod tests {
         }
     }
 
+    /// Plays steps without time: all begin in the end, so nobody waits for what never comes.
+    fn play(nodes: u32, plan: &[Planned]) -> Vec<u32> {
+        let (mut arrived, mut left) = (vec![0; nodes as usize], plan.to_vec());
+        while !left.is_empty() {
+            let before = arrived.clone();
+            let (begin, wait) = left.into_iter().partition(|flow| flow.step <= Some(before[flow.from as usize]));
+            let begin: Vec<Planned> = begin;
+            assert!(!begin.is_empty(), "{wait:?} wait for ever");
+            begin.iter().for_each(|flow| arrived[flow.to as usize] += 1);
+            left = wait;
+        }
+        arrived
+    }
+
+    #[test]
+    fn no_step_of_a_collective_waits_for_ever() {
+        for nodes in 2..20 {
+            let ring = ring(nodes, 1_000, Time::ZERO);
+            assert_eq!(play(nodes, &ring), vec![2 * (nodes - 1); nodes as usize]);
+            let tree = tree(nodes, 1_000, Time::ZERO);
+            assert_eq!(tree.len() as u32, 2 * (nodes - 1));
+            assert_eq!(play(nodes, &tree).iter().sum::<u32>(), 2 * (nodes - 1));
+        }
+    }
+
     #[test]
     fn a_flow_file_is_read_as_it_is() {
         let text = "2\n0 1 3 100 1000 2.000000000\n1 2 3 100 5 2.000002194\n";
         let flows = read(text, &star(3), Dur::from_ms(2_000)).expect("a flow file");
         let start = Time::ZERO + SETTLING;
         let expected = [
-            Planned { from: 0, to: 1, bytes: 1_000, start },
-            Planned { from: 1, to: 2, bytes: 5, start: start + Dur::from_ps(2_194_000) },
+            Planned { from: 0, to: 1, bytes: 1_000, start, step: None },
+            Planned { from: 1, to: 2, bytes: 5, start: start + Dur::from_ps(2_194_000), step: None },
         ];
         assert_eq!(flows, expected);
         for wrong in

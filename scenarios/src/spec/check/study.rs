@@ -46,6 +46,12 @@ impl Checker {
                 self.range(&path("pattern.permutation.bytes"), *bytes, 1..=FLOW_BYTES_MAX);
             }
             Pattern::AllToAll { bytes } => self.range(&path("pattern.all-to-all.bytes"), *bytes, 1..=FLOW_BYTES_MAX),
+            Pattern::RingAllReduce { bytes } => {
+                self.range(&path("pattern.ring-all-reduce.bytes"), *bytes, 1..=FLOW_BYTES_MAX);
+            }
+            Pattern::TreeAllReduce { bytes } => {
+                self.range(&path("pattern.tree-all-reduce.bytes"), *bytes, 1..=FLOW_BYTES_MAX);
+            }
             Pattern::Poisson { load_permille, duration_us, .. } => {
                 self.range(&path("pattern.poisson.load_permille"), *load_permille, 1..=1_000);
                 self.range(&path("pattern.poisson.duration_us"), *duration_us, 1..=60_000_000);

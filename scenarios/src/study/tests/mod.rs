@@ -61,6 +61,36 @@ fn an_incast_loses_nothing_and_shares_fairly() {
 }
 
 #[test]
+fn a_ring_goes_around_twice_step_by_step() {
+    let (nodes, bytes) = (6, 600_000);
+    let study = run(&scenario(Topology::Star, nodes, Pattern::RingAllReduce { bytes })).study.expect("a study");
+    assert_eq!(study.flows.len(), 6 * 10);
+    assert_eq!(study.packets, 60 * 98, "100 kB in packets of 1 KiB");
+    let span = |step: usize| {
+        let flows = &study.flows[6 * step..6 * step + 6];
+        let first = flows.iter().map(|flow| flow.start_ps).min().expect("flows");
+        (first, flows.iter().filter_map(|flow| flow.completion_ps).max().expect("they completed"))
+    };
+    for step in 1..10 {
+        let ((before, _), (start, length)) = (span(step - 1), span(step));
+        // A piece of 100 kB takes 8.4 us on the cable.
+        assert!(start >= before + 8_400_000 && length < 20_000_000, "step {step}: {before} {start} {length}");
+    }
+}
+
+#[test]
+fn a_tree_adds_up_and_tells_the_result() {
+    let study = run(&scenario(Topology::FatTree { k: 4 }, 16, Pattern::TreeAllReduce { bytes: 100_000 }));
+    let flows = study.study.expect("a study").flows;
+    assert_eq!(flows.len(), 30);
+    let end = |flow: &crate::report::study::FlowReport| flow.start_ps + flow.completion_ps.expect("it completed");
+    let (up, down) = flows.split_at(15);
+    let root_has_all = up.iter().filter(|flow| flow.to == 0).map(end).max().expect("the root has children");
+    assert!(down.iter().all(|flow| flow.start_ps + 5_000_000 > root_has_all), "results come after all sums");
+    assert!(up.iter().all(|flow| flow.start_ps < root_has_all));
+}
+
+#[test]
 fn one_seed_is_one_run() {
     let pattern = Pattern::Poisson { sizes: crate::spec::Sizes::Hadoop, load_permille: 300, duration_us: 50 };
     let mut scenario = scenario(Topology::FatTree { k: 4 }, 16, pattern);
@@ -81,6 +111,8 @@ fn the_number_of_threads_does_not_show() {
         scenario(Topology::FatTree { k: 4 }, 16, Pattern::Permutation { bytes: 200_000 }),
         scenario(three_layer, 8, web_search),
         scenario(Topology::BackToBack, 2, Pattern::Incast { bytes: 1_000_000 }),
+        scenario(Topology::Star, 6, Pattern::RingAllReduce { bytes: 200_000 }),
+        scenario(Topology::FatTree { k: 4 }, 16, Pattern::TreeAllReduce { bytes: 50_000 }),
         scenario(
             Topology::RailOptimised { units: 2, hosts_per_unit: 2, rails: 2, spines: 2 },
             8,

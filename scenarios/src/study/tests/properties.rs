@@ -32,6 +32,8 @@ fn patterns() -> impl Strategy<Value = Pattern> {
         (1..150_000_u64).prop_map(|bytes| Pattern::Incast { bytes }),
         (1..100_000_u64).prop_map(|bytes| Pattern::Permutation { bytes }),
         (1..8_000_u64).prop_map(|bytes| Pattern::AllToAll { bytes }),
+        (1..50_000_u64).prop_map(|bytes| Pattern::RingAllReduce { bytes }),
+        (1..50_000_u64).prop_map(|bytes| Pattern::TreeAllReduce { bytes }),
         (100..900_u32).prop_map(|load_permille| Pattern::Poisson {
             sizes: Sizes::Hadoop,
             load_permille,
