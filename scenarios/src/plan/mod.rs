@@ -149,6 +149,42 @@ mod tests {
         assert_eq!(Plan::of(&one.applied_to(&scenario, 7)), one);
     }
 
+    /// What can be wrong with a plan: its text, where that is reported, and words of message and remedy.
+    const MISTAKES: [(&str, usize, usize, &str, &str); 9] = [
+        ("[[faults.create]]\n", 1, 3, "unknown key `faults`", "did you mean `fault`?"),
+        ("[[fault.creat]]\n", 1, 9, "unknown key `creat`", "did you mean `create`?"),
+        ("[cluster]\nnodes = 2\n", 1, 2, "unknown key `cluster`", "keys here: fault"),
+        ("[[fault.create]]\nkind = \"qp\"\n", 1, 1, "the key `effect` is missing", "add a line effect"),
+        (
+            "[[fault.create]]\nkind = \"qq\"\neffect = \"pend\"\n",
+            2,
+            8,
+            "`qq` is not a kind of object",
+            "allowed: qp, cq",
+        ),
+        ("[[fault.create]]\nkind = \"qp\"\neffect = \"bend\"\n", 3, 10, "`bend` is not known", "did you mean `pend`?"),
+        (
+            "[[fault.create]]\nkind = \"qp\"\neffect = \"pend\"\nnode = 5\n",
+            4,
+            8,
+            "there is no node 5",
+            "allowed 0 to 1",
+        ),
+        ("[[fault.wire]]\nlink = \"node0->switch\"\neffect = \"drop\"\n", 1, 1, "says no frame", "probability"),
+        ("[[fault.create]\n", 1, 16, "not TOML", "toml.io"),
+    ];
+
+    #[test]
+    fn every_mistake_in_a_plan_has_a_place_and_a_remedy() {
+        for (text, line, column, message, remedy) in MISTAKES {
+            let error = Plan::parse("plan.toml", text, &Scenario::named("a")).expect_err(text);
+            let problem = &error.problems[0];
+            let place = problem.place.clone().expect("a place");
+            assert_eq!((place.line, place.column), (line, column), "{text:?}: {error}");
+            assert!(problem.message.contains(message) && problem.remedy.contains(remedy), "{text:?}: {error}");
+        }
+    }
+
     #[test]
     fn a_plan_for_another_cluster_is_refused_at_its_place() {
         let text = ROWS.replace("node0", "node9");
