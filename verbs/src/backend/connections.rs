@@ -147,13 +147,18 @@ impl VerbsBackend {
         let id = id.ok_or(Status::CONNECTION_ABORTED)?;
         known.limits = smaller(known.limits, limits);
         let (inbound_reads, outbound_reads) = (byte(known.limits.inbound_reads), byte(known.limits.outbound_reads));
-        if !self.iwarp {
-            pair.qp.ready_to_receive(id, inbound_reads).map_err(of_errno)?;
-            pair.qp.ready_to_send(id, outbound_reads).map_err(of_errno)?;
-        }
         let retries = (self.options.retries, self.options.not_ready_retries);
         let offer = Offer { qp_number: pair.qp.number(), inbound_reads, outbound_reads, retries, private_data };
-        id.accept(&offer).map_err(of_errno)?;
+        let answer = || {
+            if !self.iwarp {
+                pair.qp.ready_to_receive(id, inbound_reads)?;
+                pair.qp.ready_to_send(id, outbound_reads)?;
+            }
+            id.accept(&offer)
+        };
+        // Linux does not tell that a request was withdrawn: it is found in the wrong state.
+        answer()
+            .map_err(|errno| if errno == Errno(libc::EINVAL) { Status::CONNECTION_ABORTED } else { of_errno(errno) })?;
         self.last_command += 1;
         let command = CommandId(self.last_command);
         (known.phase, known.qp, known.command) = (Phase::ReplySent, Some(qp.0), Some(command));

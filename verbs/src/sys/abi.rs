@@ -98,6 +98,7 @@ layout!(DeviceAttributes: 232, max_mr_size @ 80, vendor_id @ 96, vendor_part_id 
     max_qp_init_rd_atom @ 156, max_srq @ 212, max_srq_wr @ 216, max_srq_sge @ 220, ports @ 227);
 
 pub(super) const DEVICE_SRQ_RESIZE: c_uint = 1 << 13;
+pub(super) const DEVICE_UD_IP_CSUM: c_uint = 1 << 18;
 pub(super) const DEVICE_MEM_MGT_EXTENSIONS: c_uint = 1 << 21;
 pub(super) const DEVICE_MEM_WINDOW_TYPE_2A: c_uint = 1 << 23;
 pub(super) const DEVICE_MEM_WINDOW_TYPE_2B: c_uint = 1 << 24;
@@ -330,6 +331,7 @@ pub(super) struct WorkCompletion {
 layout!(WorkCompletion: 48, wr_id @ 0, status @ 8, opcode @ 12, vendor_err @ 16, byte_len @ 20, invalidated_rkey @ 24,
     qp_num @ 28, wc_flags @ 36);
 
+pub(super) const WC_IP_CSUM_OK: c_uint = 4;
 pub(super) const WC_WITH_INV: c_uint = 8;
 
 #[repr(C)]

@@ -6,7 +6,7 @@ use super::wait::never_block;
 use super::{check, created};
 use crate::VerbsError;
 use crate::error::Errno;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_int, c_uint, c_void};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -173,6 +173,20 @@ impl Device {
             resize_srq: can(abi::DEVICE_SRQ_RESIZE),
             iwarp,
         })
+    }
+
+    /// The flags of a completion that say that a receive invalidated a key. Soft RoCE hands out the kernel's number for it,
+    /// which is the library's for a checksum: a device that checks none means an invalidation by both.
+    pub(super) fn invalidated_flags(&self) -> c_uint {
+        let mut device = MaybeUninit::<abi::DeviceAttributes>::zeroed();
+        // SAFETY: the context is open and the structure has the library's size.
+        let asked = check(unsafe { (self.libraries().verbs.ibv_query_device)(self.raw.as_ptr(), device.as_mut_ptr()) });
+        // SAFETY: all fields are integers, so even what was not written is valid.
+        let flags = unsafe { device.assume_init() }.device_cap_flags;
+        match asked {
+            Ok(()) if flags & abi::DEVICE_UD_IP_CSUM == 0 => abi::WC_WITH_INV | abi::WC_IP_CSUM_OK,
+            _ => abi::WC_WITH_INV,
+        }
     }
 
     /// Interrupt vectors.

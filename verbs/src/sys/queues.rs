@@ -5,7 +5,7 @@ use super::device::{Device, Pd, context, number};
 use super::wait::never_block;
 use super::{check, created};
 use crate::error::Errno;
-use std::ffi::c_int;
+use std::ffi::{c_int, c_uint};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -73,6 +73,8 @@ pub(crate) struct Completion {
 pub(crate) struct Cq {
     pub(super) raw: NonNull<abi::Cq>,
     channel: Arc<Channel>,
+    /// What says that a receive invalidated a key.
+    invalidated_flags: c_uint,
 }
 
 // SAFETY: as for `Device`.
@@ -90,7 +92,8 @@ impl Cq {
         let channel_raw = channel.raw.as_ptr();
         // SAFETY: device and channel are live, the vector is one of the device's.
         let raw = unsafe { create(device.raw.as_ptr(), depth, context(name), channel_raw, c_int::from(vector)) };
-        Ok(Self { raw: created(raw)?, channel: Arc::clone(channel) })
+        let invalidated_flags = device.invalidated_flags();
+        Ok(Self { raw: created(raw)?, channel: Arc::clone(channel), invalidated_flags })
     }
 
     /// Entries that it really has.
@@ -119,7 +122,7 @@ impl Cq {
             vendor_error: entry.vendor_err,
             bytes: entry.byte_len,
             qp_number: entry.qp_num,
-            invalidated: (entry.wc_flags & abi::WC_WITH_INV != 0).then_some(entry.invalidated_rkey),
+            invalidated: (entry.wc_flags & self.invalidated_flags != 0).then_some(entry.invalidated_rkey),
         })
     }
 

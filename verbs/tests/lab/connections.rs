@@ -123,7 +123,7 @@ fn the_connecting_side_leaves_before_the_answer(devices: &Devices) {
     let (connection, limits, _) = b.request(&mut a);
     a.cancel(connecting);
     assert_eq!(a.finish(&mut b, connecting), Err(Status::CANCELLED));
-    b.wait(|event| (*event == Event::ConnectionAborted(connection)).then_some(()));
+    // Linux tells nobody of a request that nobody has answered; the answer fails then.
     let late = b.run(Execution::Queued, Command::Accept { connection, qp: at_b.qp, limits, private_data: &[] });
     assert_eq!(late, Err(Status::CONNECTION_ABORTED));
 }
