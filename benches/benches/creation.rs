@@ -8,7 +8,7 @@ use provider::check::{Checked, Settings};
 use provider::engine::Engine;
 use provider::ndk::{
     Answer, Call, CallSite, Callback, Completion, Irql, NdkProvider, NdkResult, NdkVersion, Object, Out, Return,
-    UpcallBody,
+    Upcall, UpcallBody,
 };
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -31,20 +31,33 @@ impl<P: NdkProvider<Host = Medium>> Rig<P> {
     }
 
     fn call(&mut self, call: Call<'_>) -> Answer {
-        let site = CallSite { now: Time::ZERO, processor: 0, level: Irql::Passive, inside: None };
+        let site = CallSite { now: Time::ZERO, processor: 0, level: Irql::Passive, inside: None, inline: false };
         self.provider.call(&mut self.medium, &site, call)
     }
 
     /// Runs the callbacks that are due; the object that one brought.
     fn callbacks(&mut self) -> Option<Object> {
         let mut brought = None;
-        while let Some(upcall) = self.provider.next_upcall() {
+        while let Some(upcall) = self.due() {
             if let UpcallBody::CreateCompletion { object, .. } = upcall.body {
                 brought = object;
             }
             self.provider.upcall_returned(&mut self.medium, Time::ZERO, upcall.token);
         }
         brought
+    }
+
+    /// The next upcall; where there is none, what pends goes on.
+    fn due(&mut self) -> Option<Upcall> {
+        loop {
+            if let Some(upcall) = self.provider.next_upcall() {
+                return Some(upcall);
+            }
+            if !self.medium.until_interrupt() {
+                return None;
+            }
+            self.provider.interrupt(&mut self.medium, Time::ZERO, 0);
+        }
     }
 
     fn open(&mut self) -> Object {
@@ -77,7 +90,9 @@ fn turns<P: NdkProvider<Host = Medium>>(criterion: &mut Criterion, name: &str, s
 }
 
 fn creation(criterion: &mut Criterion) {
-    for (style, creation) in [("inline", Creation::Inline), ("inside_call", Creation::InsideCall)] {
+    for (style, creation) in
+        [("inline", Creation::Inline), ("inside_call", Creation::InsideCall), ("pending", Creation::Pending)]
+    {
         turns(criterion, "bare", style, engine(creation));
         turns(criterion, "checked", style, Checked::new(engine(creation), Settings::default()));
     }

@@ -188,6 +188,16 @@ impl Medium {
         None
     }
 
+    /// Carries out what is next, up to an interrupt; whether there was one. For who has one provider alone, that of node 0.
+    pub fn until_interrupt(&mut self) -> bool {
+        while self.next().is_some() {
+            if self.step().is_some() {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Puts an entry into a completion queue.
     pub(super) fn complete(&mut self, node: usize, id: CqId, completion: WorkCompletion) {
         let counts = completion.solicited || completion.status != Status::SUCCESS;

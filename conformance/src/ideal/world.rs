@@ -141,7 +141,7 @@ impl Port for Node {
         let World { medium, providers, contexts, .. } = &mut *world;
         contexts[self.index].spent += CALL;
         let Context { processor, level, inside, spent } = contexts[self.index];
-        let site = CallSite { now: medium.now + spent, processor, level, inside };
+        let site = CallSite { now: medium.now + spent, processor, level, inside, inline: false };
         let answer = providers[self.index].call(medium, &site, call);
         drop(world);
         self.settle();

@@ -102,7 +102,7 @@ impl<P: NdkProvider> Checked<P> {
 
     fn drain(&mut self, host: &mut P::Host, now: Time, cq: Object) {
         let mut results = [NdkResult::EMPTY; DRAIN];
-        let site = CallSite { now, processor: 0, level: Irql::Passive, inside: None };
+        let site = CallSite { now, processor: 0, level: Irql::Passive, inside: None, inline: false };
         // A provider that never stops yielding must not hang the report.
         for _ in 0..self.checker.drain_bound(cq, DRAIN) {
             let number = self.checker.drain_called(&site, cq);

@@ -85,14 +85,15 @@ impl<B: Backend> Engine<B> {
         command: Option<Command<'_>>,
     ) -> Return {
         // Without a completion (only NdkBuildLAM may) the result must be inline.
-        let style = if request.completion.callback.is_some() { self.config.style(request.kind) } else { Style::Inline };
+        let asked = if request.completion.callback.is_some() && !site.inline { None } else { Some(Style::Inline) };
+        let style = asked.unwrap_or_else(|| self.config.style(request.kind));
         let execution = self.execution(request.kind, style);
         let submitted = match command {
             Some(command) => self.submit(host, execution, command),
             None => Submitted::Done(Ok(CommandOutput::Done)),
         };
         self.lifetimes.hold(request.owner, Hold::Request);
-        let Some((request, outcome)) = self.drive(host, request, submitted) else {
+        let Some((request, outcome)) = self.drive(host, request, submitted, style) else {
             return Return::status(Status::PENDING);
         };
         match style {
@@ -107,7 +108,8 @@ impl<B: Backend> Engine<B> {
 
     /// A command of a request has run.
     pub(super) fn request_done(&mut self, host: &mut B::Host, request: Request, result: CommandResult) {
-        if let Some((request, outcome)) = self.drive(host, request, Submitted::Done(result)) {
+        let style = self.config.style(request.kind);
+        if let Some((request, outcome)) = self.drive(host, request, Submitted::Done(result), style) {
             self.complete(request, outcome, None);
         }
     }
@@ -122,6 +124,7 @@ impl<B: Backend> Engine<B> {
         host: &mut B::Host,
         mut request: Request,
         mut submitted: Submitted,
+        style: Style,
     ) -> Option<(Request, Result<Out, Status>)> {
         loop {
             let result = match submitted {
@@ -140,7 +143,7 @@ impl<B: Backend> Engine<B> {
                 }
                 Progress::Next(work, step) => {
                     request.work = work;
-                    let execution = self.execution(request.kind, self.config.style(request.kind));
+                    let execution = self.execution(request.kind, style);
                     submitted = self.submit(host, execution, step.command());
                 }
             }

@@ -73,7 +73,7 @@ impl Awaited {
             Effect::Late(late) => Release::At(now + late),
             Effect::Reorder { behind, at_most } => Release::Behind(behind, now + at_most),
             Effect::Never | Effect::RaceClose => Release::OnClose,
-            Effect::Fail(_) | Effect::InsideCall(_) | Effect::Processor(_) => Release::At(now),
+            Effect::Fail(_) | Effect::Inline | Effect::InsideCall(_) | Effect::Processor(_) => Release::At(now),
         }
     }
 }

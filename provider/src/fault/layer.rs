@@ -213,6 +213,13 @@ impl<P: NdkProvider> FaultLayer<P> {
             _ => return self.forward(host, site, call),
         };
         let request = Request { object, kind: call.kind(), completion };
+        if effect == Effect::Inline {
+            let answer = self.forward(host, &CallSite { inline: true, ..*site }, call);
+            if !matches!(answer, Answer::Returned(Return { status: Status::PENDING, .. })) {
+                self.note(row, hit);
+            }
+            return answer;
+        }
         let failure = match effect {
             Effect::Pend { outcome: Outcome::Fail(status), .. } | Effect::InsideCall(Outcome::Fail(status)) => status,
             Effect::Never if !holds_qp(request.kind) => Status::CANCELLED,

@@ -79,6 +79,8 @@ pub enum Outcome {
 pub enum Effect {
     /// It fails inline.
     Fail(Status),
+    /// Its outcome is returned, without PENDING. Does nothing to what waits for the peer: connects and their like.
+    Inline,
     /// It pends, and ends `after` the call or when the provider below is done, whichever is later.
     Pend {
         /// Since the call.

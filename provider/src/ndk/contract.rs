@@ -25,6 +25,8 @@ pub struct CallSite {
     pub level: Irql,
     /// The upcall that the caller runs in, if it does.
     pub inside: Option<UpcallToken>,
+    /// A plan of faults wants the answer from the function itself, as far as the device can be waited for. No consumer asks.
+    pub inline: bool,
 }
 
 /// An NDK provider, or a layer over one.

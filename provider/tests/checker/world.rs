@@ -140,7 +140,7 @@ impl World {
     }
 
     pub(crate) fn with(settings: Settings) -> Self {
-        let site = CallSite { now: Time::ZERO, processor: 0, level: Irql::Passive, inside: None };
+        let site = CallSite { now: Time::ZERO, processor: 0, level: Irql::Passive, inside: None, inline: false };
         let checked = Checked::new(Scripted::default(), settings);
         Self { checked, site, last_id: 0, last_token: 0, version: NdkVersion::V1_2, adapter: None }
     }

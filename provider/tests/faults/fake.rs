@@ -127,16 +127,17 @@ impl Fake {
 
     fn begin(
         &mut self,
-        now: Time,
+        site: &CallSite,
         object: Object,
         completion: Completion,
         creates: Option<(ObjectKind, Vec<u64>)>,
     ) -> Answer {
+        let (now, style) = (site.now, if site.inline { Style::Inline } else { self.style });
         if self.objects.get(&object.id).is_none_or(|(_, entry)| entry.closing.is_some()) {
             self.confused.push(format!("a request on {object:?}, which is closing or gone"));
         }
         self.created += u64::from(creates.is_some());
-        match self.style {
+        match style {
             Style::Inline => Answer::Returned(match creates {
                 Some((kind, antecedents)) => Return::with(Out::Object(self.adopt(kind, &antecedents))),
                 None => Return::status(Status::SUCCESS),
@@ -210,7 +211,6 @@ impl NdkProvider for Fake {
     type Host = ();
 
     fn call(&mut self, (): &mut (), site: &CallSite, call: Call<'_>) -> Answer {
-        let now = site.now;
         match call {
             Call::OpenAdapter { .. } => {
                 Answer::Returned(Return::with(Out::Object(self.adopt(ObjectKind::Adapter, &[]))))
@@ -243,7 +243,7 @@ impl NdkProvider for Fake {
                     }
                     let adapter = self.objects.values().find(|(object, _)| object.kind == ObjectKind::Adapter);
                     antecedents.extend(adapter.map(|(object, _)| object.id));
-                    self.begin(now, object, completion, call.kind().creates().map(|kind| (kind, antecedents)))
+                    self.begin(site, object, completion, call.kind().creates().map(|kind| (kind, antecedents)))
                 }
                 _ => Answer::Returned(Return::status(Status::SUCCESS)),
             },

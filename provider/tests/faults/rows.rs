@@ -43,6 +43,21 @@ fn an_inline_failure_creates_nothing_below() {
 }
 
 #[test]
+fn an_inline_success_does_not_pend() {
+    let (mut stand, adapter) = stand(LATER, pds().nth(2), Effect::Inline);
+    assert_eq!(stand.status(Stand::pd_call(adapter, 1)), Status::PENDING);
+    let returned = stand.returned(Stand::pd_call(adapter, 2));
+    let Out::Object(inline) = returned.out else { panic!("{returned:?} has no object") };
+    assert_eq!(returned.status, Status::SUCCESS);
+    assert_eq!((stand.reports()[0].fitted, stand.reports()[0].fired), (2, 1));
+    assert!(stand.wake());
+    let upcalls = stand.run();
+    assert_eq!(upcalls.iter().map(|upcall| upcall.context).collect::<Vec<_>>(), [1], "the other one pended");
+    let pended = created(&upcalls[0]).1.expect("an object");
+    end(stand, adapter, &[pended, inline]);
+}
+
+#[test]
 fn a_pended_success_hands_over_what_was_made_at_once() {
     let effect = Effect::Pend { after: Dur::from_us(3), outcome: Outcome::Succeed };
     let (mut stand, adapter) = stand(Style::Inline, pds(), effect);

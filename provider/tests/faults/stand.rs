@@ -26,7 +26,7 @@ pub(crate) fn mdl() -> Mdl {
 impl Stand {
     pub(crate) fn new(style: Style, rows: Vec<Row>, seed: u64) -> Self {
         let layer = FaultLayer::new(Fake::new(style), rows, seed, "test");
-        let site = CallSite { now: Time::ZERO, processor: 0, level: Irql::Passive, inside: None };
+        let site = CallSite { now: Time::ZERO, processor: 0, level: Irql::Passive, inside: None, inline: false };
         Self { provider: Checked::new(layer, Settings::default()), site }
     }
 

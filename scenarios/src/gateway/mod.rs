@@ -100,7 +100,7 @@ pub fn run(options: &Options, surroundings: Surroundings<'_>) -> Result<GatewayR
     let device = node::Device { nic: nic(identity.mac), driver: driver(options) };
     let node = node::assemble(device, false, 1, |backend| {
         let plan = node::NodePlan::default();
-        stack::healthy(backend, &provider, &plan, None, options.faults.seed, "gateway")
+        stack::healthy(backend, (&provider, 0), &plan, None, options.faults.seed, "gateway")
     })?;
     let mut port = Port::new(ether, identity, &options.faults);
     if let Some(sink) = capture {

@@ -45,7 +45,14 @@ pub(crate) fn bring_up(setup: &Setup<'_>) -> Result<Node, ClusterError> {
             None => {
                 let plan = NodePlan::new(&scenario.fault, setup.host as u16);
                 let bug = scenario.planted.map(|planted| planted.bug);
-                stack::healthy(backend, &scenario.provider, &plan, bug, scenario.about.seed, &label)
+                stack::healthy(
+                    backend,
+                    (&scenario.provider, setup.host as u16),
+                    &plan,
+                    bug,
+                    scenario.about.seed,
+                    &label,
+                )
             }
         }
     };

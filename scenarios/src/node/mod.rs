@@ -152,6 +152,7 @@ impl Core {
             processor: self.context.processor,
             level: self.context.level,
             inside: self.context.inside,
+            inline: false,
         }
     }
 

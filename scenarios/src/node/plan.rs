@@ -77,6 +77,7 @@ fn layer_row(fault: CallRow<'_>) -> Row {
     let delay = fault.delay_us.map_or(PEND, Dur::from_us);
     let effect = match fault.effect {
         CallEffect::Fail => Effect::Fail(status),
+        CallEffect::Inline => Effect::Inline,
         CallEffect::Pend => Effect::Pend { after: delay, outcome: Outcome::Succeed },
         CallEffect::PendFail => Effect::Pend { after: delay, outcome: Outcome::Fail(status) },
         CallEffect::InsideCall => Effect::InsideCall(fault.status.map_or(Outcome::Succeed, Outcome::Fail)),

@@ -43,13 +43,13 @@ impl<B: Backend<Host = dyn HostBus> + Send + 'static> Device for B {}
 /// Puts the layers over a driver.
 pub(crate) fn healthy(
     backend: impl Device,
-    provider: &Provider,
+    (provider, node): (&Provider, u16),
     plan: &NodePlan,
     bug: Option<Bug>,
     seed: u64,
     label: &str,
 ) -> Box<dyn Stack> {
-    let engine = Engine::new(backend, config(provider));
+    let engine = Engine::new(backend, config(provider, node));
     let faulty = FaultLayer::new(engine, plan.layer_rows(), seed, label);
     Box::new(Careless::new(Checked::new(Buggy::new(faulty, bug), Settings::default()), bug))
 }
@@ -64,8 +64,8 @@ pub(crate) fn on_trial(backend: impl Device, trial: &Trial, node: usize, label: 
 }
 
 /// The engine's configuration that a scenario asks for.
-fn config(provider: &Provider) -> Config {
-    let policy = provider.policy.chosen();
+fn config(provider: &Provider, node: u16) -> Config {
+    let policy = provider.policy_of(node);
     let mut config = Config { versions: vec![provider.version], policy, ..Config::default() };
     for &call in CallKind::ALL {
         if let Some(kind) = call.creates() {

@@ -65,7 +65,7 @@ impl RealCluster {
             let label = format!("fault.{}", Cluster::node_name(node as u16));
             stack::healthy(
                 backend,
-                &scenario.provider,
+                (&scenario.provider, node as u16),
                 &plan,
                 scenario.planted.map(|planted| planted.bug),
                 scenario.about.seed,

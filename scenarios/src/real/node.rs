@@ -37,7 +37,7 @@ pub(super) struct Core {
 impl Core {
     fn site(&self) -> CallSite {
         let Context { processor, level, inside } = self.context;
-        CallSite { now: self.bus.now(), processor, level, inside }
+        CallSite { now: self.bus.now(), processor, level, inside, inline: false }
     }
 
     /// Queues what the provider wants to be called back, up to an upcall that runs inside the present call.

@@ -111,6 +111,11 @@ impl Checker {
         let provider = &scenario.provider;
         let lists =
             [("inline", &provider.inline), ("pending", &provider.pending), ("inside_call", &provider.inside_call)];
+        let nodes = scenario.cluster.nodes;
+        for (index, row) in provider.node.iter().enumerate().filter(|(_, row)| row.node >= nodes) {
+            let remedy = format!("allowed: 0 to {}", nodes.saturating_sub(1));
+            self.fail(format!("provider.node[{index}].node"), format!("there is no node {}", row.node), remedy);
+        }
         let mut seen: Vec<(ObjectKind, &str)> = Vec::new();
         for (name, list) in lists {
             for (index, &kind) in list.iter().enumerate() {

@@ -114,6 +114,19 @@ pub struct Provider {
     /// What it does where the contract leaves it open.
     #[serde(skip_serializing_if = "Policy::is_default")]
     pub policy: Policy,
+    /// Nodes whose provider chooses otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub node: Vec<NodeProvider>,
+}
+
+/// A row of `[[provider.node]]`: what one node's provider does otherwise than those of the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NodeProvider {
+    /// Which node.
+    pub node: u16,
+    /// Its choices; where it has none, those of `[provider.policy]` hold.
+    pub policy: Policy,
 }
 
 impl Default for Provider {
@@ -124,6 +137,7 @@ impl Default for Provider {
             pending: Vec::new(),
             inside_call: Vec::new(),
             policy: Policy::default(),
+            node: Vec::new(),
         }
     }
 }
@@ -154,6 +168,13 @@ impl Provider {
         }
     }
 
+    /// What a node's provider does where the contract leaves it open.
+    #[must_use]
+    pub fn policy_of(&self, node: u16) -> provider::engine::Policy {
+        let rows = self.node.iter().filter(|row| row.node == node);
+        rows.fold(self.policy.clone(), |policy, row| row.policy.over(&policy)).chosen()
+    }
+
     /// Puts every kind into the list that it is created by, so that nothing is left to know.
     pub(super) fn fill_in(&mut self) {
         let (mut inline, mut pending, mut inside_call) = (Vec::new(), Vec::new(), Vec::new());
@@ -164,7 +185,7 @@ impl Provider {
                 Creation::InsideCall => inside_call.push(kind),
             }
         }
-        *self = Self { version: self.version, inline, pending, inside_call, policy: std::mem::take(&mut self.policy) };
+        *self = Self { inline, pending, inside_call, ..std::mem::take(self) };
     }
 }
 
@@ -182,6 +203,19 @@ mod tests {
         let again = settings.clone();
         settings.fill_in();
         assert_eq!(settings, again);
+    }
+
+    #[test]
+    fn a_node_chooses_otherwise_where_it_says_so() {
+        let text =
+            "[policy]\nretry_connect = false\ntoken_of_nothing = 7\n[[node]]\nnode = 1\npolicy.token_of_nothing = 9\n";
+        let provider: Provider = toml::from_str(text).expect("one node differs");
+        let chosen = |node| {
+            let policy = provider.policy_of(node);
+            (policy.retry_connect, policy.token_of_nothing)
+        };
+        assert_eq!((chosen(0), chosen(1)), ((false, 7), (false, 9)));
+        assert_eq!(toml::from_str(&toml::to_string(&provider).expect("a table")), Ok(provider));
     }
 
     #[test]

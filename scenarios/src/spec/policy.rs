@@ -105,6 +105,16 @@ macro_rules! policy {
                 policy
             }
 
+            /// These choices, and where there is none those of `general`.
+            #[must_use]
+            pub fn over(&self, general: &Self) -> Self {
+                Self {
+                    $($status: self.$status.or(general.$status),)*
+                    $($ignorable: self.$ignorable.or(general.$ignorable),)*
+                    $($other: self.$other.or(general.$other),)*
+                }
+            }
+
             /// The keys, in the order of the file.
             pub const KEYS: &'static [&'static str] =
                 &[$(stringify!($status),)* $(stringify!($ignorable),)* $(stringify!($other),)*];

@@ -14,8 +14,10 @@ use provider::ndk::{
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Looks at what is under way, between two steps of a patient consumer.
-const LOOKS: u64 = 20;
+/// Looks at what is under way, between two steps of a patient consumer, each after a longer while than the last: short
+/// where a device answers at once, milliseconds where it has firmware.
+const LOOKS: u64 = 30;
+const LOOK: Dur = Dur::from_us(3);
 /// Results that are taken at once.
 const AT_ONCE: usize = 4;
 /// How often that is done in a row.
@@ -102,6 +104,7 @@ impl Actor {
             match actor.session.open_adapter(NdkVersion::V2_1).await {
                 Ok(adapter) => {
                     for step in steps {
+                        actor.wait_for_peer(step).await;
                         actor.perform(adapter.object(), step);
                         actor.pause(step.how).await;
                     }
@@ -119,11 +122,26 @@ impl Actor {
     async fn pause(&self, how: u8) {
         let moment = Dur::from_us(u64::from(how / 4 % 8) * 3);
         self.session.sleep(moment).await;
-        for _ in 0..LOOKS {
+        for look in 1..=LOOKS {
             if how.is_multiple_of(4) || !self.model().is_busy() {
                 return;
             }
-            self.session.sleep(Dur::from_us(3)).await;
+            self.session.sleep(LOOK * look).await;
+        }
+    }
+
+    /// Waits a while for the peer's part, three times of four: a request to accept, an answer to complete.
+    async fn wait_for_peer(&self, step: Step) {
+        let stage = match step.verb {
+            Verb::Accept => Stage::Offered,
+            Verb::Complete => Stage::Connected,
+            _ => return,
+        };
+        for look in 1..=LOOKS {
+            if step.how.is_multiple_of(4) || self.connector_at(&[stage], 0).is_some() {
+                return;
+            }
+            self.session.sleep(LOOK * look).await;
         }
     }
 

@@ -43,6 +43,7 @@ pub struct Density {
 pub const fn effect_name(effect: Effect) -> &'static str {
     match effect {
         Effect::Fail(_) => "fail inline",
+        Effect::Inline => "inline",
         Effect::Pend { outcome: Outcome::Succeed, .. } => "pend, succeed",
         Effect::Pend { outcome: Outcome::Fail(_), .. } => "pend, fail",
         Effect::InsideCall(Outcome::Succeed) => "inside the call, succeed",

@@ -41,6 +41,7 @@ pub fn faulty() -> Vec<CallKind> {
 
 /// What faults do.
 pub const EFFECTS: &[Effect] = &[
+    Effect::Inline,
     Effect::Fail(Status::INSUFFICIENT_RESOURCES),
     Effect::Pend { after: Dur::from_us(30), outcome: Outcome::Succeed },
     Effect::Pend { after: Dur::from_us(30), outcome: Outcome::Fail(Status::INSUFFICIENT_RESOURCES) },

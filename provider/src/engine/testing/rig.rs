@@ -53,7 +53,7 @@ impl Rig {
     }
 
     pub(in crate::engine) fn answer(&mut self, call: Call<'_>) -> Answer {
-        let site = CallSite { now: Time::ZERO, processor: 3, level: Irql::Passive, inside: None };
+        let site = CallSite { now: Time::ZERO, processor: 3, level: Irql::Passive, inside: None, inline: false };
         self.checked.call(&mut (), &site, call)
     }
 

@@ -129,6 +129,8 @@ row!(RequestFault, "request");
 pub enum CallEffect {
     /// It fails with `status` before the function returns.
     Fail,
+    /// Its outcome is returned, without PENDING.
+    Inline,
     /// It pends and succeeds.
     Pend,
     /// It pends and fails with `status`.
@@ -149,8 +151,9 @@ pub enum CallEffect {
 
 impl CallEffect {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Fail,
+        Self::Inline,
         Self::Pend,
         Self::PendFail,
         Self::InsideCall,
@@ -166,6 +169,7 @@ impl CallEffect {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Fail => "fail",
+            Self::Inline => "inline",
             Self::Pend => "pend",
             Self::PendFail => "pend-fail",
             Self::InsideCall => "inside-call",
