@@ -194,6 +194,11 @@ impl<B: Backend> Engine<B> {
         self.closes.get_mut(&id).expect("a close that goes on is known").steps = Some(steps.into());
     }
 
+    /// Whether the device is ending an object.
+    pub(super) fn is_leaving(&self, id: ObjectId) -> bool {
+        self.closes.get(&id).is_some_and(|close| close.steps.is_some())
+    }
+
     /// Removes an object that is closed.
     fn bury(&mut self, host: &mut B::Host, id: ObjectId) -> Gone {
         if self.objects.handle(id).kind == ObjectKind::Qp {

@@ -105,6 +105,11 @@ impl<B: Backend> Engine<B> {
         loop {
             let Some(completion) = self.backend.poll(host, self.objects.cq(cq).id()) else { return false };
             let Some(entry) = self.translate(cq, &completion) else { continue };
+            if !self.config.policy.results_after_qp_close && self.is_leaving(entry.qp) {
+                // The entries before it were forgotten when the queue pair began to go.
+                self.forget_entry(&entry);
+                continue;
+            }
             let errors_count = self.config.policy.error_entries_satisfy_errors;
             let queue = self.objects.cq_mut(cq);
             let armed = queue.arm.armed().filter(|armed| *armed != Strength::Any);
@@ -214,9 +219,15 @@ impl<B: Backend> Engine<B> {
                 let stash = std::mem::take(&mut self.objects.cq_mut(cq).stash);
                 let (gone, kept): (VecDeque<_>, VecDeque<_>) = stash.into_iter().partition(|entry| entry.qp == qp);
                 self.objects.cq_mut(cq).stash = kept;
-                // Whether a bind among them succeeded nobody will know: its window stays bound.
-                gone.iter().filter(|entry| entry.srq.is_some()).for_each(|entry| self.settle_entry(entry));
+                gone.iter().for_each(|entry| self.forget_entry(entry));
             }
+        }
+    }
+
+    /// Nobody will take an entry. Whether it was a bind that succeeded nobody will know: its window stays bound.
+    fn forget_entry(&mut self, entry: &Entry) {
+        if entry.srq.is_some() {
+            self.settle_entry(entry);
         }
     }
 }

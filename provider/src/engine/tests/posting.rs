@@ -2,8 +2,8 @@
 
 use crate::backend::WorkCompletion;
 use crate::engine::testing::{Rig, done};
-use crate::engine::{Config, Policy, PostAfterEnd};
-use crate::ndk::{Call, NdkVersion, Object, OpFlags, Sge, Status};
+use crate::engine::{Config, Policy, PostAfterEnd, Style};
+use crate::ndk::{Call, CallKind, NdkVersion, Object, OpFlags, Sge, Status};
 
 const OK: Status = Status::SUCCESS;
 const NONE: OpFlags = OpFlags::empty();
@@ -286,5 +286,25 @@ fn results_of_a_closed_queue_pair_are_a_policy() {
         rig.close(pd);
         rig.ok(Call::CloseAdapter { adapter });
         rig.assert_empty();
+    }
+}
+
+#[test]
+fn a_queue_pair_that_goes_leaves_all_its_results_or_none() {
+    for results_after_qp_close in [true, false] {
+        let policy = Policy { results_after_qp_close, ..Policy::default() };
+        let mut config = Config { policy, ..Config::default() };
+        config.styles.insert(CallKind::Close, Style::Pending);
+        let mut ready = ready_with(config);
+        assert_eq!(ready.rig.send(ready.qp, 1, NONE), OK);
+        assert_eq!(ready.rig.send(ready.qp, 2, NONE), OK);
+        ready.complete(0, OK);
+        let Ready { mut rig, cq, qp, connector, .. } = ready;
+        rig.close(connector);
+        let close = Call::Close { object: qp, completion: done(9) };
+        assert_eq!(rig.status(close), Status::PENDING);
+        rig.complete(cq, rig.completion(qp, 1, Status::CANCELLED));
+        let expected = if results_after_qp_close { vec![(1, OK), (2, Status::CANCELLED)] } else { vec![] };
+        assert_eq!(rig.contexts(cq), expected, "no later one without the earlier one");
     }
 }
