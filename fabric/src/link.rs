@@ -121,6 +121,11 @@ impl Link {
         self.rules.as_slice()
     }
 
+    /// One of them, in the order in which they were added.
+    pub fn rule_mut(&mut self, index: usize) -> Option<&mut Rule> {
+        self.rules.get_mut(index)
+    }
+
     /// Captures what is sent from now on, at most `limit` frames.
     pub fn start_capture(&mut self, limit: usize) {
         self.tap = Some(Tap::new(limit));

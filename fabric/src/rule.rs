@@ -97,6 +97,8 @@ pub struct Rule {
     spec: RuleSpec,
     rng: Rng,
     report: RuleReport,
+    /// It looks at nothing until it is opened.
+    shut: bool,
 }
 
 /// What a rule has done: a plan's row is reported as fired or not fired.
@@ -114,7 +116,19 @@ impl Rule {
     /// A rule that draws from `rng`, a stream of its own.
     #[must_use]
     pub const fn new(spec: RuleSpec, rng: Rng) -> Self {
-        Self { spec, rng, report: RuleReport { matched: 0, fired: 0, first_fired: None } }
+        Self { spec, rng, report: RuleReport { matched: 0, fired: 0, first_fired: None }, shut: false }
+    }
+
+    /// The same, to be opened later.
+    #[must_use]
+    pub fn shut(self) -> Self {
+        Self { shut: true, ..self }
+    }
+
+    /// Looks at frames from `at` on, or from the start of its window on if that is later.
+    pub fn open(&mut self, at: Time) {
+        self.spec.window.start = self.spec.window.start.max(at);
+        self.shut = false;
     }
 
     /// What it was made from.
@@ -131,7 +145,7 @@ impl Rule {
 
     /// The verdict on a frame that leaves at `at`.
     fn judge(&mut self, at: Time, frame: &Frame) -> Verdict {
-        if !self.spec.window.contains(&at) || !self.spec.matcher.matches(frame) {
+        if self.shut || !self.spec.window.contains(&at) || !self.spec.matcher.matches(frame) {
             return Verdict::Pass;
         }
         self.report.matched += 1;
@@ -180,6 +194,10 @@ impl RuleChain {
 
     pub(crate) fn as_slice(&self) -> &[Rule] {
         &self.0
+    }
+
+    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Rule> {
+        self.0.get_mut(index)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -19,6 +19,12 @@ pub trait HostBus {
     /// until the answer is there. All ones: nobody answered (device gone or address not decoded).
     fn mmio_read(&mut self, offset: u64) -> u64;
 
+    /// Whether the host has memory for what the driver is about to make. A driver asks before it allocates for an object, and
+    /// refuses the object if not: that is how a host short of memory is modelled.
+    fn has_memory(&mut self) -> bool {
+        true
+    }
+
     /// The processor works for `length` before the driver's next step.
     fn spend(&mut self, length: Dur);
 }

@@ -95,6 +95,12 @@ impl Dma {
         cx.say(done, Output::DmaRead { tag, segments, kind });
     }
 
+    /// What the read of `tag` is for, if it is under way.
+    pub(crate) fn purpose(&self, tag: DmaTag) -> Option<Purpose> {
+        let (life, slot) = (tag.0 >> SLOT_BITS, tag.0 & ((1 << SLOT_BITS) - 1));
+        self.reads.get(slot as usize).copied().filter(|_| life == u32::from(self.life))
+    }
+
     /// Whose answer `tag` is; `None` for answers to an earlier life of the device, and nonsense.
     pub(crate) fn take(&mut self, tag: DmaTag) -> Option<Purpose> {
         let (life, slot) = (tag.0 >> SLOT_BITS, tag.0 & ((1 << SLOT_BITS) - 1));

@@ -5,7 +5,7 @@
 //! (its parts), `mmio` (register accesses), `uar` (doorbells), `cmd` (the firmware), `mem` (protection and translation), `qp`
 //! (queue pairs), `tx` (sending), `rx`
 //! (receiving), `receive` (receive queues), `atomic`, `cq` and `eq` (completions, events, interrupts) over `interface` (the
-//! face to the host), `ethernet` (ports), `alarm`, `table`. Time: [`profile`] (numbers with their origin), [`config`],
+//! face to the host), `ethernet` (ports), `alarm`, `table`, [`fault`] (defects on purpose). Time: [`profile`] (numbers with their origin), [`config`],
 //! `timing`, [`pcie`] and `dma` (the bus), `caches`, `units` (stages, lines, windows, arbiters, engines).
 //!
 //! ```
@@ -32,6 +32,7 @@
 
 pub mod config;
 pub mod congestion;
+pub mod fault;
 pub mod nic;
 pub mod pcie;
 pub mod port;

@@ -13,6 +13,7 @@ use crate::port::{DmaError, Input, Outbox};
 use crate::qp::QueuePairs;
 use crate::qp::path::Source;
 use crate::receive::SharedQueue;
+use crate::regs::bar::Health;
 use crate::regs::counters::Counters;
 use crate::regs::eqe::EventType;
 use crate::rx::ReceiveBuffer;
@@ -102,7 +103,7 @@ impl Nic {
                     self.read_done(cx, purpose, data);
                 }
             }
-            Input::DmaWriteFailed(_) => self.host.counters.dma_errors += 1,
+            Input::DmaWriteFailed(error) => self.write_failed(cx, error),
             Input::Frame { port, frame } => self.frame(cx, port, &frame),
             Input::Pause { port, classes, length } => {
                 self.host.counters.pauses_received += 1;
@@ -114,6 +115,7 @@ impl Nic {
             Input::LinkState { port, up } => self.link_state(cx, port, up),
             Input::Wake => {}
             Input::Reset => self.reset(),
+            Input::Defect(defect) => self.defect(cx, defect),
         }
         self.ring_alarms(cx);
         self.follow_dead_cqs(cx);
@@ -174,6 +176,16 @@ impl Nic {
             if let Some((_, port, frame)) = self.loopback.pop_front() {
                 self.frame(cx, port, &frame);
             }
+        }
+    }
+
+    /// A posted write did not arrive. Where there is no memory, a consumer has freed it too early, and that is its loss. A write
+    /// that the IOMMU blocks may have been any: the device cannot vouch for what memory says, and fails.
+    fn write_failed(&mut self, cx: &mut Cx<'_>, error: DmaError) {
+        self.host.counters.dma_errors += 1;
+        if !matches!(error, DmaError::NotMemory { .. }) {
+            self.host.health = Health::DMA_FAILED;
+            self.host.event(cx, cx.now, EventType::INTERNAL_ERROR, 0, Health::DMA_FAILED.0 as u32);
         }
     }
 

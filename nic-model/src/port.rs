@@ -1,5 +1,6 @@
 //! The port: all that a NIC hears and says. Small enough to memorise.
 
+use crate::fault::Defect;
 use bytes::Bytes;
 use des::Dur;
 use smallvec::SmallVec;
@@ -56,6 +57,8 @@ pub enum Input {
     Wake,
     /// Function-level reset: everything is as after power-on.
     Reset,
+    /// Something breaks on purpose.
+    Defect(Defect),
 }
 
 /// What the NIC tells the world. Each output carries a delay from now, see [`Outbox`].

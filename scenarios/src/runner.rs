@@ -113,13 +113,20 @@ fn stage(scenario: &Scenario, options: &RunOptions) -> Result<Box<dyn Stage>, Cl
     }
 }
 
+/// How long consumers wait for a peer that may be gone: as a keep-alive of a protocol over RDMA, but for a simulation; assumed.
+const PATIENCE: Dur = Dur::from_ms(200);
+
+fn patience(scenario: &Scenario) -> Option<Dur> {
+    scenario.fault.of_machines().next().map(|_| PATIENCE)
+}
+
 /// Runs a workload whose nodes are a crew.
 fn together(scenario: &Scenario, work: &Work<'_>, options: &RunOptions) -> Result<RunReport, ClusterError> {
     let mut cluster = stage(scenario, options)?;
     let nodes = cluster.nodes();
     let addresses = (0..nodes).map(|node| cluster.address(node)).collect();
     let (version, seed, planned) = (scenario.provider.version, scenario.about.seed, work.planned(nodes));
-    let crew = Crew::new(cluster.session(0), version, seed, addresses, planned);
+    let crew = Crew::new(cluster.session(0), version, seed, addresses, planned, patience(scenario));
     (0..nodes).for_each(|node| work.start(&crew.at(node, cluster.session(node))));
     let mut report = cluster.run(options.progress.as_deref(), &|| crew.permille());
     for (node, tally) in report.nodes.iter_mut().zip(crew.tallies()) {

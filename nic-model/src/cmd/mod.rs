@@ -13,6 +13,7 @@ mod qp;
 use crate::alarm::Alarm;
 use crate::cq::ControlBytes;
 use crate::dma::{Cx, Purpose, Read, piece};
+use crate::fault::CommandDefect;
 use crate::nic::Nic;
 use crate::port::{DmaError, Output, control};
 use crate::regs::bar::{COMMAND_SLOTS, Health, POLL_NOTHING};
@@ -20,7 +21,7 @@ use crate::regs::cmd::{Command, CommandError, CommandStatus, QpState, REPLY_AT, 
 use crate::regs::eqe::EventType;
 use bytes::Bytes;
 use des::{Dur, Time};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use wire::Payload;
 
 /// The firmware of a device.
@@ -40,6 +41,10 @@ pub(crate) struct Firmware {
     busy_until: Time,
     /// INIT has run.
     ready: bool,
+    /// What is wrong with the next command of a slot.
+    pub(crate) struck: BTreeMap<u8, CommandDefect>,
+    /// It will never end a command again.
+    stuck: bool,
 }
 
 impl Firmware {
@@ -64,6 +69,8 @@ struct Job {
     fetched: Time,
     /// When it is finished.
     done: Option<Time>,
+    /// A defect says how it ends.
+    refused: Option<CommandStatus>,
 }
 
 /// What a command yields.
@@ -164,18 +171,32 @@ impl Nic {
     /// All input is there: the firmware works for its time. A polled command has its effect now.
     fn begin_command(&mut self, cx: &mut Cx<'_>, polled: bool) {
         let Some(job) = self.job(polled) else { return };
-        let (slot, input, fetched) = (job.slot, job.input.clone(), job.fetched);
-        let time = Command::decode(&slot, &input).map_or(Dur::ZERO, |command| {
+        let (slot, input, fetched, index) = (job.slot, job.input.clone(), job.fetched, job.index);
+        let mut time = Command::decode(&slot, &input).map_or(Dur::ZERO, |command| {
             let state = self.qp_state(slot.operand);
             self.timing.firmware(&command, state)
         });
+        match self.firmware.struck.remove(&index) {
+            Some(CommandDefect::Slow(length)) => time += length,
+            Some(CommandDefect::Stuck) => self.firmware.stuck = true,
+            Some(CommandDefect::Refused(status)) => {
+                if let Some(job) = self.job(polled) {
+                    job.refused = Some(status);
+                }
+            }
+            None => {}
+        }
+        // The job stays, and so does everything behind it.
+        if self.firmware.stuck {
+            return;
+        }
         let done = fetched.max(self.firmware.busy_until) + time;
         self.firmware.busy_until = done;
         if let Some(job) = self.job(polled) {
             job.done = Some(done);
         }
         if polled {
-            let outcome = self.run(cx, &slot, &input);
+            let outcome = self.outcome(cx, &slot, &input, true);
             self.end_command(cx, true, outcome);
         } else {
             self.host.alarms.set(done, Alarm::Firmware);
@@ -187,8 +208,16 @@ impl Nic {
         let due = |job: &&Job| job.done.is_some_and(|done| done <= cx.now);
         let Some(job) = self.firmware.current.as_ref().filter(due) else { return };
         let (slot, input) = (job.slot, job.input.clone());
-        let outcome = self.run(cx, &slot, &input);
+        let outcome = self.outcome(cx, &slot, &input, false);
         self.end_command(cx, false, outcome);
+    }
+
+    /// Runs a command, unless a defect refuses it.
+    fn outcome(&mut self, cx: &mut Cx<'_>, slot: &Slot, input: &Bytes, polled: bool) -> Result<Outcome, CommandError> {
+        match self.job(polled).as_ref().and_then(|job| job.refused) {
+            Some(status) => Err(CommandError::new(status, 0)),
+            None => self.run(cx, slot, input),
+        }
     }
 
     fn qp_state(&self, qpn: u32) -> QpState {
@@ -242,6 +271,6 @@ impl Nic {
 
 impl Job {
     fn new(index: u8, now: Time) -> Self {
-        Self { index, slot: Slot::default(), input: Bytes::new(), fetched: now, done: None }
+        Self { index, slot: Slot::default(), input: Bytes::new(), fetched: now, done: None, refused: None }
     }
 }

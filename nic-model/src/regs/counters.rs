@@ -137,6 +137,8 @@ counters! {
     dma_write_bytes,
     /// DMA accesses that the host refused.
     dma_errors,
+    /// Contexts of queue pairs whose parity was wrong.
+    context_parity_errors,
     /// Congestion notifications that slowed a queue pair.
     rp_cnp_handled,
     /// Congestion notifications sent.

@@ -109,4 +109,12 @@ pub trait Backend {
 
     /// That moment has come.
     fn wake(&mut self, host: &mut Self::Host, now: Time);
+
+    /// Starts a device again that has failed ([`Event::DeviceError`]) and of which nobody uses an object any more.
+    ///
+    /// # Errors
+    /// DEVICE_REMOVED: it does not answer, or cannot be started again.
+    fn restart(&mut self, _host: &mut Self::Host) -> Result<(), Status> {
+        Err(Status::DEVICE_REMOVED)
+    }
 }

@@ -21,10 +21,14 @@ pub(super) struct Adapter {
 }
 
 impl<B: Backend> Engine<B> {
-    /// `OPEN_NDK_ADAPTER_HANDLER`.
-    pub(super) fn open_adapter(&mut self, asked: NdkVersion) -> Returned {
-        if !self.enabled {
+    /// `OPEN_NDK_ADAPTER_HANDLER`. A device that failed is started again for the first who opens it after all have closed.
+    pub(super) fn open_adapter(&mut self, host: &mut B::Host, asked: NdkVersion) -> Returned {
+        if !self.enabled || self.device_lost && self.objects.iter().next().is_some() {
             return Err(Status::ADAPTER_NOT_READY);
+        }
+        if self.device_lost {
+            self.backend.restart(host)?;
+            self.device_lost = false;
         }
         let version = self.config.negotiate(asked).ok_or(Status::BAD_VERSION)?;
         let id = self.lifetimes.create(Vec::new());

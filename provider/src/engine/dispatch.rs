@@ -171,7 +171,7 @@ impl<B: Backend> Engine<B> {
 
     fn immediate_call(&mut self, host: &mut B::Host, call: Call<'_>) -> Returned {
         match call {
-            Call::OpenAdapter { version } => return self.open_adapter(version),
+            Call::OpenAdapter { version } => return self.open_adapter(host, version),
             Call::QueryExtension { object, .. } => return self.query_extension(object),
             Call::QueryAdapterInfo { adapter, buffer_bytes } => return self.query_adapter_info(adapter, buffer_bytes),
             Call::ControlCqInterruptModeration { cq, interval_us, count } => {

@@ -115,9 +115,9 @@ impl<B: Backend> Engine<B> {
         }
     }
 
-    /// Gives the device a command, while there is a device.
+    /// Gives the device a command, while there is a device. What is left of one that failed is the driver's to clean up.
     pub(super) fn submit(&mut self, host: &mut B::Host, how: Execution, command: Command<'_>) -> Submitted {
-        if self.device_lost {
+        if self.device_lost && !matches!(command, Command::Destroy(_)) {
             return Submitted::Done(Err(Status::DEVICE_REMOVED));
         }
         match self.backend.submit(host, how, command) {

@@ -72,6 +72,21 @@ impl<P> FaultLayer<P> {
         self.rows.iter().map(ActiveRow::report).collect()
     }
 
+    /// The rows of this name strike from `at` on, or from the start of their window on if that is later.
+    pub fn open(&mut self, name: &str, at: Time) {
+        for active in self.rows.iter_mut().filter(|active| active.row.name == name) {
+            let window = &mut active.row.selector.window;
+            window.start = window.start.max(at);
+            active.row.shut = false;
+        }
+    }
+
+    /// Whether a row of this name has hit a call.
+    #[must_use]
+    pub fn has_fired(&self, name: &str) -> bool {
+        self.rows.iter().any(|active| active.row.name == name && active.fired_at_all())
+    }
+
     pub(super) fn own_number(&mut self) -> u64 {
         self.numbers += 1;
         OWN | self.numbers

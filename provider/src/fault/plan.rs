@@ -13,19 +13,27 @@ pub struct Row {
     pub effect: Effect,
     /// What its random stream is called; if empty, after its position in the plan.
     pub name: String,
+    /// It selects nothing until [`FaultLayer::open`](super::FaultLayer::open).
+    pub shut: bool,
 }
 
 impl Row {
     /// A row.
     #[must_use]
     pub const fn new(selector: Selector, effect: Effect) -> Self {
-        Self { selector, effect, name: String::new() }
+        Self { selector, effect, name: String::new(), shut: false }
     }
 
     /// The same with a name, so that its random stream does not depend on the rows before it.
     #[must_use]
     pub fn named(self, name: &str) -> Self {
         Self { name: name.to_owned(), ..self }
+    }
+
+    /// The same, to be opened later.
+    #[must_use]
+    pub fn shut(self) -> Self {
+        Self { shut: true, ..self }
     }
 }
 

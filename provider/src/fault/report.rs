@@ -46,7 +46,7 @@ impl ActiveRow {
 
     /// Whether the row is for this call; counts it.
     pub(super) fn is_due(&mut self, now: Time, call: &Call<'_>) -> bool {
-        if !self.row.effect.applies_to(call) || !self.row.selector.fits(now, call) {
+        if self.row.shut || !self.row.effect.applies_to(call) || !self.row.selector.fits(now, call) {
             return false;
         }
         self.report.fitted += 1;
@@ -57,6 +57,10 @@ impl ActiveRow {
             When::Every(k) => k > 0 && self.report.fitted.is_multiple_of(k),
             When::Chance(probability) => self.rng.chance(probability),
         }
+    }
+
+    pub(super) const fn fired_at_all(&self) -> bool {
+        self.report.fired > 0
     }
 
     pub(super) const fn effect(&self) -> Effect {

@@ -5,7 +5,7 @@ use super::attributes;
 use super::cq::{self, CompletionQueue};
 use super::memory;
 use super::object::{QpSpec, QueuePair, SharedQueue};
-use super::operation::{Next, Task};
+use super::operation::{Attempt, Next, Task};
 use crate::backend::{Command, CommandId, CommandOutput, CommandResult, CqId, PdId, QpId, Resource, SrqId};
 use crate::ndk::Status;
 use host::HostBus;
@@ -16,6 +16,7 @@ impl SimBackend {
         match command {
             // Of a device that failed, only memory is left to be freed.
             command if self.failed && !matches!(command, Command::Destroy(_)) => Next::End(Err(Status::INTERNAL_ERROR)),
+            command if allocates(&command) && !host.has_memory() => Next::End(Err(Status::INSUFFICIENT_RESOURCES)),
             Command::CreatePd => Next::Run(DeviceCommand::AllocPd, Task::CreatePd),
             Command::CreateCq { depth, vector } => self.create_cq(host, depth, vector).into(),
             Command::ResizeCq { cq, depth } => self.resize_cq(host, cq, depth).into(),
@@ -70,7 +71,7 @@ impl SimBackend {
                 Next::Run(memory::fast_register(pd, max_pages), Task::CreateFastRegister { max_pages })
             }
             Command::CreateMw { pd } => Next::Run(memory::window(pd), Task::CreateWindow),
-            Command::Destroy(resource) => self.destroy(host, resource),
+            Command::Destroy(resource) => self.destroy(host, resource, Attempt::First),
             Command::Listen { .. }
             | Command::PauseListener { .. }
             | Command::Connect { .. }
@@ -165,7 +166,7 @@ impl SimBackend {
         }
     }
 
-    fn destroy(&mut self, host: &mut dyn HostBus, resource: Resource) -> Next {
+    pub(super) fn destroy(&mut self, host: &mut dyn HostBus, resource: Resource, attempt: Attempt) -> Next {
         let command = match resource {
             Resource::Pd(pd) => DeviceCommand::DeallocPd(pd.0),
             Resource::Cq(cq) => DeviceCommand::DestroyCq(cq.0),
@@ -181,6 +182,20 @@ impl SimBackend {
             },
             Resource::Listener(_) | Resource::Connection(_) => return self.end_endpoint(host, resource),
         };
-        Next::Run(command, Task::Destroy(resource))
+        Next::Run(command, Task::Destroy(resource, attempt))
     }
+}
+
+/// Whether rings, contexts or page lists in host memory belong to it.
+const fn allocates(command: &Command<'_>) -> bool {
+    matches!(
+        command,
+        Command::CreateCq { .. }
+            | Command::ResizeCq { .. }
+            | Command::CreateSrq { .. }
+            | Command::ResizeSrq { .. }
+            | Command::CreateQp { .. }
+            | Command::RegisterMr { .. }
+            | Command::CreateFastRegisterMr { .. }
+    )
 }

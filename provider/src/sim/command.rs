@@ -55,6 +55,11 @@ impl CommandQueue {
         Self { memory, timeout, running: [const { None }; POLL_SLOT], waiting: VecDeque::new() }
     }
 
+    /// What the device's register says as long as it knows the queue.
+    pub(super) const fn base(&self) -> u64 {
+        self.memory.address
+    }
+
     /// Runs a command while the processor waits.
     pub(super) fn poll(&mut self, host: &mut dyn HostBus, command: &Command) -> Result<Answer, Broken> {
         let long_mailbox = self.fill(host, POLL_SLOT, 0, command);

@@ -45,6 +45,9 @@ pub struct Config {
     pub min_rnr_timer: u8,
     /// After this long a queued command counts as lost, and the device as failed if it has not run.
     pub command_timeout: Dur,
+    /// How often the driver looks after a device that has objects: whether it answers, has been reset by somebody else, or has
+    /// written events whose interrupts were lost. `None`: never, which an idle simulation needs to end by itself.
+    pub watchdog: Option<Dur>,
     /// Connection management. Addresses, name of the device and limits are filled in by the driver.
     pub connections: cm::Settings,
 }
@@ -65,6 +68,7 @@ impl Default for Config {
             dscp: 0,
             min_rnr_timer: 12,
             command_timeout: Dur::from_ms(60_000),
+            watchdog: None,
             connections: cm::Settings::default(),
         }
     }
@@ -231,6 +235,11 @@ pub(super) fn shut_down(host: &mut dyn HostBus, commands: CommandQueue, event_qu
     reset(host);
     // A read pushes the write to the device: it lets go of all memory.
     host.mmio_read(bar::SIGNATURE);
+    release(host, commands, event_queues);
+}
+
+/// Frees the queues of a device that has let go of them.
+pub(super) fn release(host: &mut dyn HostBus, commands: CommandQueue, event_queues: Vec<EventQueue>) {
     event_queues.into_iter().for_each(|queue| queue.free(host.memory()));
     commands.free(host);
 }

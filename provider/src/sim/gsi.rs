@@ -55,7 +55,7 @@ pub(super) struct Broken;
 #[derive(Clone, Debug)]
 pub(super) struct Gsi {
     qp: QueuePair,
-    qpn: u32,
+    pub(super) qpn: u32,
     pd: u32,
     cq: CompletionQueue,
     pub(super) cqn: u32,

@@ -27,6 +27,18 @@ impl SimBackend {
         }
     }
 
+    /// Reads events of which no interrupt has told.
+    pub(super) fn read_overdue_events(&mut self, host: &mut dyn HostBus, index: usize) {
+        let mut found = false;
+        while let Some(eqe) = self.event_queues.get_mut(index).and_then(|queue| queue.take(host.memory())) {
+            found = true;
+            self.event(host, &eqe);
+        }
+        if let Some(queue) = self.event_queues.get(index).filter(|_| found && !self.failed) {
+            host.mmio_write(bar::uar(0, bar::UAR_EQ), &queue.rearm().to_value().to_le_bytes());
+        }
+    }
+
     /// What is about an object that is gone means nothing: its event was on the way when it went.
     fn event(&mut self, host: &mut dyn HostBus, eqe: &Eqe) {
         let number = eqe.number;
@@ -50,6 +62,8 @@ impl SimBackend {
                     self.events.push_back(Event::CqError { cq: CqId(number), overrun });
                 }
             }
+            // Without its datagrams nobody can be connected or disconnected.
+            EventType::QP_FATAL if number == self.gsi.qpn => self.device_failed(host),
             EventType::QP_FATAL | EventType::QP_INVALID_REQUEST | EventType::QP_ACCESS => {
                 self.qp_failed(host, QpId(number));
             }

@@ -3,7 +3,7 @@
 //! Reading order: [`device`] (bring-up), `command` (the command queue), `ring`, `cq`, `event` (rings in host memory), `memory`
 //! (keys), `object` (queue pairs), `attributes` (their transitions), then the provider's way down: `begin` and `operation`
 //! (its commands as commands of the device), `post` (its requests as WQEs), `completion` (CQEs as its completions),
-//! `interrupt` (events); and [`cm`] (connection management as a value) with `connect` (what it means for queue pairs) and
+//! `interrupt` (events), `watchdog` (a device that has gone quiet, and a new start); and [`cm`] (connection management as a value) with `connect` (what it means for queue pairs) and
 //! `gsi` (its datagrams); `direct` (without them).
 //!
 //! Invariants:
@@ -29,6 +29,7 @@ mod object;
 mod operation;
 mod post;
 mod ring;
+mod watchdog;
 
 pub use device::{BringUpError, Config};
 
@@ -46,7 +47,7 @@ use event::EventQueue;
 use gsi::Gsi;
 use host::HostBus;
 use memory::{Region, Window};
-use nic_model::regs::bar::{Features, Limits};
+use nic_model::regs::bar::{self, Features, Limits};
 use object::{QueuePair, SharedQueue};
 use operation::Task;
 use std::collections::{BTreeMap, VecDeque};
@@ -77,6 +78,8 @@ pub struct SimBackend {
     events: VecDeque<Event>,
     last_command: u32,
     next_psn: u32,
+    /// When the driver looks after its device next.
+    look_at: Option<Time>,
     failed: bool,
 }
 
@@ -125,6 +128,7 @@ impl SimBackend {
             operations: BTreeMap::new(),
             events: VecDeque::new(),
             last_command: 0,
+            look_at: None,
             failed: false,
         })
     }
@@ -132,7 +136,15 @@ impl SimBackend {
     /// Resets the device and frees all memory of the driver, objects that were not destroyed included.
     pub fn remove(mut self, host: &mut dyn HostBus) {
         self.device_failed(host);
-        device::shut_down(host, self.commands, self.event_queues);
+        device::reset(host);
+        // A read pushes the write to the device: it lets go of all memory.
+        host.mmio_read(bar::SIGNATURE);
+        self.free(host);
+    }
+
+    /// Frees all memory of the driver; the device has been reset.
+    fn free(self, host: &mut dyn HostBus) {
+        device::release(host, self.commands, self.event_queues);
         let memory = host.memory();
         self.qps.into_values().for_each(|qp| qp.free(memory));
         self.srqs.into_values().for_each(|srq| srq.free(memory));
@@ -161,6 +173,7 @@ impl Backend for SimBackend {
     }
 
     fn submit(&mut self, host: &mut Self::Host, how: Execution, command: Command<'_>) -> Submitted {
+        self.begin_looking(host);
         self.run(host, how, command)
     }
 
@@ -205,12 +218,17 @@ impl Backend for SimBackend {
     }
 
     fn next_deadline(&self) -> Option<Time> {
-        let deadlines = [self.connections.next_deadline(), self.commands.next_deadline()];
+        let deadlines = [self.connections.next_deadline(), self.commands.next_deadline(), self.look_at];
         deadlines.into_iter().flatten().min().filter(|_| !self.failed)
     }
 
     fn wake(&mut self, host: &mut Self::Host, now: Time) {
+        self.look_after(host, now);
         self.wake_commands(host, now);
         self.wake_connections(host, now);
+    }
+
+    fn restart(&mut self, host: &mut Self::Host) -> Result<(), Status> {
+        self.start_again(host)
     }
 }

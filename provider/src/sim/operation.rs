@@ -16,6 +16,13 @@ use crate::ndk::Status;
 use host::HostBus;
 use nic_model::regs::cmd::{Command as DeviceCommand, QpState, Reply};
 
+/// A close cannot fail, so an object that the device does not let go of is tried again, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    First,
+    Last,
+}
+
 /// What an operation waits for the device to do.
 #[derive(Clone, Debug)]
 pub(super) enum Task {
@@ -44,7 +51,7 @@ pub(super) enum Task {
         max_pages: u32,
     },
     CreateWindow,
-    Destroy(Resource),
+    Destroy(Resource, Attempt),
     ConnectToReceive(ConnectionId),
     ConnectToSend(ConnectionId),
     AcceptToReceive(Box<Acceptance>),
@@ -185,13 +192,7 @@ impl SimBackend {
                 self.windows.insert(mw, Window { key });
                 Next::End(Ok(CommandOutput::Keys { resource: Resource::Mw(mw), local: key, remote: key }))
             }
-            (Task::Destroy(resource), reply) => {
-                // A device that failed uses nothing any more.
-                if reply.is_ok() || self.failed {
-                    self.forget(host, resource);
-                }
-                Next::End(if self.failed { Ok(CommandOutput::Done) } else { reply.map(|_| CommandOutput::Done) })
-            }
+            (Task::Destroy(resource, attempt), reply) => self.destroyed(host, resource, attempt, reply.map(drop)),
             (
                 task @ (Task::CreateCq(_) | Task::ResizeCq { .. } | Task::CreateSrq(_) | Task::CreateQp(_)),
                 Err(status),
@@ -201,6 +202,25 @@ impl SimBackend {
             }
             (task, reply) => self.finish_connection(host, task, reply),
         }
+    }
+
+    fn destroyed(
+        &mut self,
+        host: &mut dyn HostBus,
+        resource: Resource,
+        attempt: Attempt,
+        outcome: Result<(), Status>,
+    ) -> Next {
+        if outcome.is_err() && !self.failed {
+            if attempt == Attempt::First {
+                return self.destroy(host, resource, Attempt::Last);
+            }
+            // The device keeps what nobody can close any more.
+            self.device_failed(host);
+        }
+        // A device that failed uses nothing any more.
+        self.forget(host, resource);
+        Next::DONE
     }
 
     fn region(&mut self, key: u32, max_pages: u32) -> Next {

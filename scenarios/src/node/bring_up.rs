@@ -1,7 +1,7 @@
 //! A node from a scenario: its NIC, the driver that starts it, the provider's layers over it.
 
 use super::stack::{self, Stack};
-use super::{BusConfig, Core, Hardware, HostTiming, Node, NodePlan};
+use super::{BusConfig, Core, Hardware, HostTiming, Node, NodePlan, Striker};
 use crate::adapter;
 use crate::cluster::ClusterError;
 use crate::conformance::Trial;
@@ -34,6 +34,12 @@ const CALL: Dur = Dur::from_ns(100);
 const CALLBACK: Dur = Dur::from_ns(200);
 const TASK_SWITCH: Dur = Dur::from_ns(1_500);
 
+/// How often a driver looks after its device where machines may fail. Real ones do so every second or two (`mlx5_core`: 2 s);
+/// a run is shorter. Assumed.
+const WATCHDOG: Dur = Dur::from_ms(1);
+/// What a command may take there; the longest queue of them in the library takes a tenth. Assumed.
+const COMMAND_TIMEOUT: Dur = Dur::from_ms(50);
+
 /// Builds a node and starts its device: what happens before time zero.
 pub(crate) fn bring_up(setup: &Setup<'_>) -> Result<Node, ClusterError> {
     let scenario = setup.scenario;
@@ -60,8 +66,11 @@ pub(crate) fn bring_up(setup: &Setup<'_>) -> Result<Node, ClusterError> {
         nic: adapter::config(scenario, setup.own, setup.host, setup.congestion),
         driver: driver_config(setup),
     };
-    assemble(device, zero, scenario.cluster.processors, provider)
-        .map_err(|error| ClusterError::Device { node: setup.host as usize, what: error.to_string() })
+    let node = assemble(device, zero, scenario.cluster.processors, provider)
+        .map_err(|error| ClusterError::Device { node: setup.host as usize, what: error.to_string() })?;
+    // Starting the device is no part of the run: nothing of it is counted.
+    node.core().strike_with(Striker::new(&scenario.fault, setup.host as u16, scenario.about.seed));
+    Ok(node)
 }
 
 /// A NIC and what its driver is told.
@@ -88,17 +97,25 @@ pub(crate) fn assemble(
     Ok(Node::new(core))
 }
 
+/// Connection management where a peer may be gone for good: 5 messages, 17 ms apart, instead of minutes. Assumed.
+fn impatient() -> sim::cm::Settings {
+    sim::cm::Settings { response_timeout: 12, retries: 4, service_timeout: 14, ..sim::cm::Settings::default() }
+}
+
 fn driver_config(setup: &Setup<'_>) -> sim::Config {
     let neighbours = setup.neighbours.iter().flat_map(|endpoint| {
         [(IpAddr::V4(endpoint.ipv4()), endpoint.mac()), (IpAddr::V6(endpoint.ipv6()), endpoint.mac())]
     });
+    let machines_fail = setup.scenario.fault.of_machines().next().is_some();
     sim::Config {
         addresses: vec![IpAddr::V4(setup.own.ipv4()), IpAddr::V6(setup.own.ipv6())],
         neighbours: neighbours.collect(),
         connections: sim::cm::Settings {
             path_mtu_bytes: u32::from(setup.scenario.cluster.mtu_bytes),
-            ..sim::cm::Settings::default()
+            ..if machines_fail { impatient() } else { sim::cm::Settings::default() }
         },
+        watchdog: machines_fail.then_some(WATCHDOG),
+        command_timeout: if machines_fail { COMMAND_TIMEOUT } else { sim::Config::default().command_timeout },
         ..sim::Config::default()
     }
 }

@@ -105,4 +105,12 @@ impl<S: Stack> Stack for Careless<S> {
     fn fault_reports(&self) -> Vec<RowReport> {
         self.inner.fault_reports()
     }
+
+    fn open_row(&mut self, id: &str, at: Time) {
+        self.inner.open_row(id, at);
+    }
+
+    fn has_fired(&self, id: &str) -> bool {
+        self.inner.has_fired(id)
+    }
 }

@@ -1,5 +1,7 @@
 //! The NIC and the memory of a node, and the bus between them.
 
+use super::strike::{Blow, Happening, Striker};
+use crate::spec::fault::machine::Dma;
 use des::{Dur, Phase, Time};
 use host::{HostBus, HostMemory};
 use nic_model::Nic;
@@ -36,6 +38,8 @@ struct DmaRead {
     tag: DmaTag,
     segments: Segments,
     kind: DmaKind,
+    /// A plan makes it fail.
+    error: Option<DmaError>,
 }
 
 #[derive(Debug)]
@@ -69,6 +73,14 @@ pub(crate) struct Hardware {
     outbox: Outbox,
     pub later: Vec<(Time, Phase, Later)>,
     pub outgoing: Vec<Outgoing>,
+    /// What a plan does to this machine.
+    pub striker: Striker,
+    /// Writes that failed, with the moment at which the adapter may learn of it.
+    failed_writes: VecDeque<(Time, DmaError)>,
+    /// Where the driver has put its commands.
+    pub(super) command_base: u64,
+    /// The adapter has been pulled out: nobody answers.
+    pub(super) gone: bool,
 }
 
 impl Hardware {
@@ -85,6 +97,10 @@ impl Hardware {
             outbox: Outbox::new(),
             later: Vec::new(),
             outgoing: Vec::new(),
+            striker: Striker::default(),
+            failed_writes: VecDeque::new(),
+            command_base: 0,
+            gone: false,
         }
     }
 
@@ -97,6 +113,9 @@ impl Hardware {
 
     /// Tells the NIC something at `now` and takes its outputs; returns whether there were any.
     pub(crate) fn tell(&mut self, now: Time, input: Input) -> bool {
+        if self.gone {
+            return false;
+        }
         let mut outbox = std::mem::take(&mut self.outbox);
         self.nic.handle(now, input, &mut outbox);
         let spoke = !outbox.is_empty();
@@ -132,7 +151,7 @@ impl Hardware {
     pub(crate) fn mmio_arrived(&mut self, now: Time) {
         while self.posted.front().is_some_and(|write| write.at <= now) {
             if let Some(write) = self.posted.pop_front() {
-                self.tell(now, Input::MmioWrite { offset: write.offset, data: write.data });
+                self.deliver(now, write.offset, &write.data);
             }
         }
     }
@@ -145,6 +164,19 @@ impl Hardware {
         self.tell(now, Input::DmaReadDone { tag: read.tag, data });
     }
 
+    /// Whether the adapter has been pulled out.
+    pub(crate) const fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// How much longer a callback takes that begins at `now`.
+    pub(crate) fn callback_delay(&mut self, now: Time) -> Dur {
+        match self.striker.judge(now, Happening::Callback) {
+            Some(Blow::Late(delay)) => delay,
+            _ => Dur::ZERO,
+        }
+    }
+
     /// DMA reads and posted writes that have not ended.
     pub(crate) fn under_way(&self) -> usize {
         self.reads.len() + self.posted.len()
@@ -153,11 +185,19 @@ impl Hardware {
     fn take(&mut self, now: Time, at: Time, output: Output) {
         match output {
             Output::DmaRead { tag, segments, kind } => {
-                let slot = self.reads.insert(DmaRead { tag, segments, kind });
+                let error = self.read_error(now, tag, &segments);
+                let slot = self.reads.insert(DmaRead { tag, segments, kind, error });
                 self.later.push((at, Phase::Device, Later::DmaDone(slot as u32)));
             }
-            Output::DmaWrite { segments, data } => self.post_write(at, &segments, data),
-            Output::Msix { vector } => self.later.push((at, Phase::Host, Later::Interrupt(vector))),
+            Output::DmaWrite { segments, data } => match self.dma_error(now, Dma::Write, &segments) {
+                Some(error) => self.failed_writes.push_back((at, error)),
+                None => self.post_write(at, &segments, data),
+            },
+            Output::Msix { vector } => {
+                if let Some(at) = self.interrupt_at(now, at, vector) {
+                    self.later.push((at, Phase::Host, Later::Interrupt(vector)));
+                }
+            }
             Output::Tx { port, frame } => self.outgoing.push(Outgoing::Frame { at, port, frame }),
             Output::Pause { port, classes, length } => {
                 self.outgoing.push(Outgoing::Pause { at, port, classes, length });
@@ -177,6 +217,9 @@ impl Hardware {
     }
 
     fn gather(&self, read: &DmaRead) -> Result<Payload, DmaError> {
+        if let Some(error) = read.error {
+            return Err(error);
+        }
         let length: usize = read.segments.iter().map(|segment| segment.length_bytes as usize).sum();
         if self.config.elide_payload && read.kind == DmaKind::Message {
             return Ok(Payload::Elided(length as u32));
@@ -204,12 +247,17 @@ impl Hardware {
         if let Err(host::MemoryError::NotMemory { address, .. }) = self.memory.settle(now) {
             self.tell(now, Input::DmaWriteFailed(DmaError::NotMemory { address }));
         }
+        while let Some(&(_, error)) = self.failed_writes.front().filter(|(at, _)| *at <= now) {
+            self.failed_writes.pop_front();
+            self.tell(now, Input::DmaWriteFailed(error));
+        }
     }
 
     /// A control read that the NIC makes while a processor waits for it is answered at once: its time is a part of the
     /// stall that the NIC reports.
     fn answer_now(&mut self, now: Time, tag: DmaTag, segments: Segments, kind: DmaKind) {
-        let data = self.gather(&DmaRead { tag, segments, kind });
+        let error = self.read_error(now, tag, &segments);
+        let data = self.gather(&DmaRead { tag, segments, kind, error });
         self.nic.handle(now, Input::DmaReadDone { tag, data }, &mut self.outbox);
     }
 }
@@ -234,7 +282,10 @@ impl HostBus for Hardware {
     fn mmio_read(&mut self, offset: u64) -> u64 {
         let now = self.now;
         while let Some(write) = self.posted.pop_front() {
-            self.tell(now, Input::MmioWrite { offset: write.offset, data: write.data });
+            self.deliver(now, write.offset, &write.data);
+        }
+        if self.gone {
+            return u64::MAX;
         }
         self.nic.handle(now, Input::MmioRead { offset }, &mut self.outbox);
         let mut answer = None;
@@ -256,6 +307,11 @@ impl HostBus for Hardware {
         let (stall, value) = answer.unwrap_or((Dur::ZERO, u64::MAX));
         self.spent += stall;
         value
+    }
+
+    fn has_memory(&mut self) -> bool {
+        let now = self.now;
+        self.striker.judge(now, Happening::Allocation).is_none()
     }
 
     fn spend(&mut self, length: Dur) {

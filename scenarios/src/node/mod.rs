@@ -1,10 +1,12 @@
 //! A host: processors, memory, a NIC, its provider, and the consumers on top.
 //!
 //! Reading order: [`hardware`] (NIC, memory and the bus), this module (one event at a time), [`port`] (calls from the
-//! consumers), [`stack`] (the provider's layers), [`plan`] (what a fault plan says of a node), [`planted`] and [`careless`] (bugs on purpose), [`bring_up`] (all of it from a
-//! scenario), [`meter`] (what the report counts), [`journal`] (what two backends are compared by).
+//! consumers), [`stack`] (the provider's layers), [`plan`] (what a fault plan says of a node), [`strike`] (its rows about the
+//! machine) with [`broken`] (what they do on the bus), [`planted`] and [`careless`] (bugs on purpose), [`bring_up`] (all of it
+//! from a scenario), [`meter`] (what the report counts), [`journal`] (what two backends are compared by).
 
 mod bring_up;
+mod broken;
 mod careless;
 mod hardware;
 pub(crate) mod journal;
@@ -13,18 +15,22 @@ pub(crate) mod plan;
 mod planted;
 mod port;
 pub(crate) mod stack;
+mod strike;
 
 pub(crate) use bring_up::{Device, Setup, assemble, bring_up};
 pub(crate) use hardware::{BusConfig, Hardware, Later, Outgoing};
 pub(crate) use plan::NodePlan;
 pub(crate) use port::Node;
 pub(crate) use stack::Stack;
+pub(crate) use strike::Striker;
 
+use crate::spec::fault::trigger::Called;
 use des::{Dur, Phase, Time, TraceHash};
 use host::HostBus;
 use meter::Meter;
 use nic_model::port::Input;
-use provider::ndk::{CallSite, Irql, ObjectKind, Upcall, UpcallBody, UpcallToken};
+use provider::ndk::{CallKind, CallSite, Irql, ObjectKind, Upcall, UpcallBody, UpcallToken};
+use std::collections::BTreeMap;
 use std::fmt;
 use wire::Frame;
 
@@ -45,6 +51,8 @@ pub(crate) enum NodeEvent {
     Leave(UpcallToken),
     /// Consumers' tasks run.
     Tasks,
+    /// The moment of a row of the plan has come.
+    Strike(u16),
 }
 
 /// Times of the host's software, for the report marked as assumed.
@@ -87,6 +95,8 @@ pub(crate) struct Core {
     running: usize,
     /// Pages that the driver holds while no adapter is open.
     pages_at_start: usize,
+    /// Calls by function, if a row waits for one.
+    pub calls: Option<BTreeMap<CallKind, u64>>,
 }
 
 impl fmt::Debug for Core {
@@ -110,6 +120,7 @@ impl Core {
             tasks_at: None,
             running: 0,
             pages_at_start: 0,
+            calls: None,
         }
     }
 
@@ -119,6 +130,30 @@ impl Core {
         self.pages_at_start = self.hardware.memory.allocated_pages();
         self.flush_hardware();
         self.arm_provider();
+    }
+
+    /// From now on a plan's rows strike this machine.
+    pub(crate) fn strike_with(&mut self, striker: Striker) {
+        self.hardware.striker = striker;
+        self.flush_hardware();
+    }
+
+    /// Opens a row of the plan from `at` on, if it is about this node.
+    pub(crate) fn open_row(&mut self, id: &str, at: Time) {
+        self.provider.open_row(id, at);
+        self.hardware.striker.open(id, at);
+        self.flush_hardware();
+    }
+
+    /// Whether a row of the plan has struck here.
+    pub(crate) fn has_fired(&self, id: &str) -> bool {
+        self.hardware.striker.has_fired(id) || self.provider.has_fired(id)
+    }
+
+    /// How often consumers have called what a row waits for.
+    pub(crate) fn called(&self, called: &Called) -> u64 {
+        let calls = self.calls.iter().flatten().filter(|(kind, _)| called.counts(**kind));
+        calls.map(|(_, count)| count).sum()
     }
 
     /// What the checker found by the end of the run.
@@ -163,6 +198,7 @@ impl Core {
             Later::DmaDone(slot) => self.hardware.dma_done(now, slot),
             // Done when the event was judged.
             Later::NicWake => {}
+            Later::Interrupt(_) if self.hardware.is_gone() => {}
             Later::Interrupt(vector) => {
                 self.provider.interrupt(&mut self.hardware, now, vector);
             }
@@ -207,6 +243,7 @@ impl Core {
             | NodeEvent::Frame { .. }
             | NodeEvent::Pause { .. }
             | NodeEvent::ProviderWake
+            | NodeEvent::Strike(_)
             | NodeEvent::Leave(_) => None,
         }
     }
@@ -233,6 +270,7 @@ impl Core {
             | NodeEvent::Frame { .. }
             | NodeEvent::Pause { .. }
             | NodeEvent::Enter(_)
+            | NodeEvent::Strike(_)
             | NodeEvent::Leave(_) => false,
         }
     }
@@ -249,6 +287,9 @@ impl Core {
 
     /// What the hardware wants later is the node's to do later.
     fn flush_hardware(&mut self) {
+        for (at, row) in self.hardware.striker.take_moments() {
+            self.later.push((at, Phase::Host, NodeEvent::Strike(row)));
+        }
         for (at, phase, later) in self.hardware.later.drain(..) {
             self.later.push((at, phase, NodeEvent::Hardware(later)));
         }
@@ -266,6 +307,7 @@ impl Core {
             NodeEvent::Enter(upcall) => 8 | upcall.token.0 << 8,
             NodeEvent::Leave(token) => 9 | token.0 << 8,
             NodeEvent::Tasks => 10,
+            NodeEvent::Strike(row) => 11 | u64::from(*row) << 8,
         };
         self.hash.mix(word);
     }

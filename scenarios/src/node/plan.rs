@@ -97,7 +97,8 @@ fn layer_row(fault: CallRow<'_>) -> Row {
         Turn::Every(every) => selector.every(every),
         Turn::Chance(probability) => selector.chance(probability),
     };
-    Row::new(selector, effect).named(fault.id)
+    let row = Row::new(selector, effect).named(fault.id);
+    if fault.shut { row.shut() } else { row }
 }
 
 /// The longest wait of a creation that is to be reordered; assumed.

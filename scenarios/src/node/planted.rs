@@ -36,6 +36,10 @@ impl<P> Buggy<P> {
         &self.inner
     }
 
+    pub(super) const fn inner_mut(&mut self) -> &mut P {
+        &mut self.inner
+    }
+
     fn is(&self, bug: Bug) -> bool {
         self.bug == Some(bug)
     }

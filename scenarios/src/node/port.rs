@@ -113,7 +113,7 @@ impl Node {
         self.runtime.deliver(upcall);
         let mut core = self.core();
         if is_callback(upcall) {
-            let length = core.timing.callback;
+            let length = core.timing.callback + core.hardware.callback_delay(now);
             core.hardware.spend(length);
         }
         let at = HostBus::now(&core.hardware).max(now);
@@ -152,6 +152,7 @@ impl Core {
                 self.hardware.tell(now, Input::Pause { port, classes, length });
             }
             NodeEvent::ProviderWake => self.provider.wake(&mut self.hardware, now),
+            NodeEvent::Strike(row) => self.hardware.strike(now, row),
             NodeEvent::Leave(token) => {
                 self.running -= 1;
                 self.provider.upcall_returned(&mut self.hardware, now, token);
@@ -168,6 +169,9 @@ impl Port for Shared {
         let length = core.timing.call;
         core.hardware.spend(length);
         let site = core.site();
+        if let Some(calls) = &mut core.calls {
+            *calls.entry(call.kind()).or_default() += 1;
+        }
         let Core { provider, hardware, meter, .. } = core;
         let answer = meter.watch(site.now, call, |call| provider.call(hardware, &site, call));
         drop(self.run_upcalls(guard));

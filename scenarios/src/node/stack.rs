@@ -23,6 +23,12 @@ pub(crate) trait Stack: NdkProvider<Host = dyn HostBus> + Send {
 
     /// What became of the rows of the fault layer, in their order.
     fn fault_reports(&self) -> Vec<RowReport>;
+
+    /// Opens rows of the fault layer from `at` on.
+    fn open_row(&mut self, id: &str, at: Time);
+
+    /// Whether a row of the fault layer has struck.
+    fn has_fired(&self, id: &str) -> bool;
 }
 
 impl<P: NdkProvider<Host = dyn HostBus> + Send> Stack for Checked<Buggy<FaultLayer<P>>> {
@@ -32,6 +38,14 @@ impl<P: NdkProvider<Host = dyn HostBus> + Send> Stack for Checked<Buggy<FaultLay
 
     fn fault_reports(&self) -> Vec<RowReport> {
         self.inner().inner().reports()
+    }
+
+    fn open_row(&mut self, id: &str, at: Time) {
+        self.inner_mut().inner_mut().open(id, at);
+    }
+
+    fn has_fired(&self, id: &str) -> bool {
+        self.inner().inner().has_fired(id)
     }
 }
 

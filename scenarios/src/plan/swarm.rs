@@ -1,8 +1,14 @@
 //! A seed draws a plan from a swarm.
 
-use crate::spec::fault::{CallEffect, CreateFault, FaultPlan, RequestFault, WireEffect, WireFault};
+use crate::spec::fault::machine::{Dma, MachineEffect, MachineFault};
+use crate::spec::fault::{
+    CallEffect, CreateFault, DeviceEffect, DeviceFault, FaultPlan, HostEffect, HostFault, RequestFault, WireEffect,
+    WireFault,
+};
 use crate::spec::{Scenario, Swarm};
 use des::{Ratio, Rng};
+use nic_model::fault::Access;
+use nic_model::regs::cmd::CommandStatus;
 use provider::ndk::{CallKind, ObjectKind, Status};
 
 /// What creations fail with: what ndkpi.md lists for every create function, section 6.
@@ -30,8 +36,20 @@ pub(super) fn draw(scenario: &Scenario, swarm: &Swarm) -> FaultPlan {
         let number = dice.up_to(swarm.outages_max);
         plan.wire.extend((1..=number).map(|index| dice.outage(format!("swarm-outage-{index}"), &links)));
     }
+    let number = dice.up_to(swarm.devices_max);
+    plan.device.extend((1..=number).map(|index| dice.device(format!("swarm-device-{index}"))));
+    let number = dice.up_to(swarm.hosts_max);
+    plan.host.extend((1..=number).map(|index| dice.host(format!("swarm-host-{index}"))));
     plan
 }
+
+/// What DMA is for in what the library's consumers do, writes left out of the common ones: each costs the adapter.
+const DMA: [Dma; 4] = [
+    Dma::Read(Access::Command),
+    Dma::Read(Access::SendWqes),
+    Dma::Read(Access::ReceiveWqes),
+    Dma::Read(Access::Payload),
+];
 
 struct Dice<'a> {
     rng: Rng,
@@ -100,6 +118,8 @@ impl Dice<'_> {
             delay_us,
             behind,
             processor,
+            when: None,
+            after_us: None,
             must_fire: false,
         }
     }
@@ -128,6 +148,8 @@ impl Dice<'_> {
             delay_us,
             behind,
             processor,
+            when: None,
+            after_us: None,
             must_fire: false,
         }
     }
@@ -156,6 +178,50 @@ impl Dice<'_> {
         WireFault { from_us, until_us, ..self.wire(id, links, WireEffect::Down) }
     }
 
+    fn machine<E: MachineEffect>(&mut self, id: String, effect: E) -> MachineFault<E> {
+        let node = self.rng.below(u64::from(self.nodes)) as u16;
+        MachineFault { node: Some(node), until_us: Some(self.swarm.until_us), ..MachineFault::new(id, effect) }
+    }
+
+    fn device(&mut self, id: String) -> DeviceFault {
+        use DeviceEffect as D;
+        let common =
+            [D::FirmwareSlow, D::CommandFail, D::ContextParity, D::InterruptLost, D::InterruptLate, D::DmaError];
+        let rare = [D::FirmwareStuck, D::Reset, D::Removal];
+        let effect = if self.rng.below(4) == 0 { self.of(&rare) } else { self.of(&common) };
+        let row = self.machine(id, effect);
+        let (nth, times) = (self.nth() * 4, 1 + self.rng.below(3));
+        let delay = 1 + self.rng.below(self.swarm.delay_us_max.max(1));
+        let status = self.of(&[CommandStatus::NO_RESOURCES, CommandStatus::INTERNAL_ERROR]);
+        let access = self.of(&DMA);
+        let moment = self.rng.below(self.swarm.until_us.max(1));
+        match effect {
+            D::Reset | D::Removal => DeviceFault { from_us: Some(moment), until_us: None, ..row },
+            D::FirmwareStuck | D::ContextParity => DeviceFault { nth: Some(nth), ..row },
+            D::FirmwareSlow | D::InterruptLate => {
+                DeviceFault { nth: Some(nth), times: Some(times), delay_us: Some(delay), ..row }
+            }
+            D::InterruptLost => DeviceFault { nth: Some(nth), times: Some(times), ..row },
+            D::CommandFail => DeviceFault { nth: Some(nth), status: Some(status), ..row },
+            D::DmaError => DeviceFault { nth: Some(nth), access: Some(access), ..row },
+        }
+    }
+
+    fn host(&mut self, id: String) -> HostFault {
+        let effect = self.of(&HostEffect::ALL);
+        let row = self.machine(id, effect);
+        let (nth, times) = (self.nth(), 1 + self.rng.below(3));
+        let delay = 1 + self.rng.below(self.swarm.delay_us_max.max(1));
+        let access = if self.rng.below(8) == 0 { Dma::Write } else { self.of(&DMA) };
+        match effect {
+            HostEffect::SlowCallback => {
+                HostFault { nth: Some(nth * 4), times: Some(times), delay_us: Some(delay), ..row }
+            }
+            HostEffect::Iommu => HostFault { nth: Some(nth * 8), access: Some(access), ..row },
+            HostEffect::NoMemory => HostFault { nth: Some(nth), times: Some(times), ..row },
+        }
+    }
+
     fn wire(&mut self, id: String, links: &[String], effect: WireEffect) -> WireFault {
         let link = links[self.rng.below(links.len() as u64) as usize].clone();
         WireFault {
@@ -173,6 +239,8 @@ impl Dice<'_> {
             from_us: None,
             until_us: None,
             delay_ns: None,
+            when: None,
+            after_us: None,
             must_fire: false,
         }
     }

@@ -55,8 +55,9 @@ impl RealCluster {
             let found = devices.len();
             return Err(ClusterError::Real(format!("the scenario has {nodes} nodes and there are {found} devices")));
         }
-        if !scenario.fault.wire.is_empty() {
-            let why = "[[fault.wire]] rows strike simulated wires only";
+        let fault = &scenario.fault;
+        if !(fault.wire.is_empty() && fault.device.is_empty() && fault.host.is_empty()) {
+            let why = "[[fault.wire]], [[fault.device]] and [[fault.host]] rows strike simulated machines only";
             return Err(ClusterError::Real(why.to_owned()));
         }
         let how = How { options: Options::default(), pace: NonZero::<u32>::MIN, limit };

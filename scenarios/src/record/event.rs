@@ -130,6 +130,8 @@ pub enum Kind {
         /// In all its queues.
         bytes: u64,
     },
+    /// The moment of a row of the fault plan came.
+    Strike,
 }
 
 impl Kind {
@@ -155,6 +157,7 @@ impl Kind {
             Self::SwitchWake => "port ready",
             Self::Counter { .. } => "counter",
             Self::Buffered { .. } => "buffer",
+            Self::Strike => "fault",
         }
     }
 }
@@ -190,6 +193,7 @@ impl fmt::Display for Kind {
             | Self::Doorbell
             | Self::DmaDone
             | Self::NicWake
+            | Self::Strike
             | Self::SwitchWake => Ok(()),
         }
     }

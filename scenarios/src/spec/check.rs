@@ -2,6 +2,7 @@
 
 mod fabric;
 mod fault;
+mod machine;
 mod study;
 mod workload;
 

@@ -16,7 +16,11 @@ pub struct Swarm {
     pub frames_max: u32,
     /// Cables that are down for a while.
     pub outages_max: u32,
-    /// The longest of these.
+    /// Adapters whose firmware, interrupts, contexts or DMA fail, or that are reset or pulled out.
+    pub devices_max: u32,
+    /// Slow callbacks, DMA that the IOMMU refuses, hosts short of memory.
+    pub hosts_max: u32,
+    /// The longest outage.
     pub outage_us_max: u64,
     /// The longest delay of a creation or request.
     pub delay_us_max: u64,
@@ -34,6 +38,8 @@ impl Default for Swarm {
             requests_max: 3,
             frames_max: 6,
             outages_max: 1,
+            devices_max: 1,
+            hosts_max: 1,
             outage_us_max: 50,
             delay_us_max: 200,
             nth_max: 40,

@@ -3,8 +3,11 @@
 //! With serde's `with`: [`one`], [`option`] and [`list`] of any [`Word`].
 
 use super::diagnose::nearest;
+use super::fault::machine::Dma;
 use super::fault::wire::Packet;
 use des::Ratio;
+use nic_model::regs::block::Named;
+use nic_model::regs::cmd::{CommandCode, CommandStatus};
 use provider::ndk::{CallKind, NdkVersion, ObjectKind, Status};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serializer, de};
@@ -27,6 +30,9 @@ pub(super) trait Word: Sized {
 
     /// All spellings, for the schema; none if they are too many to be listed.
     fn spellings() -> Vec<String>;
+
+    /// What matches all spellings and little else, for the schema, if they are not listed.
+    const PATTERN: &'static str = ".+";
 }
 
 /// The kinds that a create function makes; an adapter is opened, not created.
@@ -85,7 +91,7 @@ pub(super) fn requests() -> impl Iterator<Item = CallKind> {
 }
 
 /// Functions have the names of ndkpi.h; where several tables share one, the first letter of the table's object tells.
-fn function_name(kind: CallKind) -> &'static str {
+pub(super) fn function_name(kind: CallKind) -> &'static str {
     if kind == CallKind::SrqReceive { "NdkSrqReceive" } else { kind.name() }
 }
 
@@ -133,6 +139,79 @@ impl Word for Packet {
     }
 }
 
+impl Word for Dma {
+    const WHAT: &'static str = "a purpose of DMA";
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(name, _)| *name == word).map(|(_, dma)| *dma)
+    }
+
+    fn spell(&self) -> String {
+        self.name().to_owned()
+    }
+
+    fn allowed(_: &str) -> String {
+        format!("allowed: {}", Self::ALL.map(|(name, _)| name).join(", "))
+    }
+
+    fn spellings() -> Vec<String> {
+        Self::ALL.map(|(name, _)| name.to_owned()).to_vec()
+    }
+}
+
+/// A value of one of the device's tables by its name there.
+fn named(table: &[Named], word: &str) -> Option<u64> {
+    table.iter().find(|named| named.name == word).map(|named| named.value)
+}
+
+fn names_of(table: &[Named], word: &str) -> String {
+    let all = table.iter().map(|named| named.name).collect::<Vec<_>>().join(", ");
+    match nearest(&word.to_uppercase(), table.iter().map(|named| named.name)) {
+        Some(meant) => format!("did you mean {meant}? Allowed: {all}"),
+        None => format!("allowed: {all}"),
+    }
+}
+
+impl Word for CommandCode {
+    const WHAT: &'static str = "a command of the device";
+
+    fn parse(word: &str) -> Option<Self> {
+        named(Self::NAMED, word).map(|value| Self(value as u16))
+    }
+
+    fn spell(&self) -> String {
+        format!("{self:?}")
+    }
+
+    fn allowed(word: &str) -> String {
+        names_of(Self::NAMED, word)
+    }
+
+    fn spellings() -> Vec<String> {
+        Self::NAMED.iter().map(|named| named.name.to_owned()).collect()
+    }
+}
+
+impl Word for CommandStatus {
+    const WHAT: &'static str = "a failure of a command";
+
+    fn parse(word: &str) -> Option<Self> {
+        named(&Self::NAMED[1..], word).map(|value| Self(value as u8))
+    }
+
+    fn spell(&self) -> String {
+        format!("{self:?}")
+    }
+
+    fn allowed(word: &str) -> String {
+        names_of(&Self::NAMED[1..], word)
+    }
+
+    fn spellings() -> Vec<String> {
+        Self::NAMED[1..].iter().map(|named| named.name.to_owned()).collect()
+    }
+}
+
 const VERSIONS: [NdkVersion; 4] = [NdkVersion::V1_1, NdkVersion::V1_2, NdkVersion::V2_0, NdkVersion::V2_1];
 
 impl Word for NdkVersion {
@@ -157,6 +236,7 @@ impl Word for NdkVersion {
 
 impl Word for Ratio {
     const WHAT: &'static str = "a probability";
+    const PATTERN: &'static str = "^ *[0-9]+ */ *[0-9]+ *$";
 
     fn parse(word: &str) -> Option<Self> {
         let (numerator, denominator) = word.split_once('/')?;
@@ -187,7 +267,7 @@ impl<W: Word> JsonSchema for Spelled<W> {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         match W::spellings() {
-            words if words.is_empty() => json_schema!({ "type": "string", "pattern": "^ *[0-9]+ */ *[0-9]+ *$" }),
+            words if words.is_empty() => json_schema!({ "type": "string", "pattern": W::PATTERN }),
             words => json_schema!({ "type": "string", "enum": words }),
         }
     }
@@ -265,6 +345,9 @@ mod tests {
         reversible(requests());
         reversible(Packet::names().filter_map(Packet::from_name));
         reversible(Status::NAMED.iter().map(|&(status, _)| status));
+        reversible(Dma::ALL.map(|(_, dma)| dma));
+        reversible(CommandCode::NAMED.iter().map(|named| CommandCode(named.value as u16)));
+        reversible(CommandStatus::NAMED.iter().skip(1).map(|named| CommandStatus(named.value as u8)));
         reversible(VERSIONS);
         reversible([Ratio::ZERO, Ratio::new(1, 1_000).expect("a probability")]);
     }

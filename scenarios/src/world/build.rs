@@ -1,6 +1,7 @@
 //! A scenario becomes a world.
 
 use super::schedule::Schedule;
+use super::trigger::Shut;
 use super::wire::WireCheck;
 use super::{NodeSlot, Place, SwitchSlot, World};
 use crate::cluster::ClusterError;
@@ -65,6 +66,8 @@ impl World {
             timed_out: false,
             deliveries: Vec::new(),
             outbox: Vec::new(),
+            shut: Shut::of(&scenario.fault),
+            wire_rows: Vec::new(),
         };
         world.add_wire_faults(&scenario.fault.wire, seed)?;
         Ok(world)
@@ -74,10 +77,13 @@ impl World {
         for fault in faults {
             let rng = Rng::stream(seed, &format!("fault.wire.{}", fault.id));
             let rule = Rule::new(self.rule(fault), rng);
-            let link = self
-                .link_named(&fault.link)
+            let place = self
+                .place_of(&fault.link)
                 .ok_or_else(|| ClusterError::Fault(format!("there is no link {}", fault.link)))?;
-            link.add_rule(rule);
+            let link = self.link_at(place);
+            let index = link.rules().len();
+            link.add_rule(if fault.when.is_some() { rule.shut() } else { rule });
+            self.wire_rows.push((fault.id.clone(), place, index));
         }
         Ok(())
     }
@@ -122,8 +128,12 @@ impl World {
     }
 
     pub(super) fn link_named(&mut self, name: &str) -> Option<&mut Link> {
-        let place = self.links.iter().find(|(known, _)| known == name)?.1;
+        let place = self.place_of(name)?;
         Some(self.link_at(place))
+    }
+
+    fn place_of(&self, name: &str) -> Option<Place> {
+        self.links.iter().find(|(known, _)| known == name).map(|(_, place)| *place)
     }
 
     /// The sending end at a place.

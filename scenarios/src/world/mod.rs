@@ -1,7 +1,8 @@
 //! The world: nodes and switches, and the one total order of what happens between them.
 //!
 //! Reading order: this module (the event loop), [`build`] (a scenario becomes a world), [`report`] (a world becomes a report),
-//! [`schedule`] (what happens next), [`wire`](mod@wire) (the checker of all frames), [`watch`] (a run writes down what happens).
+//! [`schedule`] (what happens next), [`wire`](mod@wire) (the checker of all frames), [`watch`] (a run writes down what happens),
+//! [`trigger`] (what opens rows of a plan).
 //!
 //! Nodes and switches influence each other only by what travels on links, and every event's key comes from the one who
 //! caused it, so the order does not depend on how the events were found.
@@ -9,6 +10,7 @@
 mod build;
 mod report;
 mod schedule;
+mod trigger;
 mod watch;
 mod wire;
 
@@ -21,6 +23,7 @@ use des::{Dur, Key, Phase, Sequencer, Time, TraceHash};
 use fabric::{Delivery, Link, Pause, Switch};
 use schedule::Schedule;
 use std::net::IpAddr;
+use trigger::Shut;
 use watch::Watcher;
 
 /// Events between two reports of progress.
@@ -84,6 +87,10 @@ pub(crate) struct World {
     timed_out: bool,
     deliveries: Vec<Delivery>,
     outbox: fabric::Outbox,
+    /// Rows of the plan that wait for something.
+    shut: Vec<Shut>,
+    /// Rows of `[[fault.wire]]`: name, link and place among its rules.
+    wire_rows: Vec<(String, Place, usize)>,
 }
 
 impl World {
@@ -101,6 +108,7 @@ impl World {
 
     /// Runs until nothing is left to happen, or the time limit. `done` says how much of the workload is, in thousandths.
     pub(crate) fn run(&mut self, progress: Option<&Progress>, done: &dyn Fn() -> u64) {
+        self.count_calls();
         for index in 0..self.nodes.len() {
             self.nodes[index].node.start();
             self.collect_node(index);
@@ -145,6 +153,9 @@ impl World {
         if happened {
             self.events += 1;
             self.last = now;
+            if !self.shut.is_empty() {
+                self.open_rows(now);
+            }
         }
         happened
     }

@@ -35,7 +35,9 @@ impl World {
             let name = Cluster::node_name(index as u16);
             report.findings.extend(self.findings_of(&slot.node, &name));
             let plan = NodePlan::new(&scenario.fault, index as u16);
-            plan.add_to(&slot.node.core().provider.fault_reports(), &name, &mut report.faults);
+            let core = slot.node.core();
+            plan.add_to(&core.provider.fault_reports(), &name, &mut report.faults);
+            core.hardware.striker.add_to(&name, &mut report.faults);
         }
         report.findings.extend(self.wire_findings());
         self.add_wire_faults_to(&mut report.faults, scenario);
@@ -69,13 +71,8 @@ impl World {
     }
 
     fn add_wire_faults_to(&mut self, rows: &mut [FaultRow], scenario: &Scenario) {
-        let mut used: BTreeMap<&str, usize> = BTreeMap::new();
         for fault in &scenario.fault.wire {
-            // Rules of one link stand in the order of the plan.
-            let index = used.entry(&fault.link).or_default();
-            let report =
-                self.link_named(&fault.link).and_then(|link| link.rules().get(*index)).map(|rule| rule.report());
-            *index += 1;
+            let report = self.wire_rule(&fault.id).map(|rule| rule.report());
             if let Some(report) = report {
                 let first = report.first_fired.map(|at| (at, format!("a frame of {}", fault.link)));
                 plan::add(rows, &fault.id, report.fired, first);

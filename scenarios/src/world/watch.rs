@@ -151,6 +151,7 @@ fn kind(what: &What) -> Kind {
             NodeEvent::ProviderWake => Kind::ProviderWake,
             // The callback itself is recorded when it runs.
             NodeEvent::Enter(_) | NodeEvent::Tasks => Kind::Tasks,
+            NodeEvent::Strike(_) => Kind::Strike,
             NodeEvent::Leave(_) => Kind::Return,
         },
         What::SwitchFrame { frame, .. } => frame_kind(frame),

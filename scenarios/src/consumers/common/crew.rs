@@ -71,6 +71,9 @@ pub(crate) struct Crew {
     pub node: usize,
     pub version: NdkVersion,
     pub seed: u64,
+    /// How long a peer may say nothing; for ever, unless machines may fail: a connection whose other end is gone does not
+    /// tell as long as nothing is sent on it.
+    pub patience: Option<Dur>,
     addresses: Arc<[IpAddr]>,
     board: Arc<Mutex<Board>>,
 }
@@ -83,10 +86,11 @@ impl Crew {
         seed: u64,
         addresses: Arc<[IpAddr]>,
         planned: u64,
+        patience: Option<Dur>,
     ) -> Self {
         let clients = addresses.len() as u64 - 1;
         let board = Board { tallies: vec![Tally::default(); addresses.len()], clients, planned };
-        Self { session, node: 0, version, seed, addresses, board: Arc::new(Mutex::new(board)) }
+        Self { session, node: 0, version, seed, patience, addresses, board: Arc::new(Mutex::new(board)) }
     }
 
     /// The same crew, seen from another node.

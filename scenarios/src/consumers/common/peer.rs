@@ -3,7 +3,7 @@
 use super::tasks::{self, Either};
 use super::{Crew, Event, Link, Sizes};
 use des::Dur;
-use provider::consumer::{Adapter, Connector, Listener};
+use provider::consumer::{Adapter, Connector, Listener, Session};
 use provider::ndk::Status;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -19,13 +19,20 @@ pub(crate) struct Peer {
     connector: Connector,
     /// The peer has ended the connection, and that has been heard.
     gone: AtomicBool,
+    /// See [`Crew::patience`].
+    patience: Option<(Session, Dur)>,
 }
 
 impl Peer {
+    fn new(crew: &Crew, link: Link, connector: Connector) -> Self {
+        let patience = crew.patience.map(|patience| (crew.session.clone(), patience));
+        Self { link, connector, gone: AtomicBool::new(false), patience }
+    }
+
     /// Waits until the peer has ended the connection and closes everything.
     pub(crate) async fn part(self) {
         if !self.gone.load(Relaxed) {
-            self.connector.disconnected().await;
+            self.lost().await;
         }
         self.abandon().await;
     }
@@ -68,13 +75,27 @@ impl Peer {
 
     /// Waits, but not longer than the peer is there.
     async fn while_there<T>(&self, waiting: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
-        match tasks::race(waiting, self.connector.disconnected()).await {
+        match tasks::race(waiting, self.lost()).await {
             Either::First(outcome) => outcome,
-            Either::Second(()) => {
+            Either::Second(status) => {
                 self.gone.store(true, Relaxed);
-                Err(Status::CONNECTION_ABORTED)
+                Err(status)
             }
         }
+    }
+
+    /// The end of the connection, or of the patience with it.
+    async fn lost(&self) -> Status {
+        match self.patience {
+            None => self.connector.disconnected().await,
+            Some((ref session, patience)) => {
+                let silence = tasks::race(self.connector.disconnected(), session.sleep(patience)).await;
+                if matches!(silence, Either::Second(())) {
+                    return Status::IO_TIMEOUT;
+                }
+            }
+        }
+        Status::CONNECTION_ABORTED
     }
 
     /// Closes everything, whatever state the connection is in.
@@ -119,7 +140,7 @@ pub(crate) async fn dial(
                 return Err(status);
             }
         };
-        let mut peer = Peer { link, connector, gone: AtomicBool::new(false) };
+        let mut peer = Peer::new(crew, link, connector);
         let from = crew.address(crew.node, 0);
         let connected = match peer.connector.connect(peer.link.qp(), from, to, hello).await {
             Ok(()) => peer.connector.complete_connect().await,
@@ -197,7 +218,7 @@ pub(crate) async fn accept(
         }
     };
     let accepted = connector.accept(link.qp(), &[]).await;
-    let peer = Peer { link, connector, gone: AtomicBool::new(false) };
+    let peer = Peer::new(crew, link, connector);
     match accepted {
         Ok(()) => Ok(peer),
         Err(status) => {

@@ -8,14 +8,14 @@ use des::Ratio;
 use std::collections::BTreeSet;
 
 /// The longest delay and the last moment of a row: a minute.
-const MAX_US: u64 = 60_000_000;
+pub(super) const MAX_US: u64 = 60_000_000;
 
 /// The keys of a row that say which events are meant.
-struct Choice {
-    nth: Option<u64>,
-    times: Option<u64>,
-    every: Option<u64>,
-    probability: Option<Ratio>,
+pub(super) struct Choice {
+    pub(super) nth: Option<u64>,
+    pub(super) times: Option<u64>,
+    pub(super) every: Option<u64>,
+    pub(super) probability: Option<Ratio>,
 }
 
 impl Checker {
@@ -26,17 +26,22 @@ impl Checker {
             let row = format!("fault.create[{index}]");
             self.choice(&row, &Choice { nth, times, every, probability });
             self.call_fault(&row, fault.call_row(), nodes);
+            self.trigger(&row, (&fault.id, fault.when.as_ref(), fault.after_us), scenario);
         }
         for (index, fault) in plan.request.iter().enumerate() {
             let RequestFault { nth, times, every, probability, .. } = *fault;
             let row = format!("fault.request[{index}]");
             self.choice(&row, &Choice { nth, times, every, probability });
             self.call_fault(&row, fault.call_row(), nodes);
+            self.trigger(&row, (&fault.id, fault.when.as_ref(), fault.after_us), scenario);
         }
         let links: Vec<String> = scenario.cluster.cables().iter().flat_map(|cable| cable.links()).collect();
         for (index, fault) in plan.wire.iter().enumerate() {
-            self.wire_fault(&format!("fault.wire[{index}]"), fault, &links, nodes);
+            let row = format!("fault.wire[{index}]");
+            self.wire_fault(&row, fault, &links, nodes);
+            self.trigger(&row, (&fault.id, fault.when.as_ref(), fault.after_us), scenario);
         }
+        self.machines(scenario);
         self.ids(scenario);
         if let Some(swarm) = &scenario.swarm {
             self.swarm(swarm);
@@ -49,6 +54,8 @@ impl Checker {
             ("requests_max", swarm.requests_max),
             ("frames_max", swarm.frames_max),
             ("outages_max", swarm.outages_max),
+            ("devices_max", swarm.devices_max),
+            ("hosts_max", swarm.hosts_max),
         ];
         for (key, count) in counts {
             self.range(&format!("swarm.{key}"), count, 0..=1_000);
@@ -70,8 +77,10 @@ impl Checker {
         let create = plan.create.iter().enumerate().map(|(index, row)| (format!("create[{index}]"), &row.id));
         let request = plan.request.iter().enumerate().map(|(index, row)| (format!("request[{index}]"), &row.id));
         let wire = plan.wire.iter().enumerate().map(|(index, row)| (format!("wire[{index}]"), &row.id));
+        let device = plan.device.iter().enumerate().map(|(index, row)| (format!("device[{index}]"), &row.id));
+        let host = plan.host.iter().enumerate().map(|(index, row)| (format!("host[{index}]"), &row.id));
         let mut seen = BTreeSet::new();
-        for (row, id) in create.chain(request).chain(wire).filter(|(_, id)| !id.is_empty()) {
+        for (row, id) in create.chain(request).chain(wire).chain(device).chain(host).filter(|(_, id)| !id.is_empty()) {
             if !seen.insert(id) {
                 let message = format!("two rows are called \"{id}\"");
                 self.fail(format!("fault.{row}.id"), message, "give each row a name of its own, or none");
@@ -79,7 +88,7 @@ impl Checker {
         }
     }
 
-    fn choice(&mut self, row: &str, choice: &Choice) {
+    pub(super) fn choice(&mut self, row: &str, choice: &Choice) {
         let Choice { nth, times, every, probability } = *choice;
         let ways = [("nth", nth.is_some()), ("every", every.is_some()), ("probability", probability.is_some())];
         let mut named = ways.into_iter().filter(|(_, named)| *named).map(|(key, _)| key);
@@ -179,7 +188,7 @@ impl Checker {
         self.window(row, fault.from_us, fault.until_us);
         self.node(&format!("{row}.from_node"), fault.from_node, nodes);
         self.node(&format!("{row}.to_node"), fault.to_node, nodes);
-        let timed = fault.from_us.is_some() || fault.until_us.is_some();
+        let timed = fault.from_us.is_some() || fault.until_us.is_some() || fault.when.is_some();
         if nth.is_none() && probability.is_none() && !timed {
             let remedy = "add nth = 3 or probability = \"1/1000\", or from_us and until_us for all frames of that time";
             self.fail(format!("{row}.nth"), "the row says no frame", remedy);

@@ -1,6 +1,6 @@
 //! `[[fault.create]]` and `[[fault.request]]`: what becomes of calls.
 
-use super::{Row, Turn, is_false, row};
+use super::{Row, Trigger, Turn, is_false, row};
 use crate::spec::text;
 use des::Ratio;
 use provider::ndk::{CallKind, ObjectKind, Status};
@@ -59,6 +59,13 @@ pub struct CreateFault {
     /// Where the completion of `processor` runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processor: Option<u8>,
+    /// Those alone after this has happened.
+    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<text::Spelled<Trigger>>")]
+    pub when: Option<Trigger>,
+    /// So long after `when`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_us: Option<u64>,
     /// Whether the run fails if the row does not strike.
     #[serde(default, skip_serializing_if = "is_false")]
     pub must_fire: bool,
@@ -115,6 +122,13 @@ pub struct RequestFault {
     /// Where the completion of `processor` runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processor: Option<u8>,
+    /// Those alone after this has happened.
+    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<text::Spelled<Trigger>>")]
+    pub when: Option<Trigger>,
+    /// So long after `when`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_us: Option<u64>,
     /// Whether the run fails if the row does not strike.
     #[serde(default, skip_serializing_if = "is_false")]
     pub must_fire: bool,
@@ -210,6 +224,8 @@ pub(crate) struct CallRow<'a> {
     pub delay_us: Option<u64>,
     pub behind: Option<u32>,
     pub processor: Option<u8>,
+    /// It waits for something.
+    pub shut: bool,
 }
 
 /// Which calls a row is about.
@@ -248,13 +264,15 @@ macro_rules! call_row {
                     delay_us: self.delay_us,
                     behind: self.behind,
                     processor: self.processor,
+                    shut: self.when.is_some(),
                 }
             }
         }
 
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.call_row().fmt(f)
+                self.call_row().fmt(f)?;
+                super::write_trigger(f, self)
             }
         }
     };

@@ -1,7 +1,8 @@
 //! Faults as data: the rows of a plan.
 //!
 //! Reading order: this module (the plan, and what all rows have in common), [`call`] (`[[fault.create]]` and
-//! `[[fault.request]]`: what becomes of calls), [`wire`] (`[[fault.wire]]`: what becomes of frames).
+//! `[[fault.request]]`: what becomes of calls), [`wire`] (`[[fault.wire]]`: what becomes of frames), [`machine`]
+//! (`[[fault.device]]` and `[[fault.host]]`: adapters and the machines around them), [`trigger`] (what opens a row).
 //!
 //! Invariants:
 //! * every row of a parsed plan has an id, unique in the plan; the row keeps it, and its random stream with it, whatever
@@ -9,14 +10,19 @@
 //! * a row is plain data: written out and read back, it does the same.
 
 pub mod call;
+pub mod machine;
+pub mod trigger;
 pub mod wire;
 
 #[cfg(test)]
 mod tests;
 
 pub use call::{CallEffect, CreateFault, RequestFault};
+pub use machine::{DeviceEffect, DeviceFault, HostEffect, HostFault};
+pub use trigger::Trigger;
 pub use wire::{WireEffect, WireFault};
 
+use crate::spec::text::Word;
 use des::Ratio;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +41,12 @@ pub struct FaultPlan {
     /// What happens to frames.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wire: Vec<WireFault>,
+    /// What happens to adapters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub device: Vec<DeviceFault>,
+    /// What happens to the machines around them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub host: Vec<HostFault>,
 }
 
 /// Which of the events that fit a row it strikes, as far as its kind of event goes.
@@ -66,6 +78,9 @@ pub trait Row: fmt::Display {
 
     /// Whether the run fails if it does not strike.
     fn must_fire(&self) -> bool;
+
+    /// What must happen before it strikes, and how many microseconds it still waits then.
+    fn trigger(&self) -> Option<(&Trigger, u64)>;
 }
 
 /// A row, whatever its kind, as reports and shrinkers see it.
@@ -97,6 +112,8 @@ impl FaultPlan {
     pub fn rows(&self) -> Vec<RowSummary> {
         let mut rows = self.of_calls();
         rows.extend(self.wire.iter().map(RowSummary::of));
+        rows.extend(self.device.iter().map(RowSummary::of));
+        rows.extend(self.host.iter().map(RowSummary::of));
         rows
     }
 
@@ -113,7 +130,13 @@ impl FaultPlan {
         fn kept<R: Row + Clone>(rows: &[R], keep: &impl Fn(&str) -> bool) -> Vec<R> {
             rows.iter().filter(|row| keep(row.id())).cloned().collect()
         }
-        Self { create: kept(&self.create, &keep), request: kept(&self.request, &keep), wire: kept(&self.wire, &keep) }
+        Self {
+            create: kept(&self.create, &keep),
+            request: kept(&self.request, &keep),
+            wire: kept(&self.wire, &keep),
+            device: kept(&self.device, &keep),
+            host: kept(&self.host, &keep),
+        }
     }
 
     /// Appends the rows of another plan.
@@ -121,6 +144,8 @@ impl FaultPlan {
         self.create.extend(other.create);
         self.request.extend(other.request);
         self.wire.extend(other.wire);
+        self.device.extend(other.device);
+        self.host.extend(other.host);
     }
 
     /// Names the rows that have no name after their list and their place in it.
@@ -133,6 +158,23 @@ impl FaultPlan {
         named(&mut self.create);
         named(&mut self.request);
         named(&mut self.wire);
+        named(&mut self.device);
+        named(&mut self.host);
+    }
+
+    /// Rows that wait for something: their names, what for, and how many microseconds more.
+    pub(crate) fn triggers(&self) -> Vec<(&str, &Trigger, u64)> {
+        fn of<R: Row>(rows: &[R]) -> impl Iterator<Item = (&str, &Trigger, u64)> {
+            rows.iter().filter_map(|row| row.trigger().map(|(when, after_us)| (row.id(), when, after_us)))
+        }
+        let calls = of(&self.create).chain(of(&self.request));
+        calls.chain(of(&self.wire)).chain(of(&self.device)).chain(of(&self.host)).collect()
+    }
+
+    /// Rows about machines.
+    pub(crate) fn of_machines(&self) -> impl Iterator<Item = machine::MachineRow> {
+        let device = self.device.iter().map(|row| row.machine_row());
+        device.chain(self.host.iter().map(|row| row.machine_row()))
     }
 }
 
@@ -153,6 +195,10 @@ macro_rules! row {
             fn must_fire(&self) -> bool {
                 self.must_fire
             }
+
+            fn trigger(&self) -> Option<(&Trigger, u64)> {
+                Some((self.when.as_ref()?, self.after_us.unwrap_or(0)))
+            }
         }
     };
 }
@@ -171,6 +217,15 @@ impl fmt::Display for Turn {
             Self::Every(every) => write!(f, " every {every}"),
             Self::Chance(Ratio { numerator, denominator }) => write!(f, " {numerator} in {denominator}"),
         }
+    }
+}
+
+/// What opens a row, for its text.
+fn write_trigger(f: &mut fmt::Formatter<'_>, row: &impl Row) -> fmt::Result {
+    match row.trigger() {
+        None => Ok(()),
+        Some((when, 0)) => write!(f, " after \"{}\"", when.spell()),
+        Some((when, us)) => write!(f, " {us} us after \"{}\"", when.spell()),
     }
 }
 

@@ -1,3 +1,4 @@
+use super::machine::Dma;
 use super::wire::Packet;
 use super::*;
 use crate::spec::planted::Bug;
@@ -14,6 +15,9 @@ fn the_documented_words_are_those_that_can_be_written() {
     let page = include_str!("../../../../docs/FAULTS.md");
     assert_eq!(first_words(page, "Calls"), CallEffect::ALL.map(CallEffect::name));
     assert_eq!(first_words(page, "Frames"), WireEffect::ALL.map(WireEffect::name));
+    assert_eq!(first_words(page, "Adapters")[..9], DeviceEffect::ALL.map(DeviceEffect::name));
+    assert_eq!(first_words(page, "Adapters")[9..], Dma::ALL.map(|(name, _)| name));
+    assert_eq!(first_words(page, "Hosts"), HostEffect::ALL.map(HostEffect::name));
     assert_eq!(first_words(page, "Planted"), Bug::ALL.map(Bug::name));
     for packet in Packet::names() {
         assert!(page.contains(&format!("`{packet}`")), "{packet} is not on the page");

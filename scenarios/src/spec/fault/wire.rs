@@ -1,6 +1,6 @@
 //! `[[fault.wire]]`: what becomes of frames.
 
-use super::{is_false, row};
+use super::{Trigger, is_false, row};
 use crate::spec::text;
 use des::Ratio;
 use schemars::JsonSchema;
@@ -55,6 +55,13 @@ pub struct WireFault {
     /// How much later a frame of `delay` or `reorder` arrives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ns: Option<u64>,
+    /// Those alone after this has happened.
+    #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<text::Spelled<Trigger>>")]
+    pub when: Option<Trigger>,
+    /// So long after `when`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_us: Option<u64>,
     /// Whether the run fails if the row does not strike.
     #[serde(default, skip_serializing_if = "is_false")]
     pub must_fire: bool,
@@ -170,6 +177,7 @@ impl fmt::Display for WireFault {
         let ends = ends.into_iter().filter_map(|(what, node)| Some((what, node?)));
         ends.into_iter().try_for_each(|(what, node)| write!(f, " {what} node{node}"))?;
         super::write_window(f, self.from_us, self.until_us)?;
-        self.delay_ns.map_or(Ok(()), |ns| write!(f, " by {ns} ns"))
+        self.delay_ns.map_or(Ok(()), |ns| write!(f, " by {ns} ns"))?;
+        super::write_trigger(f, self)
     }
 }
