@@ -66,7 +66,7 @@ impl Caches {
             return at + unit.hit;
         }
         let start = unit.misses.open(at);
-        let done = dma.fetch(counters, start, unit.entry_bytes);
+        let done = dma.fetch(counters, at, start, unit.entry_bytes);
         unit.misses.close(done);
         done
     }

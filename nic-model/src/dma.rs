@@ -129,9 +129,14 @@ impl Dma {
         visible
     }
 
-    /// Reads `length_bytes` that a cache misses: when they are there. What they say is known already.
-    pub(crate) fn fetch(&mut self, counters: &mut Counters, at: Time, length_bytes: u32) -> Time {
-        self.book(counters, at, &piece(0, length_bytes))
+    /// Reads `length_bytes` that a cache misses at `at`, once it may at `start`: when they are there. What they say is known
+    /// already.
+    pub(crate) fn fetch(&mut self, counters: &mut Counters, at: Time, start: Time, length_bytes: u32) -> Time {
+        let entry = piece(0, length_bytes);
+        count(counters, &entry);
+        let done = self.pcie.fetch(at, start, &entry);
+        self.note(counters);
+        done
     }
 
     /// A register write of the processor has come.

@@ -166,7 +166,8 @@ impl Nic {
         given(QpMask::MIN_RNR_TIMER, attributes.min_rnr_timer <= TIMER_CODE_MAX, bad(0x3c))?;
         given(QpMask::ACK_TIMEOUT, attributes.ack_timeout <= TIMER_CODE_MAX, bad(0x3d))?;
         given(QpMask::RETRY_COUNT, attributes.retry_count <= COUNT_MAX, bad(0x3e))?;
-        given(QpMask::RNR_RETRY_COUNT, attributes.rnr_retry_count <= COUNT_MAX, bad(0x3f))
+        given(QpMask::RNR_RETRY_COUNT, attributes.rnr_retry_count <= COUNT_MAX, bad(0x3f))?;
+        given(QpMask::WEIGHT, attributes.weight > 0, bad(0x44))
     }
 
     /// Enters a state that is neither RESET nor ERROR.
@@ -261,6 +262,7 @@ fn merge(old: &QpAttributes, new: &QpAttributes) -> QpAttributes {
         RETRY_COUNT: retry_count;
         RNR_RETRY_COUNT: rnr_retry_count;
         MAX_OUTBOUND_READS: max_outbound_reads;
+        WEIGHT: weight;
     }
     merged
 }

@@ -16,6 +16,7 @@ use crate::profile::{HostProfile, PcieProfile, Profile};
 use crate::units::{Line, Window};
 use des::{Dur, Rate, Time};
 use iommu::Iommu;
+use std::collections::VecDeque;
 
 /// The link of one function, and the host behind it.
 #[derive(Clone, Debug)]
@@ -33,12 +34,20 @@ pub struct Pcie {
     reads: Window,
     posted: Option<Window>,
     next_write: Time,
-    /// The last posted write is visible then. Neither reads nor interrupts pass it.
+    /// The last posted write is visible then. Interrupts do not pass it.
     written: Time,
+    /// Posted writes that no read has followed: when they were made, and when they are visible. Reads do not pass writes made
+    /// before them; those that are made later may be booked already.
+    ahead: VecDeque<(Time, Time)>,
+    /// Those made before the last read are visible then.
+    passed: Time,
     slower: [Share; 2],
     iommu: Option<Box<Iommu>>,
     carried: LinkBytes,
 }
+
+/// Writes of which it is known when they were made; a read waits for all earlier ones.
+const AHEAD_MAX: usize = 64;
 
 /// A share of reads that take longer, spread evenly.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +110,8 @@ impl Pcie {
             posted: None,
             next_write: Time::ZERO,
             written: Time::ZERO,
+            ahead: VecDeque::new(),
+            passed: Time::ZERO,
             slower: [Share::NONE; 2],
             iommu: None,
             carried: LinkBytes::default(),
@@ -111,7 +122,8 @@ impl Pcie {
     pub fn read(&mut self, at: Time, segments: &Segments) -> Time {
         let LinkBytes { up, down } = self.framing.read(segments);
         let start = self.reads.open(at);
-        let asked = self.up.book(start, up).end.max(self.written);
+        let asked = self.up.book(start, up).end;
+        let asked = asked.max(self.writes_before(start));
         let translated = self.iommu.as_mut().map_or(asked, |iommu| iommu.translate(asked, segments));
         let [cold, remote] = &mut self.slower;
         let begins = translated + self.read_latency + cold.next() + remote.next();
@@ -122,10 +134,30 @@ impl Pcie {
         done
     }
 
+    /// A read of a cache that misses at `at` and may read at `start`, which has slots of its own: when it is done. It takes its
+    /// share of the link and waits for nothing that is booked ahead, nor does anything wait until `start`.
+    pub(crate) fn fetch(&mut self, at: Time, start: Time, segments: &Segments) -> Time {
+        let LinkBytes { up, down } = self.framing.read(segments);
+        self.up.occupy(at, up);
+        self.down.occupy(at, down);
+        self.carried.up += up;
+        self.carried.down += down;
+        self.quote(start, segments)
+    }
+
     /// When a read would be done on an idle link, without booking it.
     pub(crate) fn quote(&self, at: Time, segments: &Segments) -> Time {
         let LinkBytes { up, down } = self.framing.read(segments);
         at + self.up.time_for(up) + self.read_latency + self.down.time_for(down) + self.staging(segments)
+    }
+
+    /// When all writes made until `at` are visible.
+    fn writes_before(&mut self, at: Time) -> Time {
+        while let Some(&(_, visible)) = self.ahead.front().filter(|(made, _)| *made <= at) {
+            self.passed = visible;
+            self.ahead.pop_front();
+        }
+        self.passed
     }
 
     /// A posted write that the device makes at `at`: when it is visible.
@@ -136,6 +168,12 @@ impl Pcie {
         let sent = self.up.book(credited + self.staging(segments), up).end;
         let translated = self.iommu.as_mut().map_or(sent, |iommu| iommu.translate(sent, segments));
         self.written = self.written.max(translated + self.write_latency);
+        self.ahead.push_back((at, self.written));
+        if self.ahead.len() > AHEAD_MAX
+            && let Some((_, visible)) = self.ahead.pop_front()
+        {
+            self.passed = visible;
+        }
         if let Some(posted) = &mut self.posted {
             posted.close(self.written);
         }

@@ -18,6 +18,16 @@ impl QueuePair {
         self.state.continues_requests() && self.requester.as_ref().is_some_and(|requester| requester.is_ready(now))
     }
 
+    /// Whether a turn that is over is followed by another one at once, by the weight of the queue pair.
+    pub(crate) fn has_another_turn(&mut self) -> bool {
+        self.turns_taken += 1;
+        let more = self.turns_taken < self.attributes.weight;
+        if !more {
+            self.turns_taken = 0;
+        }
+        more
+    }
+
     fn has_reply(&self) -> bool {
         self.responder.as_deref().is_some_and(crate::transport::Responder::has_reply)
     }

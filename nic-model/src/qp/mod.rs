@@ -65,6 +65,8 @@ pub(crate) struct QueuePair {
     pub(crate) replies_from: Time,
     /// Waits for its turn to send requests.
     pub(crate) sends_queued: bool,
+    /// Turns that it has taken one after the other.
+    pub(crate) turns_taken: u8,
     /// Waits for its turn to send answers.
     pub(crate) replies_queued: bool,
     /// The alarm that is set for its timer.
@@ -99,6 +101,7 @@ impl QueuePair {
             sends_from: Time::ZERO,
             replies_from: Time::ZERO,
             sends_queued: false,
+            turns_taken: 0,
             replies_queued: false,
             alarm: None,
             established: false,

@@ -245,6 +245,11 @@ impl SendWork {
         }
     }
 
+    /// Whether an answer brings data that its segments say where to put.
+    pub(crate) fn awaits_data(&self) -> bool {
+        matches!(self.work(), Work::Read { .. } | Work::Atomic { .. })
+    }
+
     /// The message data.
     pub(crate) fn data(&self) -> WorkData<'_> {
         match &self.wqe.body {

@@ -81,14 +81,18 @@ impl Nic {
         }
         while let Some(next) = step.take() {
             let taken = self.take_step(cx, qpn, next);
-            if taken == Taken::Ended || self.config.profile.turn.value != Turn::Message {
+            let over = taken == Taken::Ended || self.config.profile.turn.value != Turn::Message;
+            let Some(qp) = self.qps.get_mut(qpn).filter(|qp| qp.is_ready_to_send(cx.now)) else { break };
+            if over && !qp.has_another_turn() {
                 break;
             }
-            let Some(qp) = self.qps.get_mut(qpn).filter(|qp| qp.is_ready_to_send(cx.now)) else { break };
             let at = qp.next_send();
             if at > cx.now {
                 qp.sends_queued = true;
                 self.ports[port].queue(cx.now, at, Direction::Request, class, qpn);
+            } else if over {
+                qp.sends_queued = true;
+                self.ports[port].requests.push_again(class, qpn);
             } else if taken == Taken::Fetching
                 && self.ports[port].is_alone(cx.now)
                 && self.timing.engines.free(qpn) <= cx.now

@@ -98,7 +98,6 @@ impl Nic {
         let misplaced = status == Status::Ok && work.fault != VendorSyndrome::NONE;
         let status = if misplaced { Status::LocalProtection } else { status };
         let failed = status != Status::Ok;
-        let at = self.host.cached(at, Kind::Wqe, wqe_key(qpn, work.id));
         self.host.caches.forget(Kind::Wqe, wqe_key(qpn, work.id));
         if signalled || failed {
             let cqn = qp.context.send_cqn;

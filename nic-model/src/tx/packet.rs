@@ -1,6 +1,7 @@
 //! Packets of requesters and responders: headers around what the transport says, payload from host memory.
 
 use super::{Direction, Sender, inline_part, message_segments};
+use crate::caches::{Kind, wqe_key};
 use crate::dma::Cx;
 use crate::mem::{Fault, Range};
 use crate::nic::Nic;
@@ -51,7 +52,7 @@ impl Nic {
         };
         self.host.counters.retransmitted_packets += u64::from(retransmission);
         let position = packet.opcode.decode().map_or(Position::Only, |(_, _, position)| position);
-        let fetching = match self.request_packet(qpn, &packet, id, offset_bytes) {
+        let fetching = match self.request_packet(cx.now, qpn, &packet, id, offset_bytes) {
             Ok(ready) => {
                 if position.is_first() {
                     self.timing.engines.book(cx.now, qpn);
@@ -71,7 +72,14 @@ impl Nic {
     }
 
     /// Headers and payload of a packet of a request.
-    fn request_packet(&mut self, qpn: u32, packet: &Packet, id: u32, offset_bytes: u32) -> Result<Ready, Fault> {
+    fn request_packet(
+        &mut self,
+        now: Time,
+        qpn: u32,
+        packet: &Packet,
+        id: u32,
+        offset_bytes: u32,
+    ) -> Result<Ready, Fault> {
         let qp = self.qps.get(qpn).expect("the step was taken from this queue pair");
         let work = qp.sends.find(id).expect("a requester sends what is under way");
         let data = work.data();
@@ -104,9 +112,14 @@ impl Nic {
         };
         let unreliable = !qp.is_reliable();
         let sender = Sender { qpn, psn: packet.psn, direction: Direction::Request, id, unreliable };
+        let known = self.host.cached(qp.sends_from.max(now), Kind::Wqe, wqe_key(qpn, id));
+        // Answers are placed by the WQE; without answers it is wanted again only if it must be sent again.
+        if !work.awaits_data() && packet.opcode.decode().is_none_or(|(_, _, position)| position.is_last()) {
+            self.host.caches.forget(Kind::Wqe, wqe_key(qpn, id));
+        }
         let from = match data {
-            WorkData::Segments(list) => self.host.translated(qp.sends_from, &self.memory, list),
-            WorkData::Inline(_) => qp.sends_from,
+            WorkData::Segments(list) => self.host.translated(known, &self.memory, list),
+            WorkData::Inline(_) => known,
         };
         Ok(Ready { frame, fetched, port, class, from, sender })
     }

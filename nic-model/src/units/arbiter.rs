@@ -1,4 +1,5 @@
-//! Who is next: round robin within a traffic class, round robin among classes that may send.
+//! Who is next: round robin within a traffic class, round robin among classes that may send. Whoever has turns left stays in
+//! front of its class, which makes the round robin a weighted one.
 
 use std::collections::VecDeque;
 
@@ -23,6 +24,13 @@ impl<T> Arbiter<T> {
     pub(crate) fn push(&mut self, class: u8, item: T) {
         let class = usize::from(class) % CLASSES;
         self.queues[class].push_back(item);
+        self.occupied |= 1 << class;
+    }
+
+    /// Puts `item` in front of its class: it has turns left. Other classes go on.
+    pub(crate) fn push_again(&mut self, class: u8, item: T) {
+        let class = usize::from(class) % CLASSES;
+        self.queues[class].push_front(item);
         self.occupied |= 1 << class;
     }
 
@@ -66,6 +74,18 @@ mod tests {
         }
         let order: Vec<char> = std::iter::from_fn(|| arbiter.pick(0)).collect();
         assert_eq!(order, ['a', 'c', 'b', 'd']);
+    }
+
+    #[test]
+    fn who_has_turns_left_goes_before_its_class_and_not_before_others() {
+        let mut arbiter = Arbiter::new();
+        for (class, item) in [(0, 'a'), (0, 'b'), (3, 'c')] {
+            arbiter.push(class, item);
+        }
+        assert_eq!(arbiter.pick(0), Some('a'));
+        arbiter.push_again(0, 'a');
+        let order: Vec<char> = std::iter::from_fn(|| arbiter.pick(0)).collect();
+        assert_eq!(order, ['c', 'a', 'b']);
     }
 
     #[test]

@@ -4,17 +4,22 @@ use super::Booked;
 use des::{Dur, Rate, Time};
 
 /// A serial line. Without a rate it takes no time.
+///
+/// Transfers are not booked in the order in which they begin: what waits for a cache miss is booked ahead. The widest gap that
+/// this leaves is remembered, and transfers that fit go there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line {
     rate: Option<Rate>,
     free: Time,
+    /// Beginning and end of the gap.
+    gap: (Time, Time),
     /// The last length asked for and its time: transfers come in few lengths, and a division is slow.
     last: (u64, Dur),
 }
 
 impl Line {
     pub(crate) const fn new(rate: Option<Rate>) -> Self {
-        Self { rate, free: Time::ZERO, last: (0, Dur::ZERO) }
+        Self { rate, free: Time::ZERO, gap: (Time::ZERO, Time::ZERO), last: (0, Dur::ZERO) }
     }
 
     /// How long `bytes` take.
@@ -24,15 +29,27 @@ impl Line {
 
     /// Carries `bytes` from `at` on, or when the line is free.
     pub(crate) fn book(&mut self, at: Time, bytes: u64) -> Booked {
-        let start = at.max(self.free);
         if self.last.0 != bytes {
             self.last = (bytes, self.time_for(bytes));
         }
-        self.free = start + self.last.1;
+        let length = self.last.1;
+        if at < self.gap.1 {
+            let start = at.max(self.gap.0);
+            let end = start + length;
+            if end <= self.gap.1 {
+                self.gap.0 = end;
+                return Booked { start, end };
+            }
+        }
+        let start = at.max(self.free);
+        if start.since(self.free) > self.gap.1.since(self.gap.0.max(at)) {
+            self.gap = (self.free, start);
+        }
+        self.free = start + length;
         Booked { start, end: self.free }
     }
 
-    /// Takes `bytes` of its time for something that waits for nobody, because what is booked ahead leaves gaps.
+    /// Takes `bytes` of its time for something that waits for nobody.
     pub(crate) fn occupy(&mut self, at: Time, bytes: u64) {
         self.book(at, bytes);
     }

@@ -4,6 +4,7 @@ use crate::support::{Connection, World};
 use des::{Dur, Rate, Time};
 use nic_model::port::Input;
 use nic_model::profile::Turn;
+use nic_model::regs::cmd::{QpAttributes, QpMask, QpState};
 use nic_model::regs::cqe::Cqe;
 use nic_model::regs::wqe::{Body, DataList, Opcode, RemoteAddress, WqeFlags};
 use smallvec::smallvec;
@@ -132,4 +133,37 @@ fn queue_pairs_share_the_line_by_message_or_by_packet() {
     let by_message = share(Turn::Message);
     assert!((40..=60).contains(&by_message), "equal message rates: {by_message}");
     assert_eq!(share(Turn::Packet), 100, "equal byte rates: the short ones are long done");
+}
+
+#[test]
+fn weights_share_the_line() {
+    for turn in [Turn::Message, Turn::Packet] {
+        let mut world = World::with(|config| config.profile.turn.value = turn);
+        let (source, sink) = (world.buffer(0, 16_384, 1), world.buffer(1, 16_384, 2));
+        let mut ends: Vec<_> = (0..3).map(|_| world.reliable_pair(Connection::default())[0]).collect();
+        for (end, weight) in ends.iter().zip([1, 2, 4]) {
+            let attributes =
+                QpAttributes { state: QpState::RTS, mask: QpMask::WEIGHT, weight, ..QpAttributes::default() };
+            world.modify(end, attributes);
+        }
+        for end in &mut ends {
+            for _ in 0..120 {
+                let remote = RemoteAddress { address: sink.address(), key: sink.key };
+                let list = DataList::Segments(smallvec![source.at(0, 16_384)]);
+                world.post(end, Opcode::WRITE, WqeFlags::SIGNALLED, 0, Body::Remote(remote, list));
+            }
+        }
+        for end in &ends {
+            world.ring(end);
+        }
+        let mut done = [0_i32; 3];
+        while done[2] < 100 && world.step() {
+            for (end, count) in ends.iter_mut().zip(&mut done) {
+                *count += i32::from(world.poll(end).is_some());
+            }
+        }
+        // The first ones had the line for themselves until the last one's WQEs were read.
+        let fair = done[0].abs_diff(25) < 6 && done[1].abs_diff(50) < 6;
+        assert!(fair, "one to two to four by {turn:?}: {done:?}");
+    }
 }

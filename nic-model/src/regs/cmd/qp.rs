@@ -105,6 +105,8 @@ flags! {
         const RNR_RETRY_COUNT = 0x2000;
         /// `max_outbound_reads`.
         const MAX_OUTBOUND_READS = 0x4000;
+        /// `weight`.
+        const WEIGHT = 0x8000;
     }
 }
 
@@ -155,6 +157,9 @@ block! {
         0x3f rnr_retry_count: u8,
         /// Flow label, 20 bits: enters the UDP source port.
         0x40 flow_label: u32,
+        /// Turns that it takes when it is its turn among the queue pairs of its traffic class, 1 to 255; 1 if never set. A turn
+        /// is a message or a packet, as the device arbitrates.
+        0x44 weight: u8,
     }
 }
 
@@ -244,7 +249,7 @@ const RTS_RC: QpMask = all(&[
     QpMask::RNR_RETRY_COUNT,
     QpMask::MAX_OUTBOUND_READS,
 ]);
-const LIVE: QpMask = all(&[QpMask::ACCESS, QpMask::QKEY, QpMask::MIN_RNR_TIMER]);
+const LIVE: QpMask = all(&[QpMask::ACCESS, QpMask::QKEY, QpMask::MIN_RNR_TIMER, QpMask::WEIGHT]);
 
 /// Every transition that a driver may ask for. To RESET and to ERROR one may go from every state, with no attributes.
 pub const TRANSITIONS: &[Transition] = {

@@ -30,6 +30,17 @@ pub(super) enum Measured {
     Both,
 }
 
+/// What a thread's processor takes; nothing where the adapter is measured alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Processor {
+    /// To post one request.
+    pub(super) post: Dur,
+    /// To take a completion and begin anew.
+    pub(super) poll: Dur,
+    /// Added to register writes and completions, as this socket is not the adapter's.
+    pub(super) far: Dur,
+}
+
 /// What is measured, and with what.
 #[derive(Clone, Debug)]
 pub(super) struct Load {
@@ -42,14 +53,8 @@ pub(super) struct Load {
     /// Requests under way of a thread.
     pub(super) window: u32,
     pub(super) posting: Posting,
-    /// A processor's time to post one request.
-    pub(super) post: Dur,
-    /// A processor's time to take one completion.
-    pub(super) poll: Dur,
-    /// Added to register writes and completions of threads on the other socket.
-    pub(super) far: Dur,
-    /// Threads of a socket; they fill one socket, then the other, and so on.
-    pub(super) socket_threads: u32,
+    /// What the thread of a number has of its processor, among so many.
+    pub(super) processor: fn(u32, u32) -> Processor,
     /// Counters that atomics go to.
     pub(super) counters: u64,
     /// A store on its way to the adapter.
@@ -72,10 +77,7 @@ impl Load {
             qps_per_thread: 1,
             window: 1,
             posting: Posting::Window,
-            post: Dur::ZERO,
-            poll: Dur::ZERO,
-            far: Dur::ZERO,
-            socket_threads: u32::MAX,
+            processor: |_, _| Processor::default(),
             counters: 4096,
             mmio: Dur::from_ns(150),
             cable: Dur::from_ns(200),
@@ -213,7 +215,7 @@ impl<'a> Bench<'a> {
             }
             Output::DmaWrite { segments, data } => {
                 if let Some(thread) = segments.first().and_then(|segment| self.ring_owner(side, segment.address)) {
-                    let far = self.threads[thread].far;
+                    let far = self.threads[thread].processor.far;
                     self.schedule(at + far, Event::Completion(side, thread));
                 }
                 post_write(&mut self.machines[side], at, &segments, data);

@@ -1,9 +1,9 @@
 //! Threads of processors: what they post, when, and what they wait for.
 
 use super::machine::{BUFFER, Cq, Machine, Qp};
-use super::{Bench, Event, Setup};
+use super::{Bench, Event, Processor, Setup};
 use bytes::Bytes;
-use des::{Dur, Time};
+use des::Time;
 use nic_model::regs::bar;
 use nic_model::regs::cmd::QpType;
 use nic_model::regs::wqe::{Atomic, BLOCK_BYTES, Body, Data, DataList, Opcode, RemoteAddress, WqeFlags};
@@ -14,7 +14,7 @@ use smallvec::{SmallVec, smallvec};
 pub(in crate::calibrate) enum Operation {
     /// RDMA READ of a reliable connection.
     Read,
-    /// RDMA WRITE of a reliable connection.
+    /// RDMA WRITE of a reliable connection, from registered memory.
     Write,
     /// Fetch and add of a reliable connection.
     FetchAdd,
@@ -29,7 +29,7 @@ pub(in crate::calibrate) enum Operation {
 /// How a thread hands requests over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::calibrate) enum Posting {
-    /// A whole window with one doorbell, a single request pushed; then it waits for all of it.
+    /// A whole window with one doorbell, a single request pushed. Its last request is signalled and awaited.
     Window,
     /// Each request by itself, pushed through write-combined lines.
     Push,
@@ -49,13 +49,9 @@ pub(super) struct Thread {
     receive_cq: Cq,
     next_qp: usize,
     under_way: u32,
-    /// Completions that have been seen since the last step.
-    seen: u32,
-    /// Of the window: requests that still have to complete.
-    waiting: u32,
     /// Until when its processor is busy.
     busy: Time,
-    pub(super) far: Dur,
+    pub(super) processor: Processor,
 }
 
 impl Operation {
@@ -102,9 +98,9 @@ impl Bench<'_> {
             self.rings[0].insert(ring.start, (ring.end, index as usize));
             let ring = receive_cq.range();
             self.rings[1].insert(ring.start, (ring.end, index as usize));
-            let far = if index / load.socket_threads % 2 == 1 { load.far } else { Dur::ZERO };
-            let (next_qp, under_way, seen, waiting, busy) = (0, 0, 0, 0, Time::ZERO);
-            let thread = Thread { qps, peers, send_cq, receive_cq, next_qp, under_way, seen, waiting, busy, far };
+            let processor = (load.processor)(index, load.threads);
+            let (next_qp, under_way, busy) = (0, 0, Time::ZERO);
+            let thread = Thread { qps, peers, send_cq, receive_cq, next_qp, under_way, busy, processor };
             self.threads.push(thread);
         }
     }
@@ -128,19 +124,12 @@ impl Bench<'_> {
         // A signalled request of a batch stands for those before it.
         let ended = match self.load.posting {
             Posting::Batch(size) if !self.load.operation.ends_at_receiver() => size,
+            Posting::Window => self.load.window,
             _ => 1,
         };
         self.completed += u64::from(ended);
         thread.under_way -= ended;
-        thread.seen += ended;
-        if self.load.posting == Posting::Window {
-            thread.waiting -= 1;
-            if thread.waiting > 0 {
-                return;
-            }
-        }
-        thread.busy = thread.busy.max(now) + Dur::from_ps(self.load.poll.as_ps() * u64::from(thread.seen));
-        thread.seen = 0;
+        thread.busy = thread.busy.max(now) + thread.processor.poll;
         let at = thread.busy;
         self.schedule(at, Event::Step(number));
     }
@@ -157,9 +146,6 @@ impl Bench<'_> {
         if self.threads[number].busy > self.now || room < size {
             return;
         }
-        if load.posting == Posting::Window {
-            self.threads[number].waiting = size;
-        }
         let mut at = self.threads[number].busy.max(self.now);
         let qps = self.threads[number].qps.len();
         // Any of its queue pairs: going around them in turn would be the worst case of every cache.
@@ -167,13 +153,13 @@ impl Bench<'_> {
         self.threads[number].next_qp = which;
         let mut last = Vec::new();
         for nth in 1..=size {
-            at += load.post;
-            let every = !matches!(load.posting, Posting::Batch(_));
+            at += self.threads[number].processor.post;
+            let every = matches!(load.posting, Posting::Push | Posting::Doorbell);
             last = self.post(number, which, every || nth == size);
         }
         self.threads[number].under_way += size;
         self.threads[number].busy = at;
-        let arrives = at + load.mmio + self.threads[number].far;
+        let arrives = at + load.mmio + self.threads[number].processor.far;
         let pushed = load.posting == Posting::Push || load.posting == Posting::Window && size == 1;
         if pushed {
             // Each queue pair has its own buffer, so that lines of one WQE never meet those of another.
@@ -210,7 +196,7 @@ impl Bench<'_> {
         };
         let (opcode, body) = match load.operation {
             Operation::Read => (Opcode::READ, Body::Remote(remote, list())),
-            Operation::Write => (Opcode::WRITE, Body::Remote(remote, inline())),
+            Operation::Write => (Opcode::WRITE, Body::Remote(remote, list())),
             Operation::FetchAdd => {
                 let local = Data { length_bytes: 8, ..local };
                 (Opcode::FETCH_ADD, Body::Atomic(remote, Atomic { swap_or_add: 1, compare: 0 }, local))
