@@ -63,11 +63,17 @@ fn the_same_bytes_statuses_and_order_in_zero_time() {
     for (path, name) in files.iter().zip(&names) {
         let [timed, zero] = [NicTime::Timed, NicTime::Zero].map(|time| report(path, time));
         assert_ne!(timed.simulated_ps, zero.simulated_ps, "{name}: time differs");
+        assert!(
+            timed.expectations.iter().all(|expectation| expectation.ok || !expectation.text.ends_with("lost")),
+            "{name}"
+        );
         for run in [&timed, &zero] {
             let error = run.findings.iter().find(|finding| finding.severity == Severity::Error);
             assert!(error.is_none(), "{name}: {error:?}");
-            // What a row with a time meets is a matter of time.
-            let met = |expectation: &Expectation| expectation.ok || expectation.text.starts_with("fault row ");
+            // What a row with a time meets is a matter of time; and adapters that take none send faster than any line, so
+            // that a pause comes too late for the switch's headroom.
+            let timeless = |text: &str| text.starts_with("fault row ") || text.ends_with("frames lost");
+            let met = |expectation: &Expectation| expectation.ok || timeless(&expectation.text);
             assert!(run.expectations.iter().all(met), "{name}: {:?}", run.expectations);
         }
         let same_from = SAME_ORDER.iter().find(|(known, _)| known == name).map_or(usize::MAX, |(_, node)| *node);
