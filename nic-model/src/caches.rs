@@ -4,10 +4,9 @@
 //! is a read of host memory, of which each cache makes a few at a time.
 
 use crate::dma::Dma;
-use crate::mem::Memory;
+use crate::mem::{Memory, Range};
 use crate::profile::{CacheProfile, CachesProfile};
 use crate::regs::counters::Counters;
-use crate::regs::wqe::Data;
 use crate::units::{Cache, Window};
 use des::{Dur, Time};
 
@@ -48,13 +47,16 @@ impl Unit {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Caches {
     units: Option<Box<[Option<Unit>; KINDS]>>,
+    /// Entries of a translation table.
+    table_entries: u64,
 }
 
 impl Caches {
     pub(crate) fn new(profile: &CachesProfile) -> Self {
-        let CachesProfile { qp, cq, srq, mpt, mtt, wqe } = profile;
+        let CachesProfile { qp, cq, srq, mpt, mtt, wqe, table_entries } = profile;
         let units = [qp, cq, srq, mpt, mtt, wqe].map(Unit::new);
-        Self { units: units.iter().any(Option::is_some).then(|| Box::new(units)) }
+        let table_entries = table_entries.value.into();
+        Self { units: units.iter().any(Option::is_some).then(|| Box::new(units)), table_entries }
     }
 
     /// When something that is wanted at `at` is at hand.
@@ -85,32 +87,87 @@ impl Caches {
         }
     }
 
-    /// When a range of a key is translated: its key, then each line of eight translations.
-    pub(crate) fn translate(
+    /// Whether translations take time.
+    pub(crate) fn translate(&self) -> bool {
+        self.units
+            .as_ref()
+            .is_some_and(|units| units[Kind::Mpt as usize].is_some() || units[Kind::Mtt as usize].is_some())
+    }
+
+    /// When a range of a key is translated: its key, then each line of translations, one after the other.
+    pub(crate) fn translated(
         &mut self,
         dma: &mut Dma,
         counters: &mut Counters,
         at: Time,
         memory: &Memory,
-        range: &Data,
+        range: Range,
     ) -> Time {
-        let Some([.., mpt, mtt, _]) = self.units.as_deref() else { return at };
-        if mpt.is_none() && mtt.is_none() {
-            return at;
-        }
-        let index = u64::from(range.key >> 8);
-        let mut done = self.access(dma, counters, at, Kind::Mpt, index);
-        let line_shift = memory.page_shift(range.key) + TRANSLATIONS_LOG;
-        let last = range.address.saturating_add(u64::from(range.length_bytes.max(1)) - 1);
-        for line in range.address >> line_shift..=last >> line_shift {
-            done = done.max(self.access(dma, counters, done, Kind::Mtt, index << 40 ^ line));
+        let Some(lookup) = memory.lookup(range) else { return at };
+        let mut done = self.access(dma, counters, at, Kind::Mpt, u64::from(range.key >> 8));
+        let Some(unit) = self.units.as_mut().and_then(|units| units[Kind::Mtt as usize].as_mut()) else { return done };
+        let tree = Tree {
+            table: lookup.table,
+            levels: lookup.levels(self.table_entries),
+            table_entries: self.table_entries,
+            line_entries: u64::from(unit.entry_bytes / TRANSLATION_BYTES).max(1),
+        };
+        if tree.levels > 0 {
+            for line in lookup.first / tree.line_entries..=lookup.last / tree.line_entries {
+                done = unit.walk(dma, counters, done, tree, line * tree.line_entries);
+            }
         }
         done
     }
+
+    /// The pages of the region with this index are no longer what they were.
+    pub(crate) fn forget_table(&mut self, table: u32) {
+        if let Some(unit) = self.units.as_mut().and_then(|units| units[Kind::Mtt as usize].as_mut()) {
+            unit.kept.forget_if(|key| key >> TABLE_SHIFT == u64::from(table));
+        }
+    }
 }
 
-/// Translations in a line, as a power of two.
-const TRANSLATIONS_LOG: u8 = 3;
+/// Bytes of a translation (mlx5: `MTT`), and of the address of a table.
+const TRANSLATION_BYTES: u32 = 8;
+/// Where the region is in the key of a line.
+const TABLE_SHIFT: u32 = 40;
+/// Where the level is in the key of a line.
+const LEVEL_SHIFT: u32 = 36;
+
+/// The translation tables of a region.
+#[derive(Clone, Copy, Debug)]
+struct Tree {
+    table: u32,
+    levels: u8,
+    table_entries: u64,
+    line_entries: u64,
+}
+
+impl Tree {
+    /// The line of a level that leads to a page; level 0 is that of the pages.
+    fn line(&self, level: u8, page: u64) -> u64 {
+        let entry = (0..level).fold(page, |entry, _| entry / self.table_entries.max(2));
+        u64::from(self.table) << TABLE_SHIFT | u64::from(level) << LEVEL_SHIFT | (entry / self.line_entries)
+    }
+}
+
+impl Unit {
+    /// When the line with a page's translation is at hand. From the lowest level of which the line is kept, the way goes down
+    /// again by reads of host memory, each of which says where the next one is.
+    fn walk(&mut self, dma: &mut Dma, counters: &mut Counters, at: Time, tree: Tree, page: u64) -> Time {
+        let missing = (0..tree.levels).take_while(|&level| !self.kept.access(tree.line(level, page))).count();
+        count(counters, Kind::Mtt, missing == 0);
+        if missing == 0 {
+            return at + self.hit;
+        }
+        counters.mtt_levels_read += missing as u64;
+        let start = self.misses.open(at);
+        let done = (0..missing).fold(start, |from, _| dma.fetch(counters, at, from, self.entry_bytes));
+        self.misses.close(done);
+        done
+    }
+}
 
 /// The key of a WQE: queue pair and index.
 pub(crate) const fn wqe_key(qpn: u32, id: u32) -> u64 {

@@ -5,7 +5,7 @@ use crate::caches::{Caches, Kind};
 use crate::cq::Cq;
 use crate::dma::{Cx, Dma, Read};
 use crate::eq::{Eq, Vectors};
-use crate::mem::Memory;
+use crate::mem::{Memory, Range, message_parts};
 use crate::port::Segments;
 use crate::regs::bar::{Health, Limits};
 use crate::regs::counters::Counters;
@@ -55,9 +55,28 @@ impl Interface {
         self.caches.access(&mut self.dma, &mut self.counters, at, kind, key)
     }
 
-    /// When all ranges are translated; see [`Caches::translate`].
-    pub(crate) fn translated(&mut self, at: Time, memory: &Memory, ranges: &[Data]) -> Time {
-        ranges.iter().fold(at, |at, range| self.caches.translate(&mut self.dma, &mut self.counters, at, memory, range))
+    /// When a range is translated; see [`Caches::translated`].
+    #[inline]
+    pub(crate) fn translated(&mut self, at: Time, memory: &Memory, range: Range) -> Time {
+        if !self.caches.translate() {
+            return at;
+        }
+        self.caches.translated(&mut self.dma, &mut self.counters, at, memory, range)
+    }
+
+    /// When `length_bytes` bytes of a message from `offset_bytes` on are translated, whose pieces are `list`.
+    #[inline]
+    pub(crate) fn message_translated(
+        &mut self,
+        at: Time,
+        memory: &Memory,
+        list: &[Data],
+        (offset_bytes, length_bytes): (u32, u32),
+    ) -> Time {
+        if !self.caches.translate() {
+            return at;
+        }
+        message_parts(list, offset_bytes, length_bytes).fold(at, |at, range| self.translated(at, memory, range))
     }
 
     /// See [`Dma::read`].

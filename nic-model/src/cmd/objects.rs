@@ -223,6 +223,7 @@ impl Nic {
             return Err(busy(entry.windows));
         }
         self.host.caches.forget(Kind::Mpt, u64::from(key >> 8));
+        self.host.caches.forget_table(key >> 8);
         if let Some(removed) = self.memory.remove(key) {
             self.leave_pd(removed.pd);
         }

@@ -1,14 +1,17 @@
 //! Protection and translation: keys, who may use them for what, and the bus addresses behind.
 //!
-//! Reading order: this module (the key table and access checks), `region` (pages), `change` (what WQEs and peers do to keys:
-//! fast registration, windows, invalidation).
+//! Reading order: this module (the key table and access checks), `region` (pages), `lookup` (the tables of them), `message`
+//! (data in several pieces), `change` (what WQEs and peers do to keys: fast registration, windows, invalidation).
 
 mod change;
+mod lookup;
+mod message;
 mod region;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use change::Invalidator;
+pub(crate) use message::message_parts;
 pub(crate) use region::{PAGE_SHIFTS, Pages, push_segment};
 
 use crate::config::RESERVED_KEY;
@@ -16,6 +19,7 @@ use crate::dma::piece;
 use crate::port::Segments;
 use crate::regs::cmd::{KeyKind, Rights};
 use crate::regs::cqe::VendorSyndrome;
+use crate::transport::Remote;
 use std::collections::VecDeque;
 
 /// The first index of a key: lower ones are the reserved key and the key that ends a receive WQE.
@@ -51,6 +55,13 @@ pub(crate) struct Range {
     pub(crate) key: u32,
     pub(crate) address: u64,
     pub(crate) length_bytes: u32,
+}
+
+impl Remote {
+    /// So many bytes from there on.
+    pub(crate) const fn range(self, length_bytes: u32) -> Range {
+        Range { key: self.rkey, address: self.address, length_bytes }
+    }
 }
 
 /// Who asks.
@@ -138,14 +149,6 @@ impl Memory {
 
     fn entry_mut(&mut self, key: u32) -> Option<&mut Key> {
         self.keys.get_mut(position(key)?)?.as_mut()
-    }
-
-    /// Size of a key's pages as a power of two; that of the smallest page for keys without any.
-    pub(crate) fn page_shift(&self, key: u32) -> u8 {
-        match self.entry(key).map(|entry| &entry.mapping) {
-            Some(Mapping::Region(pages)) => pages.page_shift(),
-            _ => *PAGE_SHIFTS.start(),
-        }
     }
 
     /// The bus addresses of a range that this side's own work uses.

@@ -63,6 +63,16 @@ impl Pages {
         self.list.len()
     }
 
+    /// First and last page of a range, from 0; `None` if it lies outside or is empty.
+    pub(crate) fn numbers(&self, address: u64, length_bytes: u32) -> Option<(u64, u64)> {
+        let inside = length_bytes > 0 && self.contains(address, length_bytes.into());
+        inside.then(|| {
+            let from = address - self.start + self.offset;
+            let last = from + u64::from(length_bytes) - 1;
+            (from >> self.page_shift, last >> self.page_shift)
+        })
+    }
+
     /// Whether `length_bytes` from `address` on are inside.
     pub(crate) fn contains(&self, address: u64, length_bytes: u64) -> bool {
         address

@@ -55,6 +55,43 @@ fn lists_that_do_not_cover_are_refused() {
 }
 
 #[test]
+fn pages_of_every_size_translate_and_larger_ones_need_fewer_tables() {
+    const LENGTH: u64 = 1 << 34;
+    // 16 GiB by size of the page: levels of tables with 512 entries.
+    for (shift, levels) in [(12, 3), (13, 3), (16, 2), (21, 2), (25, 1), (29, 1), (30, 1)] {
+        let size = 1_u64 << shift;
+        // From the highest page to the lowest.
+        let list: Vec<u64> = (0..LENGTH / size).rev().map(|page| page * size).collect();
+        let last = list.len() as u64 - 1;
+        let pages = Pages::new(0, LENGTH, shift, false, list.into()).expect("they cover it");
+        let piece = [Segment { address: LENGTH - size + 5, length_bytes: 8 }];
+        assert_eq!(pages.segments(5, 8).expect("inside").as_slice(), piece, "{shift}");
+        let mut memory = Memory::new(100);
+        let key = region(&mut memory, Rights::all(), pages);
+        let found = memory.lookup(range(key, LENGTH - size, 8)).expect("a region has pages");
+        assert_eq!((found.first, found.last, found.pages), (last, last, last + 1), "{shift}");
+        assert_eq!(found.levels(512), levels, "{shift}");
+    }
+}
+
+#[test]
+fn what_is_not_translated_looks_nothing_up() {
+    let mut memory = Memory::new(100);
+    let window = empty(&mut memory, KeyKind::WINDOW_2);
+    let source = region(&mut memory, Rights::WINDOW_BIND, pages(0x1000, 0x2000, &[0x8000, 0x4000]));
+    assert_eq!(memory.lookup(range(RESERVED_KEY, 0x1000, 8)), None);
+    assert_eq!(memory.lookup(range(window, 0x1000, 8)), None, "not bound");
+    assert_eq!(memory.lookup(range(source, 0x1000, 0)), None, "empty");
+    assert_eq!(memory.lookup(range(source, 0x2fff, 2)), None, "outside");
+    let rights = Rights::REMOTE_READ | Rights::ZERO_BASED;
+    let (address, length_bytes) = (0x1800, 0x1000);
+    let bind = Bind { window_key: window, new_key: window, region_key: source, rights, address, length_bytes };
+    assert_eq!(memory.bind(ME, &bind), Ok(()));
+    let found = memory.lookup(range(window, 0x7ff, 2)).expect("bound");
+    assert_eq!((found.table, found.first, found.last), (source >> 8, 0, 1), "pages of its region");
+}
+
+#[test]
 fn every_check_has_its_fault() {
     let mut memory = Memory::new(100);
     let key = region(&mut memory, Rights::REMOTE_READ, pages(0, 100, &[0x1000]));

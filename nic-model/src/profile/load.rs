@@ -149,6 +149,7 @@ impl Reader {
                 mpt: self.cache("cache-mpt")?,
                 mtt: self.cache("cache-mtt")?,
                 wqe: self.cache("cache-wqe")?,
+                table_entries: self.positive("translation.table_entries")?,
             },
             firmware: self.firmware()?,
         })

@@ -141,6 +141,8 @@ pub struct CachesProfile {
     pub mtt: CacheProfile,
     /// Send WQEs whose requests are not complete.
     pub wqe: CacheProfile,
+    /// Entries of a translation table: pages, or tables of the level below.
+    pub table_entries: Sourced<u32>,
 }
 
 /// Who goes on after a packet.

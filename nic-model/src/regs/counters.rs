@@ -186,4 +186,7 @@ counters! {
     iotlb_hits,
     /// Pages of DMA that the IOMMU had to look up.
     iotlb_misses,
+    /// Lines read from host memory to translate, directories included: a miss reads one of each level of its region's tables that
+    /// is not at hand.
+    mtt_levels_read,
 }

@@ -10,7 +10,6 @@ use crate::regs::block::Gid;
 use crate::regs::cqe::{Cqe, CqeFlags, CqeOpcode, Syndrome};
 use crate::regs::wqe::Data;
 use crate::transport::{Packet, Pmtu, ud};
-use crate::tx::message_segments;
 use des::Time;
 use wire::{Payload, Qpn, RocePacket};
 
@@ -84,8 +83,9 @@ impl Nic {
         list: &[Data],
     ) -> Result<(), Fault> {
         let length_bytes = packet.payload.len() as u32;
-        let mut header = message_segments(&self.memory, who, list, 0, GRH_BYTES, true)?;
-        let message = message_segments(&self.memory, who, list, GRH_BYTES, length_bytes, true)?;
+        let mut header = self.memory.message(who, list, 0, GRH_BYTES, true)?;
+        let message = self.memory.message(who, list, GRH_BYTES, length_bytes, true)?;
+        let at = self.host.message_translated(at, &self.memory, list, (0, GRH_BYTES + length_bytes));
         let route = packet.route_header().to_vec();
         match &packet.payload {
             Payload::Bytes(bytes) if header.len() == 1 => {

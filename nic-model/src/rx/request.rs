@@ -5,7 +5,7 @@ use crate::atomic::AtomicJob;
 use crate::caches::Kind;
 use crate::dma::Cx;
 use crate::interface::Interface;
-use crate::mem::{Accessor, Fault, Invalidator, Memory, Range};
+use crate::mem::{Accessor, Fault, Invalidator, Memory};
 use crate::nic::Nic;
 use crate::port::Segments;
 use crate::qp::{QueuePair, Receives};
@@ -13,11 +13,9 @@ use crate::receive::SharedQueue;
 use crate::regs::cmd::Rights;
 use crate::regs::cqe::{Cqe, CqeFlags, CqeOpcode, Syndrome, VendorSyndrome};
 use crate::regs::eqe::EventType;
-use crate::regs::wqe::Data;
 use crate::table::Table;
 use crate::transport::responder::{AccessFault, ReceiveCompletion, ReceiveStatus, Right};
 use crate::transport::{AtomicOperation, Remote, ResponderPort, Verdict};
-use crate::tx::message_segments;
 use des::Time;
 use wire::{NakCode, Payload, Psn, Qpn};
 
@@ -52,7 +50,7 @@ impl Placement<'_, '_> {
 
     /// The bus addresses of the peer's range.
     fn remote(&mut self, remote: Remote, length_bytes: u32, right: Rights) -> Result<Segments, AccessFault> {
-        let range = Range { key: remote.rkey, address: remote.address, length_bytes };
+        let range = remote.range(length_bytes);
         let granted = if self.qp.grants(right) { Ok(()) } else { Err(Fault::Rights) };
         granted.and_then(|()| self.memory.remote(self.qp.accessor(), range, right)).map_err(|fault| {
             self.fault = fault.into();
@@ -84,9 +82,9 @@ impl ResponderPort for Placement<'_, '_> {
     fn place_receive(&mut self, offset_bytes: u32, length_bytes: u32) -> Result<(), AccessFault> {
         let receive = self.qp.taken.as_ref().ok_or(AccessFault)?;
         let (who, list) = (self.receiver(), &receive.segments);
-        match message_segments(self.memory, who, list, offset_bytes, length_bytes, true) {
+        match self.memory.message(who, list, offset_bytes, length_bytes, true) {
             Ok(segments) => {
-                self.at = self.host.translated(self.at, self.memory, list);
+                self.at = self.host.message_translated(self.at, self.memory, list, (offset_bytes, length_bytes));
                 self.host.write(self.cx, self.at, segments, self.payload.clone());
                 Ok(())
             }
@@ -100,8 +98,7 @@ impl ResponderPort for Placement<'_, '_> {
     fn place_write(&mut self, remote: Remote, length_bytes: u32) -> Result<(), AccessFault> {
         let segments = self.remote(remote, length_bytes, Rights::REMOTE_WRITE)?;
         if !self.placed {
-            let range = Data { key: remote.rkey, address: remote.address, length_bytes };
-            self.at = self.host.translated(self.at, self.memory, &[range]);
+            self.at = self.host.translated(self.at, self.memory, remote.range(length_bytes));
             self.host.write(self.cx, self.at, segments, self.payload.clone());
         }
         Ok(())

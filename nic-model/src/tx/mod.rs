@@ -17,12 +17,10 @@ pub(crate) use outcome::{flushed, flushed_send};
 
 use crate::alarm::Alarm;
 use crate::dma::{Cx, slice};
-use crate::mem::{Accessor, Fault, Memory, Range};
 use crate::nic::Nic;
-use crate::port::{Output, Segments};
+use crate::port::Output;
 use crate::profile::Turn;
 use crate::regs::bar::Features;
-use crate::regs::wqe::Data;
 use egress::Leaving;
 use packet::Taken;
 use wire::Payload;
@@ -147,39 +145,6 @@ impl Nic {
             self.host.alarms.set(at, Alarm::Port(index as u8));
         }
     }
-}
-
-/// Bus addresses of `length_bytes` bytes of a message from `offset_bytes` on, whose pieces are `list`.
-pub(crate) fn message_segments(
-    memory: &Memory,
-    who: Accessor,
-    list: &[Data],
-    offset_bytes: u32,
-    length_bytes: u32,
-    write: bool,
-) -> Result<Segments, Fault> {
-    let mut segments = Segments::new();
-    let (mut skip, mut left) = (offset_bytes, length_bytes);
-    for piece in list {
-        if left == 0 {
-            break;
-        }
-        if skip >= piece.length_bytes {
-            skip -= piece.length_bytes;
-            continue;
-        }
-        let length_bytes = left.min(piece.length_bytes - skip);
-        let address = piece.address.checked_add(skip.into()).ok_or(Fault::Bounds)?;
-        let here = memory.local(who, Range { key: piece.key, address, length_bytes }, write)?;
-        if segments.is_empty() {
-            segments = here;
-        } else {
-            segments.extend(here);
-        }
-        left -= length_bytes;
-        skip = 0;
-    }
-    if left == 0 { Ok(segments) } else { Err(Fault::Bounds) }
 }
 
 /// Part of inline data.

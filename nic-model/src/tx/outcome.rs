@@ -1,6 +1,6 @@
 //! What becomes of requests: data placed, requests complete or failed.
 
-use super::{Sender, message_segments};
+use super::Sender;
 use crate::caches::{Kind, wqe_key};
 use crate::dma::Cx;
 use crate::mem::Fault;
@@ -51,10 +51,10 @@ impl Nic {
         let Some(data) = data.filter(|data| !data.is_empty()) else { return };
         let Some(qp) = self.qps.get(qpn) else { return };
         let Some(WorkData::Segments(list)) = qp.sends.find(id).map(SendWork::data) else { return };
-        match message_segments(&self.memory, qp.accessor(), list, offset_bytes, data.len() as u32, true) {
+        match self.memory.message(qp.accessor(), list, offset_bytes, data.len() as u32, true) {
             Ok(segments) => {
                 let at = self.host.cached(at, Kind::Wqe, wqe_key(qpn, id));
-                let at = self.host.translated(at, &self.memory, list);
+                let at = self.host.message_translated(at, &self.memory, list, (offset_bytes, data.len() as u32));
                 self.host.write(cx, at, segments, data);
             }
             Err(fault) => self.blame(qpn, id, fault),

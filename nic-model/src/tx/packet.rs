@@ -1,9 +1,9 @@
 //! Packets of requesters and responders: headers around what the transport says, payload from host memory.
 
-use super::{Direction, Sender, inline_part, message_segments};
+use super::{Direction, Sender, inline_part};
 use crate::caches::{Kind, wqe_key};
 use crate::dma::Cx;
-use crate::mem::{Fault, Range};
+use crate::mem::Fault;
 use crate::nic::Nic;
 use crate::port::Segments;
 use crate::qp::path::Path;
@@ -11,7 +11,6 @@ use crate::qp::send::WorkData;
 use crate::qp::{QueuePair, Receives};
 use crate::regs::cmd::Rights;
 use crate::regs::eqe::EventType;
-use crate::regs::wqe::Data;
 use crate::transport::{Packet, Step};
 use des::Time;
 use wire::{Bth, Deth, Ext, Frame, NakCode, Payload, Position, Psn, Qpn};
@@ -88,7 +87,7 @@ impl Nic {
             WorkData::Segments(_) if packet.payload_bytes == 0 => (Payload::EMPTY, None),
             WorkData::Segments(list) => {
                 let (who, length) = (qp.accessor(), packet.payload_bytes);
-                let segments = message_segments(&self.memory, who, list, offset_bytes, length, false)?;
+                let segments = self.memory.message(who, list, offset_bytes, length, false)?;
                 (Payload::Elided(length), Some(segments))
             }
         };
@@ -118,7 +117,9 @@ impl Nic {
             self.host.caches.forget(Kind::Wqe, wqe_key(qpn, id));
         }
         let from = match data {
-            WorkData::Segments(list) => self.host.translated(known, &self.memory, list),
+            WorkData::Segments(list) => {
+                self.host.message_translated(known, &self.memory, list, (offset_bytes, packet.payload_bytes))
+            }
             WorkData::Inline(_) => known,
         };
         Ok(Ready { frame, fetched, port, class, from, sender })
@@ -138,7 +139,7 @@ impl Nic {
         let fetched = match reply.source.filter(|_| packet.payload_bytes > 0) {
             None => Ok(None),
             Some(remote) => {
-                let range = Range { key: remote.rkey, address: remote.address, length_bytes: packet.payload_bytes };
+                let range = remote.range(packet.payload_bytes);
                 self.memory.remote(qp.accessor(), range, Rights::REMOTE_READ).map(Some)
             }
         };
@@ -151,8 +152,7 @@ impl Nic {
                 let (port, class) = (path.port, path.class());
                 let mut from = qp.replies_from;
                 if let Some(remote) = reply.source {
-                    let range = Data { key: remote.rkey, address: remote.address, length_bytes: packet.payload_bytes };
-                    from = self.host.translated(from, &self.memory, &[range]);
+                    from = self.host.translated(from, &self.memory, remote.range(packet.payload_bytes));
                 }
                 self.post(cx, Ready { frame, fetched, port, class, from, sender });
             }

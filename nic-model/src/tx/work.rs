@@ -126,6 +126,7 @@ impl Nic {
         let result = match data {
             Ok(list) => {
                 let pages: Arc<[u64]> = list.bytes().chunks_exact(u64::BYTES).map(u64::get).collect();
+                self.host.caches.forget_table(request.key >> 8);
                 self.memory.fast_register(qp.accessor(), request, pages)
             }
             Err(_) => Err(Fault::Bounds),

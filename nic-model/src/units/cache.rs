@@ -64,6 +64,13 @@ impl Cache {
             *entry = (0, 0);
         }
     }
+
+    /// Forgets all keys of which `which` says so.
+    pub(crate) fn forget_if(&mut self, which: impl Fn(u64) -> bool) {
+        for entry in self.entries.iter_mut().filter(|(key, stamp)| *stamp > 0 && which(*key)) {
+            *entry = (0, 0);
+        }
+    }
 }
 
 #[cfg(test)]

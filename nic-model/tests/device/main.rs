@@ -12,3 +12,4 @@ mod recovery;
 mod states;
 mod support;
 mod timing;
+mod translation;
