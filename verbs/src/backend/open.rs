@@ -151,7 +151,7 @@ fn capabilities(limits: &Limits, probed: Probed, addresses: Vec<IpAddr>) -> Capa
         // Registering by work request is the kernel's privilege.
         max_fast_register_pages: 0,
         max_send_sge: limits.max_sge,
-        max_receive_sge: limits.max_sge,
+        max_receive_sge: limits.max_receive_sge,
         max_read_sge: if limits.max_read_sge == 0 { limits.max_sge } else { limits.max_read_sge },
         max_message_bytes: limits.max_message_bytes,
         max_inline_bytes: probed.max_inline_bytes,

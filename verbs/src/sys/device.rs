@@ -34,6 +34,8 @@ pub(crate) struct Limits {
     pub(crate) max_registration_bytes: u64,
     pub(crate) max_queue_depth: u32,
     pub(crate) max_sge: u32,
+    /// Of a receive queue, shared or not: NDK has one limit for both.
+    pub(crate) max_receive_sge: u32,
     pub(crate) max_read_sge: u32,
     pub(crate) max_cq_depth: u32,
     pub(crate) max_inbound_reads: u32,
@@ -154,12 +156,14 @@ impl Device {
         let count = |number: c_int| u32::try_from(number).unwrap_or(0);
         let can = |flag| device.device_cap_flags & flag != 0;
         let ops = self.ops();
+        let max_sge = count(device.max_sge).min(super::MAX_SGE as u32);
         Ok(Limits {
             vendor_id: device.vendor_id,
             device_id: device.vendor_part_id,
             max_registration_bytes: device.max_mr_size.min(isize::MAX as u64),
             max_queue_depth: count(device.max_qp_wr),
-            max_sge: count(device.max_sge).min(super::MAX_SGE as u32),
+            max_sge,
+            max_receive_sge: if device.max_srq > 0 { max_sge.min(count(device.max_srq_sge)) } else { max_sge },
             max_read_sge: count(device.max_sge_rd).min(super::MAX_SGE as u32),
             max_cq_depth: count(device.max_cqe),
             max_inbound_reads: count(device.max_qp_rd_atom),
