@@ -74,7 +74,7 @@ impl<P: NdkProvider<Host = Medium>> Rig<P> {
 
 fn engine(creation: Creation) -> Engine<Half> {
     Engine::new(
-        Half::new(0, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1))),
+        Half::new(0, vec![IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1))]),
         engine_config(&Setup { creation, ..Setup::default() }),
     )
 }

@@ -5,7 +5,7 @@ use crate::mutant::Defect;
 use provider::consumer::Session;
 use provider::engine::Policy;
 use provider::fault::Row;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// When creations and asynchronous requests are answered, where the provider can be told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +64,9 @@ pub trait Bench {
 
     /// The address of a node's adapter.
     fn address(&self, node: usize) -> IpAddr;
+
+    /// The IPv6 address of a node's adapter. Where there is none, the suite cannot judge whether IPv6 works.
+    fn ipv6(&self, node: usize) -> Option<Ipv6Addr>;
 
     /// Runs all tasks until nothing is left to happen or the lab's time limit, and ends the checkers.
     fn run(&mut self) -> Ran;

@@ -12,7 +12,7 @@ use provider::consumer::Session;
 use provider::ndk::Status;
 use std::fmt;
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Why a cluster could not be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -130,6 +130,15 @@ impl Cluster {
     #[must_use]
     pub fn address(&self, node: usize) -> IpAddr {
         self.world.address(node)
+    }
+
+    /// The IPv6 address of a node's adapter.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[must_use]
+    pub fn ipv6(&self, node: usize) -> Ipv6Addr {
+        self.world.ipv6(node)
     }
 
     /// Access to a node, for raw calls and callbacks.

@@ -16,7 +16,7 @@ use std::net::IpAddr;
 
 /// What the ideal device can do: everything.
 #[must_use]
-pub fn capabilities(address: IpAddr) -> Capabilities {
+pub fn capabilities(addresses: Vec<IpAddr>) -> Capabilities {
     Capabilities {
         vendor_id: 0,
         device_id: 1,
@@ -43,7 +43,7 @@ pub fn capabilities(address: IpAddr) -> Capabilities {
         in_order_dma: true,
         privileged_key: Some(PRIVILEGED_KEY),
         loopback: false,
-        addresses: vec![address],
+        addresses,
     }
 }
 
@@ -56,10 +56,10 @@ pub struct Half {
 }
 
 impl Half {
-    /// The device of `node`, with this address.
+    /// The device of `node`, with these addresses.
     #[must_use]
-    pub fn new(node: usize, address: IpAddr) -> Self {
-        Self { node, capabilities: capabilities(address), events: VecDeque::new() }
+    pub fn new(node: usize, addresses: Vec<IpAddr>) -> Self {
+        Self { node, capabilities: capabilities(addresses), events: VecDeque::new() }
     }
 
     /// A command that needs nobody else.

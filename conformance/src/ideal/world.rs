@@ -13,7 +13,7 @@ use provider::engine::{Config, Engine, Style};
 use provider::fault::{FaultLayer, Row};
 use provider::ndk::{Answer, Call, CallSite, Irql, NdkProvider, Upcall, UpcallToken};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How long a call takes; a step of a processor is as long as its calls.
@@ -171,8 +171,12 @@ pub struct IdealBench {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IdealLab;
 
-fn address(node: usize) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::new(10, 0, 0, node as u8 + 1))
+fn ipv4(node: usize) -> Ipv4Addr {
+    Ipv4Addr::new(10, 0, 0, node as u8 + 1)
+}
+
+fn ipv6(node: usize) -> Ipv6Addr {
+    Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, node as u16 + 1)
 }
 
 /// Our engine's configuration for a set-up.
@@ -191,7 +195,8 @@ impl Lab for IdealLab {
 
     fn bench(&self, setup: &Setup) -> Result<IdealBench, LabError> {
         let provider = |node| {
-            let engine = Engine::new(Half::new(node, address(node)), engine_config(setup));
+            let half = Half::new(node, vec![ipv4(node).into(), ipv6(node).into()]);
+            let engine = Engine::new(half, engine_config(setup));
             let rows: Vec<Row> =
                 setup.faults.iter().filter(|(hit, _)| *hit == node).map(|(_, row)| row.clone()).collect();
             let faulty = FaultLayer::new(Mutant::new(engine, setup.defect), rows, 1, &format!("node.{node}.faults"));
@@ -254,7 +259,11 @@ impl Bench for IdealBench {
     }
 
     fn address(&self, node: usize) -> IpAddr {
-        address(node)
+        ipv4(node).into()
+    }
+
+    fn ipv6(&self, node: usize) -> Option<Ipv6Addr> {
+        Some(ipv6(node))
     }
 
     fn run(&mut self) -> Ran {

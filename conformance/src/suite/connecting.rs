@@ -5,7 +5,7 @@ use super::probe::Probe;
 use super::trouble::{Trouble, expect, expect_status};
 use super::{Case, Pair};
 use des::Dur;
-use provider::ndk::{AdapterFlags, Call, Object, Out, Status, UpcallBody};
+use provider::ndk::{Call, Object, Out, Status};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -100,33 +100,6 @@ pub(super) const CASES: &[Case] = &[
                 probe.leave(local, link).await
             });
         },
-    },
-    Case {
-        name: "addresses",
-        rules: &[128, 129],
-        provokes: &[],
-        what: "endpoints get ports of their own, and give them back",
-        start: |pair: &Pair| pair.on(0, addresses),
-    },
-    Case {
-        name: "shared-endpoint",
-        rules: &[89, 128],
-        provokes: &[],
-        what: "connects from a shared endpoint, which outlives its connectors",
-        start: |pair: &Pair| {
-            pair.on(0, |probe| async move {
-                let (local, link) = probe.serve(Sizes::default()).await?;
-                probe.leave_after_peer(local, link).await
-            });
-            pair.on(1, from_shared_endpoint);
-        },
-    },
-    Case {
-        name: "loopback",
-        rules: &[140],
-        provokes: &[],
-        what: "connects to itself, which works if the adapter says so, and only then",
-        start: |pair: &Pair| pair.on(0, loopback),
     },
 ];
 
@@ -316,104 +289,4 @@ async fn listener_closes(probe: Probe) -> Result<(), Trouble> {
     probe.close(link.connector).await?;
     probe.finish_close(begun).await;
     probe.end_local(local).await
-}
-
-async fn addresses(probe: Probe) -> Result<(), Trouble> {
-    let local = probe.local(Sizes::default()).await?;
-    let adapter = local.adapter.object();
-    let address = probe.own(0);
-    let make = |completion| Call::CreateSharedEndpoint { adapter, address, completion };
-    let ask = |object| probe.ok(Call::GetLocalAddress { object, buffer_bytes: 28 });
-    let endpoints =
-        [probe.create("NdkCreateSharedEndpoint", make).await?, probe.create("NdkCreateSharedEndpoint", make).await?];
-    let (Out::Address(first), Out::Address(second)) = (ask(endpoints[0])?, ask(endpoints[1])?) else {
-        return expect(false, 129, || "an endpoint has no address".to_owned());
-    };
-    expect(first != second, 128, || format!("two endpoints were given {first}"))?;
-    let (listener, _) = probe.listener(adapter).await?;
-    let at_first = |completion| Call::Listen { listener, address: first, completion };
-    let used = probe.settle(at_first).await.status;
-    let allowed = [Status::SHARING_VIOLATION, Status::ADDRESS_ALREADY_EXISTS];
-    expect_status("listening at an address that is held", used, &allowed, 129)?;
-    probe.close(endpoints[0]).await?;
-    let (free, _) = probe.listener(adapter).await?;
-    let at_first = |completion| Call::Listen { listener: free, address: first, completion };
-    let reused = probe.settle(at_first).await.status;
-    expect_status("listening at an address that was given back", reused, &[Status::SUCCESS], 128)?;
-    probe.close_all(&[free, listener, endpoints[1]]).await?;
-    probe.end_local(local).await
-}
-
-async fn from_shared_endpoint(probe: Probe) -> Result<(), Trouble> {
-    let local = probe.local(Sizes::default()).await?;
-    probe.head_start().await;
-    let adapter = local.adapter.object();
-    let address = probe.own(0);
-    let make = |completion| Call::CreateSharedEndpoint { adapter, address, completion };
-    let endpoint = probe.create("NdkCreateSharedEndpoint", make).await?;
-    let connector = probe.connector(adapter).await?;
-    let card = local.card(&probe)?;
-    let (destination, data) = (probe.peer(PORT), card.encode());
-    let params = params(local.qp, &data);
-    let connect = |completion| Call::ConnectWithSharedEndpoint { connector, endpoint, destination, params, completion };
-    probe.request("NdkConnectWithSharedEndpoint", connect).await?;
-    let link = probe.complete(connector, card).await?;
-    let begun = probe.begin_close(endpoint)?;
-    expect(begun.is_some(), 89, || "an endpoint was closed at once under its connector".to_owned())?;
-    probe.request("NdkDisconnect", |completion| Call::Disconnect { connector, completion }).await?;
-    probe.close(link.connector).await?;
-    probe.finish_close(begun).await;
-    probe.end_local(local).await
-}
-
-async fn loopback(probe: Probe) -> Result<(), Trouble> {
-    let local = probe.local(Sizes::default()).await?;
-    let able = local.info.flags.contains(AdapterFlags::LOOPBACK_CONNECTIONS_SUPPORTED);
-    let (listener, events) = probe.listen(local.adapter.object()).await?;
-    let connector = probe.connector(local.adapter.object()).await?;
-    let (source, destination, params) = (probe.own(0), probe.own(PORT), params(local.qp, b"me"));
-    let connected = probe.completion();
-    let status = probe.status(Call::Connect { connector, source, destination, params, completion: connected });
-    let reached = match (able, status) {
-        (true, Status::PENDING) => answer_itself(&probe, &local, (connector, connected.context), events).await?,
-        (false, Status::PENDING) => completed(&probe, connected.context).await == Status::SUCCESS,
-        (_, status) => status == Status::SUCCESS,
-    };
-    expect(reached == able, 140, || {
-        format!("an adapter whose loopback flag is {able} connected to itself: {reached}")
-    })?;
-    probe.close_all(&[connector, listener]).await?;
-    probe.end_local(local).await
-}
-
-/// The status of a request that pends.
-async fn completed(probe: &Probe, context: u64) -> Status {
-    match probe.upcall(context).await.body {
-        UpcallBody::RequestCompletion { status, .. } => status,
-        _ => Status::UNSUCCESSFUL,
-    }
-}
-
-/// Both ends of a connection at one node: whether it comes to be.
-async fn answer_itself(
-    probe: &Probe,
-    local: &Local,
-    (active, connected): (Object, u64),
-    events: u64,
-) -> Result<bool, Trouble> {
-    let passive = probe.offered(events).await?;
-    let cqs = [local.receive_cq.object, local.initiator_cq.object];
-    let qp = probe.qp(local.pd, cqs, Sizes { inline_bytes: 0, ..Sizes::default() }).await?;
-    let (params, accepted, disconnect_event) = (params(qp, b"too"), probe.completion(), probe.disconnect_event());
-    let pending = probe.status(Call::Accept { connector: passive, params, disconnect_event, completion: accepted });
-    let mut stands = pending == Status::PENDING && completed(probe, connected).await == Status::SUCCESS;
-    if stands {
-        let disconnect_event = probe.disconnect_event();
-        let complete = |completion| Call::CompleteConnect { connector: active, disconnect_event, completion };
-        stands = probe.settle(complete).await.status == Status::SUCCESS;
-        stands &= completed(probe, accepted.context).await == Status::SUCCESS;
-        probe.request("NdkDisconnect", |completion| Call::Disconnect { connector: active, completion }).await?;
-    }
-    probe.close_all(&[passive, qp]).await?;
-    Ok(stands)
 }

@@ -10,6 +10,7 @@ mod arming;
 mod closing;
 mod connecting;
 mod ending;
+mod endpoints;
 mod limits;
 pub mod local;
 mod memory;
@@ -51,6 +52,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         remote::CASES,
         reads::CASES,
         connecting::CASES,
+        endpoints::CASES,
         ending::CASES,
         posting::CASES,
         arming::CASES,

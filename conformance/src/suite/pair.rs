@@ -7,7 +7,7 @@ use crate::entry::Found;
 use provider::check::Side;
 use provider::consumer::Session;
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The two nodes of a case, ready for its tasks.
@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Pair {
     nodes: [Session; 2],
     addresses: [IpAddr; 2],
+    ipv6: [Option<Ipv6Addr>; 2],
     troubles: Arc<Mutex<Vec<Found>>>,
 }
 
@@ -24,8 +25,16 @@ impl Pair {
         Self {
             nodes: [bench.session(0), bench.session(1)],
             addresses: [bench.address(0), bench.address(1)],
+            ipv6: [bench.ipv6(0), bench.ipv6(1)],
             troubles: Arc::default(),
         }
+    }
+
+    /// The same nodes by their IPv6 addresses, if both have one.
+    #[must_use]
+    pub fn over_ipv6(&self) -> Option<Self> {
+        let [first, second] = self.ipv6;
+        Some(Self { addresses: [first?.into(), second?.into()], ..self.clone() })
     }
 
     /// Starts a task on a node. What it ends with, if it is an error, is found at the end.

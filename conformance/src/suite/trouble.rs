@@ -31,6 +31,13 @@ impl Trouble {
             Self::Breach { rule, .. } => *rule,
         }
     }
+
+    /// The same, held against a rule: in a case that is about nothing else, a call that fails breaks it.
+    #[must_use]
+    pub(crate) fn under(self, rule: u8) -> Self {
+        let named = self.rule().unwrap_or(RuleId(rule));
+        Self::Breach { rule: Some(named), text: self.to_string() }
+    }
 }
 
 impl From<Status> for Trouble {

@@ -17,7 +17,7 @@ use conformance::{Bench, Found, Lab, LabError, Ran, Setup};
 use des::Dur;
 use provider::check::{Rule, RuleId, Side};
 use provider::consumer::Session;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// How long a call executes, for the rules on concurrent calls: as long as the nodes' model lets it take.
 const CALL: Dur = Dur::from_ns(100);
@@ -63,6 +63,10 @@ impl Bench for SimBench {
 
     fn address(&self, node: usize) -> IpAddr {
         self.cluster.address(node)
+    }
+
+    fn ipv6(&self, node: usize) -> Option<Ipv6Addr> {
+        Some(self.cluster.ipv6(node))
     }
 
     fn run(&mut self) -> Ran {

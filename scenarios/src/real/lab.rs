@@ -7,7 +7,7 @@ use crate::spec::Scenario;
 use conformance::{Bench, Lab, LabError, Ran, Setup};
 use des::Dur;
 use provider::consumer::Session;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZero;
 use verbs::Options;
 
@@ -59,6 +59,11 @@ impl Bench for RealBench {
 
     fn address(&self, node: usize) -> IpAddr {
         self.cluster.address(node)
+    }
+
+    /// Devices are found by their IPv4 addresses.
+    fn ipv6(&self, _node: usize) -> Option<Ipv6Addr> {
+        None
     }
 
     fn run(&mut self) -> Ran {

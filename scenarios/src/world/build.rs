@@ -16,7 +16,6 @@ use fabric::address::Endpoint;
 use fabric::rule::Loss;
 use fabric::topology::CableEnd;
 use fabric::{Link, Matcher, NodeId, Pick, PortRef, Rule, RuleSpec, Topology, Verdict};
-use std::net::IpAddr;
 use wire::{Psn, Qpn};
 
 /// Frames that a capture keeps of one link.
@@ -37,7 +36,7 @@ impl World {
             let setup = Setup { host, own, neighbours: &neighbours, scenario, congestion, trial };
             nodes.push(NodeSlot {
                 node: node::bring_up(&setup)?,
-                address: IpAddr::V4(own.ipv4()),
+                own,
                 links: topology.build_uplinks(host, seed),
                 peers: places(NodeId::Host(host)),
                 sequencer: Sequencer::new(SourceId(host)),
@@ -111,8 +110,8 @@ impl World {
         all.extend(fault.packet.map(|kind| Matcher::OneOf(kind.opcodes().map(Matcher::Opcode).collect())));
         all.extend(fault.psn.map(|psn| Matcher::Psn(Psn::new(psn))));
         all.extend(fault.dest_qp.map(|qp| Matcher::DestQp(Qpn::new(qp))));
-        all.extend(fault.from_node.map(|node| Matcher::SourceIp(self.nodes[usize::from(node)].address)));
-        all.extend(fault.to_node.map(|node| Matcher::DestIp(self.nodes[usize::from(node)].address)));
+        all.extend(fault.from_node.map(|node| Matcher::SourceIp(self.address(usize::from(node)))));
+        all.extend(fault.to_node.map(|node| Matcher::DestIp(self.address(usize::from(node)))));
         if all.is_empty() { Matcher::Any } else { Matcher::All(all) }
     }
 

@@ -20,9 +20,10 @@ use crate::node::{Hardware, Node, NodeEvent, Outgoing};
 use crate::options::{Milestone, Progress};
 use ::wire::Frame;
 use des::{Dur, Key, Phase, Sequencer, Time, TraceHash};
+use fabric::address::Endpoint;
 use fabric::{Delivery, Link, Pause, Switch};
 use schedule::Schedule;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use trigger::Shut;
 use watch::Watcher;
 
@@ -55,7 +56,7 @@ enum What {
 #[derive(Debug)]
 struct NodeSlot {
     node: Node,
-    address: IpAddr,
+    own: Endpoint,
     links: Vec<Link>,
     peers: Vec<Place>,
     sequencer: Sequencer,
@@ -103,7 +104,11 @@ impl World {
     }
 
     pub(crate) fn address(&self, index: usize) -> IpAddr {
-        self.nodes[index].address
+        self.nodes[index].own.ipv4().into()
+    }
+
+    pub(crate) fn ipv6(&self, index: usize) -> Ipv6Addr {
+        self.nodes[index].own.ipv6()
     }
 
     /// Runs until nothing is left to happen, or the time limit. `done` says how much of the workload is, in thousandths.

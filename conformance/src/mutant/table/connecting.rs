@@ -176,5 +176,15 @@ pub(super) const DEFECTS: &[Defect] = &[
         How::Change(Which::ConnectEvent, |upcall| upcall.context ^= 0x1000),
         "offers a connection with another context",
     ),
+    row(
+        "no-ipv6",
+        139,
+        "ipv6",
+        How::Refuse(|call| match call {
+            Call::Listen { address, .. } if address.is_ipv6() => Some(Status::INVALID_ADDRESS),
+            _ => None,
+        }),
+        "does not know its own IPv6 address",
+    ),
     row("connects-to-itself", 140, "loopback", How::Loops, "connects to itself, and has not said that it can"),
 ];
