@@ -440,9 +440,10 @@ fn foreseen(kind: CallKind, effect: Option<Effect>, status: Status, closing: boo
         Some(Effect::Pend { outcome: Outcome::Fail(planned), .. } | Effect::InsideCall(Outcome::Fail(planned))) => {
             status == planned || closing
         }
+        // What fails at once is not held back, and has nothing to race.
+        Some(Effect::Never | Effect::RaceClose) if open && status != Status::SUCCESS => true,
         Some(Effect::Never) => closing && (open || status == Status::CANCELLED),
-        // What fails at once has nothing to race.
-        Some(Effect::RaceClose) => closing || open && status != Status::SUCCESS,
+        Some(Effect::RaceClose) => closing,
         _ => open || closing || status == Status::SUCCESS,
     }
 }
