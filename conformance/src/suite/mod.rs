@@ -15,6 +15,7 @@ mod limits;
 pub mod local;
 mod memory;
 mod objects;
+mod order;
 pub mod pair;
 mod posting;
 pub mod probe;
@@ -51,6 +52,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         memory::CASES,
         remote::CASES,
         reads::CASES,
+        order::CASES,
         connecting::CASES,
         endpoints::CASES,
         ending::CASES,

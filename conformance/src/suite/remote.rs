@@ -19,16 +19,6 @@ pub(super) const CASES: &[Case] = &[
         },
     },
     Case {
-        name: "fence",
-        rules: &[122],
-        provokes: &[],
-        what: "a fenced send carries what the read before it has brought",
-        start: |pair: &Pair| {
-            pair.on(0, fence_passive);
-            pair.on(1, fence_active);
-        },
-    },
-    Case {
         name: "stale-token",
         rules: &[125],
         provokes: &[],
@@ -137,29 +127,6 @@ async fn write_and_read(probe: Probe) -> Result<(), Trouble> {
     expect(result.base.request_context == 0x78, 105, || format!("the read's result is {result:?}"))?;
     let read = local.buffer.read(ELSEWHERE, PATTERN.len());
     expect(read.as_deref() == Ok(PATTERN), 106, || format!("{read:?} was read back"))?;
-    probe.leave(local, link).await
-}
-
-async fn fence_passive(probe: Probe) -> Result<(), Trouble> {
-    let local = probe.local(Sizes::default()).await?;
-    local.buffer.write(0, PATTERN).map_err(|_| Status::INTERNAL_ERROR)?;
-    probe.ok(Call::Receive { qp: local.qp, context: 1, sgl: &[local.sge(ELSEWHERE, 64)] })?;
-    let link = probe.serve_on(&local).await?;
-    probe.next_good(&local.receive_cq).await?;
-    let came = local.buffer.read(ELSEWHERE, PATTERN.len());
-    expect(came.as_deref() == Ok(PATTERN), 122, || "a fenced send was sent before the read was done".to_owned())?;
-    probe.leave_after_peer(local, link).await
-}
-
-async fn fence_active(probe: Probe) -> Result<(), Trouble> {
-    let (local, link) = probe.join(Sizes::default()).await?;
-    let Card { address: remote_address, token: remote_token } = link.peer;
-    let (qp, sgl) = (local.qp, &[local.sge(0, LENGTH)]);
-    let flags = OpFlags::empty();
-    probe.ok(Call::Read { qp, context: 1, sgl, remote_address, remote_token, flags })?;
-    probe.ok(Call::Send { qp, context: 2, sgl, flags: OpFlags::READ_FENCE })?;
-    probe.next_good(&local.initiator_cq).await?;
-    probe.next_good(&local.initiator_cq).await?;
     probe.leave(local, link).await
 }
 

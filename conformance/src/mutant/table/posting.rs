@@ -166,6 +166,29 @@ pub(super) const DEFECTS: &[Defect] = &[
         "applies the limit of list entries to an inline request",
     ),
     row(
+        "fenced-data-taken-early",
+        122,
+        "fence",
+        How::Ask(|call| {
+            if let Call::Send { flags, .. } | Call::Write { flags, .. } = call
+                && flags.contains(OpFlags::READ_FENCE)
+            {
+                flags.insert(OpFlags::INLINE);
+            }
+        }),
+        "takes the bytes of a fenced request when it is posted",
+    ),
+    row(
+        "post-beside-close-lost",
+        96,
+        "posts-beside-close",
+        How::Refuse(|call| match call {
+            Call::Write { context: 4.., .. } => Some(Status::SUCCESS),
+            _ => None,
+        }),
+        "accepts a request while its connector closes, and forgets it",
+    ),
+    row(
         "low-water-twice",
         141,
         "shared-receives",
