@@ -308,7 +308,8 @@ impl Probe {
         self.end_local(local).await
     }
 
-    fn peer_card(&self, connector: Object) -> Result<Card, Trouble> {
+    /// The peer's card of its private data.
+    pub(crate) fn peer_card(&self, connector: Object) -> Result<Card, Trouble> {
         let size = self.ok(Call::GetConnectionData { connector, buffer_bytes: None })?;
         let Out::ConnectionData { required_bytes, .. } = size else {
             return Err(Trouble::Breach { rule: None, text: format!("connection data were {size:?}") });

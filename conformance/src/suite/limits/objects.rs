@@ -1,33 +1,11 @@
-//! Every limit of `NDK_ADAPTER_INFO`: what is at it succeeds, what is one above is refused as documented.
-//!
-//! `LargeRequestThreshold` is a hint and `MaxWindowSize` cannot be passed, because a window lies in a region.
+//! What objects and asynchronous requests may ask for: a table of limits, each tried at its value and one above.
 
-use super::local::{Local, PORT, QP_CONTEXT, Sizes, params};
-use super::probe::Probe;
-use super::trouble::{Trouble, expect, expect_status};
-use super::{Case, Pair};
-use host::{Mdl, PAGE_SIZE};
-use provider::ndk::{AdapterFlags, AdapterInfo, Call, Completion, ConnectParams, MrFlags, OpFlags, Out, Status};
-
-pub(super) const CASES: &[Case] = &[
-    Case {
-        name: "limits",
-        rules: &[81, 82],
-        provokes: &[18, 19, 20, 21, 22, 24, 25],
-        what: "creates and asks at every limit that the adapter reports, and one above",
-        start: |pair: &Pair| pair.on(0, limits),
-    },
-    Case {
-        name: "limits-of-connections",
-        rules: &[126],
-        provokes: &[24, 35, 36, 39],
-        what: "private data, read limits, lists and inline bytes at the limits of a connection, and one above",
-        start: |pair: &Pair| {
-            pair.on(0, answers);
-            pair.on(1, asks);
-        },
-    },
-];
+use super::again_and_again;
+use crate::suite::local::{Local, PORT, QP_CONTEXT, Sizes, params};
+use crate::suite::probe::Probe;
+use crate::suite::trouble::{Trouble, expect_status};
+use host::PAGE_SIZE;
+use provider::ndk::{AdapterFlags, AdapterInfo, Call, Completion, MrFlags, Out, Status};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -82,10 +60,8 @@ const TABLE: &[Limit] = &[
 
 /// Nobody listens there, so a connect that may be made is refused.
 const DEAF_PORT: u16 = PORT + 1;
-/// Buffers of more pages are not described: 4 GiB.
-const PAGES_MOST: u64 = 1 << 20;
 
-async fn limits(probe: Probe) -> Result<(), Trouble> {
+pub(super) async fn limits(probe: Probe) -> Result<(), Trouble> {
     let local = probe.local(Sizes::default()).await?;
     for Limit { member, value, asked, above } in TABLE {
         let value = value(&local.info);
@@ -172,15 +148,11 @@ async fn ask(probe: &Probe, local: &Local, asked: Asked, value: u32) -> Result<S
     }
 }
 
-/// `MaxRegistrationSize`, where a list of so many pages can be written down. The buffer has one page, again and again.
+/// `MaxRegistrationSize`, where so long a buffer can be described.
 async fn registrations(probe: &Probe, local: &Local) -> Result<(), Trouble> {
     let (pd, most) = (local.pd, local.info.max_registration_bytes);
-    if most > PAGES_MOST * PAGE_SIZE {
-        return Ok(());
-    }
     let page = probe.allocate(PAGE_SIZE);
-    let pages = vec![page.mdl().pages[0]; most.div_ceil(PAGE_SIZE) as usize + 1];
-    let mdl = &Mdl { pages, length_bytes: most + 1, ..page.mdl().clone() };
+    let Some(mdl) = &again_and_again(&page, most + 1) else { return Ok(()) };
     let flags = MrFlags::empty();
     let good: &[Status] = &[Status::SUCCESS, Status::INSUFFICIENT_RESOURCES];
     let too_long: &[Status] = &[Status::INVALID_BUFFER_SIZE, Status::INVALID_PARAMETER];
@@ -234,95 +206,4 @@ async fn srq(probe: &Probe, local: &Local, depth: u32, max_receive_sge: u32) -> 
         completion,
     })
     .await
-}
-
-/// Rejects the first peer and accepts the second, each with too much and then with all the data that there may be.
-async fn answers(probe: Probe) -> Result<(), Trouble> {
-    let local = probe.local(Sizes::default()).await?;
-    let (listener, events) = probe.listen(local.adapter.object()).await?;
-    let most = vec![7; local.info.max_callee_data_bytes as usize];
-    let above = [&most[..], &[7]].concat();
-    let too_long = [Status::INVALID_BUFFER_SIZE, Status::INVALID_PARAMETER];
-    let connector = probe.offered(events).await?;
-    let refused = probe.status(Call::Reject { connector, private_data: &above });
-    expect_status("NdkReject one above MaxCalleeData", refused, &too_long, 81)?;
-    probe.ok(Call::Reject { connector, private_data: &most })?;
-    probe.close(connector).await?;
-    let connector = probe.offered(events).await?;
-    let disconnect_event = probe.disconnect_event();
-    let params = params(local.qp, &above);
-    let accept = |completion| Call::Accept { connector, params, disconnect_event, completion };
-    let refused = probe.settle(accept).await.status;
-    expect_status("NdkAccept one above MaxCalleeData", refused, &too_long, 81)?;
-    let params = ConnectParams { private_data: &most, ..params };
-    let accept = |completion| Call::Accept { connector, params, disconnect_event, completion };
-    probe.request("NdkAccept at MaxCalleeData", accept).await?;
-    probe.upcall(disconnect_event.context).await;
-    probe.close_all(&[connector, listener]).await?;
-    probe.end_local(local).await
-}
-
-/// Asks for more reads than there can be, then posts.
-async fn asks(probe: Probe) -> Result<(), Trouble> {
-    let info = {
-        let adapter = probe.open(provider::ndk::NdkVersion::V2_0).await?;
-        let info = adapter.info().await?;
-        adapter.close().await?;
-        info
-    };
-    let sge = info.max_initiator_request_sge.min(info.max_receive_request_sge);
-    let local = probe.local(Sizes { sge, inline_bytes: info.max_inline_data_bytes, ..Sizes::default() }).await?;
-    probe.head_start().await;
-    let adapter = local.adapter.object();
-    let (source, destination) = (probe.own(0), probe.peer(PORT));
-    let params = ConnectParams {
-        qp: local.qp,
-        inbound_read_limit: info.max_inbound_read_limit.saturating_add(1),
-        outbound_read_limit: info.max_outbound_read_limit.saturating_add(1),
-        private_data: b"",
-    };
-    let rejected = probe.connector(adapter).await?;
-    let connect = |completion| Call::Connect { connector: rejected, source, destination, params, completion };
-    expect_status("a rejected connect", probe.settle(connect).await.status, &[Status::CONNECTION_REFUSED], 131)?;
-    probe.close(rejected).await?;
-    let connector = probe.connector(adapter).await?;
-    let connect = |completion| Call::Connect { connector, source, destination, params, completion };
-    probe.request("NdkConnect with too many reads", connect).await?;
-    let out = probe.ok(Call::GetConnectionData { connector, buffer_bytes: None })?;
-    let Out::ConnectionData { inbound_read_limit: inbound, outbound_read_limit: outbound, .. } = out else {
-        return expect(false, 126, || "connection data without limits".to_owned());
-    };
-    let capped = inbound <= info.max_inbound_read_limit && outbound <= info.max_outbound_read_limit;
-    expect(capped, 126, || format!("granted {inbound} and {outbound} reads, above the limits"))?;
-    let disconnect_event = probe.disconnect_event();
-    let complete = |completion| Call::CompleteConnect { connector, disconnect_event, completion };
-    probe.request("NdkCompleteConnect", complete).await?;
-    posts(&probe, &local, sge)?;
-    probe.request("NdkDisconnect", |completion| Call::Disconnect { connector, completion }).await?;
-    probe.close(connector).await?;
-    probe.end_local(local).await
-}
-
-/// Posts at and above the limits. What is above must not be posted; with which status it is refused, the contract leaves open.
-fn posts(probe: &Probe, local: &Local, sge: u32) -> Result<(), Trouble> {
-    let info = &local.info;
-    let list = |entries: u32| vec![local.sge(0, 1); entries as usize];
-    let refused = |what: &str, call: Call<'_>| {
-        let status = probe.status(call);
-        expect(!status.is_success_class(), 81, || format!("{what} ended with {status}"))
-    };
-    let qp = local.qp;
-    probe.ok(Call::Receive { qp, context: 1, sgl: &list(sge) })?;
-    refused("a receive with too long a list", Call::Receive { qp, context: 2, sgl: &list(sge + 1) })?;
-    let (above, flags) = (list(sge + 1), OpFlags::empty());
-    refused("a send with too long a list", Call::Send { qp, context: 3, sgl: &above, flags })?;
-    let reads = info.max_read_request_sge.saturating_add(1);
-    let (remote_address, remote_token) = (local.buffer.address(), local.token);
-    let list_above = list(reads);
-    let read = Call::Read { qp, context: 4, sgl: &list_above, remote_address, remote_token, flags };
-    refused("a read with too long a list", read)?;
-    let inline = [local.sge(0, info.max_inline_data_bytes + 1)];
-    refused("a send of too many inline bytes", Call::Send { qp, context: 5, sgl: &inline, flags: OpFlags::INLINE })?;
-    let long = [local.sge(0, info.max_transfer_bytes.saturating_add(1))];
-    refused("a send longer than MaxTransferLength", Call::Send { qp, context: 6, sgl: &long, flags })
 }
