@@ -10,6 +10,25 @@ use super::requests::{Progress, Request, Work};
 use crate::backend::{Backend, Command, CommandResult};
 use crate::ndk::{CallKind, CallSite, Completion, Object, ObjectKind, Status, UpcallBody};
 
+/// What this provider says in `ProviderDisconnectReason`. Zero, "not given", it never says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum DisconnectReason {
+    /// The peer has disconnected.
+    PeerDisconnected = 1,
+    /// The connection was found broken: a request failed, the peer gave no answer, or the device is gone.
+    Broken = 2,
+}
+
+impl DisconnectReason {
+    const fn of(state: State) -> Self {
+        match state {
+            State::PeerGone { graceful: true } => Self::PeerDisconnected,
+            _ => Self::Broken,
+        }
+    }
+}
+
 impl<B: Backend> Engine<B> {
     pub(super) fn disconnect(
         &mut self,
@@ -74,7 +93,7 @@ impl<B: Backend> Engine<B> {
         }
         connector.event_due = false;
         if let Some(event) = connector.disconnect_event.filter(|_| live) {
-            let reason = event.extended.then_some(0);
+            let reason = event.extended.then(|| DisconnectReason::of(connector.state) as u32);
             let target = Completion { callback: event.callback, context: event.context };
             let place = self.event_place(None);
             self.event(id, target, UpcallBody::DisconnectEvent { reason }, place);

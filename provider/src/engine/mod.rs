@@ -49,6 +49,7 @@ mod tests;
 
 pub use config::{Config, Delivery, Style};
 pub use counters::Counters;
+pub use disconnect::DisconnectReason;
 pub use policy::{CloseConnected, Policy, PostAfterEnd, SrqStart};
 
 use crate::backend::{Backend, CommandId, ConnectionId, Resource};

@@ -175,6 +175,30 @@ fn closing_the_adapter_cancels_what_is_held_and_undoes_it_below() {
 }
 
 #[test]
+fn a_completion_that_races_a_close_comes_after_the_close_was_called() {
+    for style in [Style::Inline, LATER] {
+        let (mut stand, adapter) = stand(style, Selector::calls(&[CallKind::Listen]), Effect::RaceClose);
+        let create = Call::CreateListener { adapter, connect_event: done(2), completion: done(1) };
+        let created = match stand.returned(create).out {
+            Out::Object(listener) => Some(listener),
+            _ => stand.wake().then(|| created(&stand.run()[0]).1).flatten(),
+        };
+        let listener = created.expect("a listener");
+        let listen = Call::Listen { listener, address: ([10, 0, 0, 1], 80).into(), completion: done(5) };
+        assert_eq!(stand.status(listen), Status::PENDING);
+        assert_eq!(stand.wake(), style == LATER, "the provider below goes on, the layer has nothing due");
+        assert_eq!(stand.run(), [], "it is kept for the close");
+        assert_eq!(stand.status(Call::Close { object: listener, completion: done(9) }), Status::PENDING);
+        let ended = stand.run();
+        let contexts: Vec<u64> = ended.iter().map(|upcall| upcall.context).collect();
+        assert_eq!(contexts, [5, 9], "the request ends, then the close");
+        assert_eq!(ended[0].body, UpcallBody::RequestCompletion { status: Status::SUCCESS, out: Out::Untouched });
+        assert_eq!((stand.reports()[0].fitted, stand.reports()[0].fired), (1, 1));
+        end(stand, adapter, &[]);
+    }
+}
+
+#[test]
 fn another_processor_runs_the_completion() {
     for style in [Style::Inline, LATER] {
         let (mut stand, adapter) = stand(style, pds(), Effect::Processor(6));
@@ -185,6 +209,44 @@ fn another_processor_runs_the_completion() {
         let upcalls = stand.run();
         assert_eq!(upcalls[0].processor, 6);
         end(stand, adapter, &[created(&upcalls[0]).1.expect("an object")]);
+    }
+}
+
+/// Six creations, a microsecond apart: contexts 1 to 6, queues and protection domains in turn.
+#[test]
+fn each_selector_hits_its_calls_and_no_other() {
+    let us = |count| Time::ZERO + Dur::from_us(count);
+    // Not the opening of the adapter.
+    let creations = || Selector::any().within(us(1)..Time::MAX);
+    for (selector, hit) in [
+        (creations(), &[1, 2, 3, 4, 5, 6][..]),
+        (Selector::object(ObjectKind::Pd), &[2, 4, 6]),
+        (Selector::calls(&[CallKind::CreateCq]), &[1, 3, 5]),
+        (creations().with_context(4), &[4]),
+        (creations().nth(3), &[3]),
+        (pds().nth(3), &[6]),
+        (creations().burst(2, 3), &[2, 3, 4]),
+        (creations().every(2), &[2, 4, 6]),
+        (pds().every(2), &[4]),
+        (Selector::any().within(us(2)..us(5)), &[2, 3, 4]),
+        (pds().within(us(2)..us(5)).nth(2), &[4]),
+        (Selector::object(ObjectKind::Qp), &[]),
+        (creations().nth(7), &[]),
+        (creations().with_context(7), &[]),
+    ] {
+        let (mut stand, adapter) = stand(Style::Inline, selector.clone(), Effect::Fail(NO_MEMORY));
+        let mut failed = Vec::new();
+        for context in 1..=6 {
+            stand.site.now = us(context);
+            let (notification, completion) = (done(100), done(context));
+            let status = stand.status(match context % 2 {
+                0 => Stand::pd_call(adapter, context),
+                _ => Call::CreateCq { adapter, depth: 4, notification, affinity: None, completion },
+            });
+            failed.extend((status == NO_MEMORY).then_some(context));
+        }
+        assert_eq!(failed, hit, "{selector:?}");
+        assert_eq!(stand.reports()[0].fired, hit.len() as u64, "{selector:?}");
     }
 }
 

@@ -4,7 +4,7 @@ mod listening;
 
 use crate::backend::{CommandOutput, ConnectionId, ConnectionLimits, Event, QpId};
 use crate::engine::testing::{Rig, adapter_address, done, peer_address};
-use crate::engine::{CloseConnected, Config, Counters, Policy, Style};
+use crate::engine::{CloseConnected, Config, Counters, DisconnectReason, Policy, Style};
 use crate::ndk::{
     Call, CallKind, DisconnectEvent, NdkVersion, Object, OpFlags, Out, Return, Status, Upcall, UpcallBody,
 };
@@ -208,8 +208,11 @@ fn the_event_waits_for_the_report_of_the_connection() {
 }
 
 #[test]
-fn an_extended_event_came_with_2_1() {
-    for (minor, expected) in [(0, Status::NOT_SUPPORTED), (1, OK)] {
+fn an_extended_event_came_with_2_1_and_tells_the_reason() {
+    let (left, broken) = (DisconnectReason::PeerDisconnected, DisconnectReason::Broken);
+    for (minor, graceful, expected, reason) in
+        [(0, true, Status::NOT_SUPPORTED, left), (1, true, OK, left), (1, false, OK, broken)]
+    {
         let versions = vec![NdkVersion { major: 2, minor }];
         let Side { mut rig, adapter, qp, .. } = side_with(Config { versions, ..Config::default() });
         let connector = rig.connector(adapter);
@@ -219,8 +222,8 @@ fn an_extended_event_came_with_2_1() {
         assert_eq!(status, expected);
         if status == OK {
             let connection = rig.engine().objects.connector(connector.id).connection().expect("connected");
-            rig.raise(Event::Disconnected { connection, graceful: true });
-            assert_eq!(rig.enter_one().body, UpcallBody::DisconnectEvent { reason: Some(0) });
+            rig.raise(Event::Disconnected { connection, graceful });
+            assert_eq!(rig.enter_one().body, UpcallBody::DisconnectEvent { reason: Some(reason as u32) });
         }
     }
 }
