@@ -60,6 +60,8 @@ pub enum Pick {
         /// How many.
         count: u64,
     },
+    /// Every n-th.
+    EveryNth(u64),
     /// Each with this probability, drawn from the rule's own stream.
     Chance(Ratio),
 }
@@ -154,6 +156,7 @@ impl Rule {
             Pick::Every => true,
             Pick::Nth(nth) => number == nth,
             Pick::Burst { first, count } => number >= first && number - first < count,
+            Pick::EveryNth(interval) => number.is_multiple_of(interval),
             Pick::Chance(probability) => self.rng.chance(probability),
         };
         if !picked {

@@ -31,7 +31,7 @@ use buffer::Buffer;
 use des::{Dur, Rng, Time};
 use port::{Held, Port};
 use route::Router;
-use wire::Frame;
+use wire::{Frame, Mac};
 
 /// What a switch asks the world to do. A moment is never before the call that names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -223,6 +223,12 @@ impl Switch {
     #[must_use]
     pub fn port_count(&self) -> usize {
         self.ports.len()
+    }
+
+    /// The address of a port, the source of its pauses.
+    #[must_use]
+    pub fn mac(&self, port: u16) -> Mac {
+        self.ports[usize::from(port)].mac()
     }
 
     /// The line of a port.

@@ -6,10 +6,15 @@ use scenarios::{RunOptions, Scenario, run};
 use std::path::Path;
 use std::process::Command;
 
-const LIBRARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/library/first-cluster.toml");
+const LIBRARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/library/");
+const FIRST_CLUSTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/library/first-cluster.toml");
 
 fn first_cluster() -> (Scenario, RunOptions) {
-    let file = ScenarioFile::load(Path::new(LIBRARY)).expect("the library's scenario");
+    load("first-cluster")
+}
+
+fn load(name: &str) -> (Scenario, RunOptions) {
+    let file = ScenarioFile::load(Path::new(&format!("{LIBRARY}{name}.toml"))).expect("the library's scenario");
     let input = file.read_input(None).expect("its input").bytes.into();
     (file.scenario, RunOptions { input, ..RunOptions::default() })
 }
@@ -22,10 +27,12 @@ fn simulated(mut report: RunReport) -> String {
 
 #[test]
 fn the_same_twice_in_a_process() {
-    let (scenario, options) = first_cluster();
-    let first = run(&scenario, &options).expect("the cluster");
-    let second = run(&scenario, &options).expect("the cluster");
-    assert_eq!(simulated(first), simulated(second));
+    for name in ["first-cluster", "adapter-removal", "cq-overrun"] {
+        let (scenario, options) = load(name);
+        let first = run(&scenario, &options).expect("the cluster");
+        let second = run(&scenario, &options).expect("the cluster");
+        assert_eq!(simulated(first), simulated(second), "{name}");
+    }
 }
 
 #[test]
@@ -44,7 +51,7 @@ fn the_same_in_another_process() {
     let here = run(&scenario, &options).expect("the cluster");
     let folder = tempfile::tempdir().expect("a folder");
     let output = Command::new(env!("CARGO_BIN_EXE_rnic"))
-        .args(["run", LIBRARY, "--json", "--out"])
+        .args(["run", FIRST_CLUSTER, "--json", "--out"])
         .arg(folder.path())
         .output()
         .expect("the program runs");

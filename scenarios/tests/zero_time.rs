@@ -1,7 +1,7 @@
 //! What happens does not depend on how long it takes: the whole library, with the adapters' times and without.
 //!
 //! Consumers may react to time: they try again when they were too early, and answer whoever comes first. What they end up with
-//! is the same: bytes, statuses, objects and operations, what was tried again left out. That results come in the order of
+//! is the same (unless a row of the plan stops a machine in the middle): bytes, statuses, objects and operations, what was tried again left out. That results come in the order of
 //! the requests is a rule that the checker watches in both runs. Where a consumer's requests do not depend on time, the order
 //! of all results on every queue pair is compared too.
 
@@ -21,9 +21,15 @@ const SAME_ORDER: [(&str, usize); 3] = [("connection-storm", 1), ("creation-stor
 fn library() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(LIBRARY).expect("the library is a folder");
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml") && !stops_machines(path));
     files.sort();
     files
+}
+
+/// Whether rows of the plan are about machines: what their failures interrupt is a matter of time.
+fn stops_machines(path: &Path) -> bool {
+    let fault = ScenarioFile::load(path).expect("a scenario of the library").scenario.fault;
+    !fault.device.is_empty() || !fault.host.is_empty()
 }
 
 fn report(path: &Path, time: NicTime) -> RunReport {

@@ -81,6 +81,8 @@ fn every_pick_on_six_frames() {
         (Pick::Burst { first: 2, count: 3 }, vec![1, 5, 6]),
         (Pick::Burst { first: 5, count: u64::MAX }, vec![1, 2, 3, 4]),
         (Pick::Burst { first: 1, count: 0 }, vec![1, 2, 3, 4, 5, 6]),
+        (Pick::EveryNth(3), vec![1, 2, 4, 5]),
+        (Pick::EveryNth(0), vec![1, 2, 3, 4, 5, 6]),
         (Pick::Chance(Ratio::ZERO), vec![1, 2, 3, 4, 5, 6]),
         (Pick::Chance(certain), vec![]),
     ];

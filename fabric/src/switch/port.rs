@@ -132,6 +132,10 @@ impl Port {
         *longest = (*longest).max(queue.bytes);
     }
 
+    pub(crate) const fn mac(&self) -> Mac {
+        self.mac
+    }
+
     /// The peer asks for silence, or ends it.
     pub(crate) fn hear(&mut self, now: Time, pause: Pause) {
         self.each(pause.priorities, |counters| counters.pauses_received += 1);

@@ -83,11 +83,14 @@ impl CommandQueue {
     /// The event of a slot: its token and answer. Starts a command that waited for a slot.
     pub(super) fn completed(&mut self, host: &mut dyn HostBus, slot: u32, token: u32) -> Result<(u32, Answer), Broken> {
         let slot = slot as usize;
-        let running = self.running.get_mut(slot).and_then(Option::take).ok_or(Broken)?;
-        free(host, running.long_mailbox);
-        let answer = self.reply(host, slot)?;
-        if running.token != token {
+        let running = self.running.get(slot).and_then(Option::as_ref);
+        if running.is_none_or(|running| running.token != token) {
             return Err(Broken);
+        }
+        // Without an answer it stays, to be abandoned with the others.
+        let answer = self.reply(host, slot)?;
+        if let Some(running) = self.running[slot].take() {
+            free(host, running.long_mailbox);
         }
         if let Some((token, command)) = self.waiting.pop_front() {
             self.start(host, slot, token, &command);

@@ -35,7 +35,7 @@ pub(crate) enum CommandError {
         remedy: String,
     },
     /// A file or folder cannot be read or written.
-    #[error("{} cannot be {action}: {error}", path.display())]
+    #[error("{} cannot be {action}: {error}\n  = {remedy}", path.display())]
     File {
         /// "read" or "written".
         action: &'static str,
@@ -43,6 +43,8 @@ pub(crate) enum CommandError {
         path: PathBuf,
         /// Why.
         error: io::Error,
+        /// What to do about it.
+        remedy: &'static str,
     },
 }
 
@@ -50,13 +52,18 @@ impl CommandError {
     /// For `map_err` on reading `path`.
     pub(crate) fn reading(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |error| Self::File { action: "read", path, error }
+        move |error| Self::File { action: "read", path, error, remedy: "name a file or folder that can be read" }
     }
 
     /// For `map_err` on writing `path`.
     pub(crate) fn writing(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |error| Self::File { action: "written", path, error }
+        move |error| Self::File {
+            action: "written",
+            path,
+            error,
+            remedy: "name a place that can be written, such as --out FOLDER",
+        }
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) async fn run(crew: Crew, reduce: AllReduce) -> Result<(), Status> {
 async fn join(crew: &Crew, adapter: &Adapter, listener: &Listener, reduce: &AllReduce) -> Result<(), Status> {
     listener.listen(crew.address(crew.node, PORT)).await?;
     let steps = 2 * crew.nodes() as u32;
-    let sizes = Sizes { message_bytes: WORDS_BYTES, receives: steps, sends: steps, requests: steps };
+    let sizes = Sizes { message_bytes: WORDS_BYTES, receives: steps, sends: steps, requests: steps, cq_depth: None };
     let (own, adapter_too) = (crew.clone(), adapter.clone());
     let next = crew.address((crew.node + 1) % crew.nodes(), PORT);
     let (dialled, to_next) = tasks::value();

@@ -19,7 +19,7 @@ pub(super) fn planned(storm: &ConnectionStorm, nodes: usize) -> u64 {
 }
 
 fn sizes(storm: &ConnectionStorm) -> Sizes {
-    Sizes { message_bytes: storm.message_bytes, receives: 2, sends: 2, requests: 0 }
+    Sizes { message_bytes: storm.message_bytes, receives: 2, sends: 2, requests: 0, cq_depth: None }
 }
 
 /// One node's part.

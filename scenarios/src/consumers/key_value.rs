@@ -22,7 +22,7 @@ const HEADER_BYTES: usize = 16;
 /// How often an entry is read until its sum is right.
 const READS_MAX: u32 = 100;
 
-const SIZES: Sizes = Sizes { message_bytes: WORDS_BYTES, receives: 2, sends: 2, requests: 1 };
+const SIZES: Sizes = Sizes { message_bytes: WORDS_BYTES, receives: 2, sends: 2, requests: 1, cq_depth: None };
 
 /// Operations of all clients together.
 pub(super) fn planned(table: &KeyValue, nodes: usize) -> u64 {

@@ -17,10 +17,10 @@ use crate::cluster::ClusterError;
 use crate::options::RunOptions;
 use crate::report::{FaultRow, RunReport, Verdict};
 use crate::runner::run;
-use crate::spec::{FaultPlan, Place, Problem, RowSummary, Scenario, ScenarioError, diagnose};
+use crate::spec::files::read_text;
+use crate::spec::{FaultPlan, RowSummary, Scenario, ScenarioError, diagnose};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::path::Path;
 
 /// The rows that a run carries out: `plan.toml` in its folder.
@@ -81,12 +81,7 @@ impl Plan {
     /// As [`parse`](Self::parse), or it cannot be read.
     pub fn load(path: &Path, scenario: &Scenario) -> Result<Self, ScenarioError> {
         let file = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|error| Problem {
-            file: file.clone(),
-            place: None::<Place>,
-            message: format!("the plan cannot be read: {error}"),
-            remedy: "name a plan.toml; every run folder has one".to_owned(),
-        })?;
+        let text = read_text(path, "plan", "name a plan.toml; every run folder has one")?;
         Self::parse(&file, &text, scenario)
     }
 

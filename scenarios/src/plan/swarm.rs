@@ -230,6 +230,7 @@ impl Dice<'_> {
             effect,
             nth: None,
             times: None,
+            every: None,
             probability: None,
             packet: None,
             psn: None,

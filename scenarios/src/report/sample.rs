@@ -80,6 +80,7 @@ fn node(index: u16) -> NodeReport {
         bytes_received: 3 << 20,
         goodput_mbps: 93_456,
         latency: ["read", "send", "write"].map(|kind| (kind.to_owned(), latencies.report())).into(),
+        counters: BTreeMap::new(),
         order: "0123456789abcdef".to_owned(),
         completions: BTreeMap::from([("STATUS_SUCCESS".to_owned(), 1_234), ("STATUS_CANCELLED".to_owned(), 16)]),
         replicas: (0..4).filter(|&of| of != index).map(replica).collect(),
@@ -94,5 +95,5 @@ fn replica(of: u16) -> Replica {
 
 fn link(name: String) -> LinkReport {
     let drops = if name == "node0->switch" { BTreeMap::from([("fault".to_owned(), 1)]) } else { BTreeMap::new() };
-    LinkReport { name, utilisation_permille: 934, frames: 1_544, bytes: 3_333_333, drops }
+    LinkReport { name, utilisation_permille: 934, frames: 1_544, bytes: 3_333_333, drops, ..LinkReport::default() }
 }

@@ -167,6 +167,9 @@ pub struct NodeReport {
     pub completions: BTreeMap<String, u64>,
     /// Fingerprint of what each queue pair completed in which order, whatever the times: 16 hexadecimal digits.
     pub order: String,
+    /// What its NIC counted, zeros left out; the register manual says what each counter means. Empty on real devices.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub counters: BTreeMap<String, u64>,
     /// The copies that this node holds in the end.
     pub replicas: Vec<Replica>,
     /// What the consumer did, in the workloads that are counted in operations.
@@ -280,6 +283,10 @@ pub struct LinkReport {
     pub frames: u64,
     /// Bytes of those frames, without preamble and gap.
     pub bytes: u64,
+    /// Pause frames among them.
+    pub pauses: u64,
+    /// How often the watchdog of the switch that sends here found that it had been kept silent for too long.
+    pub storms: u64,
     /// Frames lost, by reason.
     pub drops: BTreeMap<String, u64>,
 }

@@ -4,6 +4,7 @@ use super::summary::{Expectation, RunReport, WorkReport};
 use super::units;
 use crate::spec::{Expect, Scenario, Workload};
 use des::Dur;
+use std::collections::BTreeSet;
 
 /// How a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +97,18 @@ fn work(expect: &Expect, report: &RunReport) -> Vec<Expectation> {
         format!("at most {} tasks given up", units::count(most))
     };
     lines.push(line(text, gave_up <= most, units::count(gave_up)));
+    lines.extend(gave_up_with(expect, report));
     lines
+}
+
+/// Which statuses tasks are given up with.
+fn gave_up_with(expect: &Expect, report: &RunReport) -> Option<Expectation> {
+    let names = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(", ");
+    let expected: BTreeSet<String> = expect.gave_up_with.iter().map(ToString::to_string).collect();
+    let work = report.nodes.iter().filter_map(|node| node.work.as_ref());
+    let met: BTreeSet<String> = work.flat_map(|work| work.gave_up.keys().cloned()).collect();
+    let seen = if met.is_empty() { "none is given up".to_owned() } else { names(&met) };
+    (!expected.is_empty()).then(|| line(format!("tasks are given up with {}", names(&expected)), met == expected, seen))
 }
 
 /// The same for a fabric study: the lines that it can have.

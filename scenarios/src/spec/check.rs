@@ -133,6 +133,12 @@ impl Checker {
     }
 
     fn expect(&mut self, scenario: &Scenario) {
+        let expect = &scenario.expect;
+        if !expect.gave_up_with.is_empty() && expect.gave_up_max < expect.gave_up_with.len() as u64 {
+            let message = format!("{} statuses, but at most {} tasks", expect.gave_up_with.len(), expect.gave_up_max);
+            let remedy = format!("add gave_up_max = {} or more", expect.gave_up_with.len());
+            self.fail("expect.gave_up_with", message, remedy);
+        }
         let Some(least) = scenario.expect.goodput_gbps_min else { return };
         let rate = scenario.cluster.rate_gbps;
         if least > rate {

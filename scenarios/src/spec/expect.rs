@@ -1,5 +1,7 @@
 //! What a scenario expects of its run: `[expect]`.
 
+use super::text;
+use provider::ndk::Status;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +22,10 @@ pub struct Expect {
     pub operations_min: Option<u64>,
     /// The most tasks that may be given up on all nodes together.
     pub gave_up_max: u64,
+    /// The statuses that tasks are given up with: each by at least one, and no other. Empty: not judged.
+    #[serde(with = "text::list")]
+    #[schemars(with = "Vec<text::Spelled<Status>>")]
+    pub gave_up_with: Vec<Status>,
     /// Whether every row of the fault plan strikes at least once.
     pub all_faults_fire: bool,
     /// Frames lost on all links together.
@@ -42,6 +48,7 @@ impl Default for Expect {
             data_right: true,
             operations_min: None,
             gave_up_max: 0,
+            gave_up_with: Vec::new(),
             all_faults_fire: false,
             drops_max: None,
             goodput_gbps_min: None,

@@ -1,7 +1,7 @@
 //! Reading scenarios and their inputs from disk.
 
 use super::diagnose;
-use super::{Problem, Scenario, ScenarioError, Topology, check::Violation};
+use super::{Place, Problem, Scenario, ScenarioError, Topology, check::Violation};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,12 +34,7 @@ impl ScenarioFile {
     /// # Errors
     /// The file cannot be read, or is no scenario.
     pub fn load(path: &Path) -> Result<Self, ScenarioError> {
-        let text = fs::read_to_string(path).map_err(|error| Problem {
-            file: path.display().to_string(),
-            place: None,
-            message: format!("the scenario cannot be read: {error}"),
-            remedy: "name a scenario file; `rnic list` shows those of the library".to_owned(),
-        })?;
+        let text = read_text(path, "scenario", "name a scenario file or a run folder; `rnic list` shows the library")?;
         let scenario = Scenario::parse(&path.display().to_string(), &text)?;
         Ok(Self { path: path.to_owned(), text, scenario })
     }
@@ -105,4 +100,19 @@ impl ScenarioFile {
         }
         .into()
     }
+}
+
+/// Reads a text file; `what` it is and the `remedy` are for the message if it cannot be read.
+pub(crate) fn read_text(path: &Path, what: &str, remedy: &str) -> Result<String, Problem> {
+    let problem = |place, message, remedy: &str| {
+        let (file, remedy) = (path.display().to_string(), remedy.to_owned());
+        Problem { file, place, message, remedy }
+    };
+    let bytes = fs::read(path).map_err(|error| problem(None, format!("the {what} cannot be read: {error}"), remedy))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        // What is replaced begins there: the place is the same.
+        let place = Place::of(&String::from_utf8_lossy(error.as_bytes()), at..at + 1);
+        problem(Some(place), format!("the {what} is no text: here is a byte that is not UTF-8"), "save it as UTF-8")
+    })
 }

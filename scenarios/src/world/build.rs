@@ -1,6 +1,7 @@
 //! A scenario becomes a world.
 
 use super::schedule::Schedule;
+use super::storm::Storm;
 use super::trigger::Shut;
 use super::wire::WireCheck;
 use super::{NodeSlot, Place, SwitchSlot, World};
@@ -67,6 +68,8 @@ impl World {
             outbox: Vec::new(),
             shut: Shut::of(&scenario.fault),
             wire_rows: Vec::new(),
+            storms: Vec::new(),
+            lossless: scenario.fabric.pfc.iter().fold(0, |mask, priority| mask | 1 << (priority & 7)),
         };
         world.add_wire_faults(&scenario.fault.wire, seed)?;
         Ok(world)
@@ -74,11 +77,15 @@ impl World {
 
     fn add_wire_faults(&mut self, faults: &[WireFault], seed: u64) -> Result<(), ClusterError> {
         for fault in faults {
-            let rng = Rng::stream(seed, &format!("fault.wire.{}", fault.id));
-            let rule = Rule::new(self.rule(fault), rng);
             let place = self
                 .place_of(&fault.link)
                 .ok_or_else(|| ClusterError::Fault(format!("there is no link {}", fault.link)))?;
+            let Some(verdict) = verdict(fault) else {
+                self.storms.push(Storm::new(fault, place));
+                continue;
+            };
+            let rng = Rng::stream(seed, &format!("fault.wire.{}", fault.id));
+            let rule = Rule::new(self.rule(fault, verdict), rng);
             let link = self.link_at(place);
             let index = link.rules().len();
             link.add_rule(if fault.when.is_some() { rule.shut() } else { rule });
@@ -87,20 +94,12 @@ impl World {
         Ok(())
     }
 
-    fn rule(&self, fault: &WireFault) -> RuleSpec {
-        let pick = match (fault.nth, fault.probability) {
-            (Some(first), _) => Pick::Burst { first, count: fault.times.unwrap_or(1) },
-            (None, Some(probability)) => Pick::Chance(probability),
-            (None, None) => Pick::Every,
-        };
-        let later = Dur::from_ns(fault.delay_ns.unwrap_or(REORDER_NS));
-        let verdict = match fault.effect {
-            WireEffect::Drop => Verdict::Drop(Loss::Rule),
-            WireEffect::Corrupt => Verdict::Corrupt { bit: None },
-            WireEffect::Duplicate => Verdict::Duplicate,
-            WireEffect::Delay | WireEffect::Reorder => Verdict::Deliver { delay: later },
-            WireEffect::EcnMark => Verdict::MarkEcn,
-            WireEffect::Down => Verdict::Drop(Loss::LinkDown),
+    fn rule(&self, fault: &WireFault, verdict: Verdict) -> RuleSpec {
+        let pick = match (fault.nth, fault.every, fault.probability) {
+            (Some(first), ..) => Pick::Burst { first, count: fault.times.unwrap_or(1) },
+            (None, Some(interval), _) => Pick::EveryNth(interval),
+            (None, None, Some(probability)) => Pick::Chance(probability),
+            (None, None, None) => Pick::Every,
         };
         RuleSpec { matcher: self.matcher(fault), window: plan::window(fault.from_us, fault.until_us), pick, verdict }
     }
@@ -143,6 +142,20 @@ impl World {
             Some(switch) => self.switches[switch].switch.link_mut(place.port),
         }
     }
+}
+
+/// What becomes of the frames of a row; nothing, if it is not about frames.
+fn verdict(fault: &WireFault) -> Option<Verdict> {
+    let later = Dur::from_ns(fault.delay_ns.unwrap_or(REORDER_NS));
+    Some(match fault.effect {
+        WireEffect::Drop => Verdict::Drop(Loss::Rule),
+        WireEffect::Corrupt => Verdict::Corrupt { bit: None },
+        WireEffect::Duplicate => Verdict::Duplicate,
+        WireEffect::Delay | WireEffect::Reorder => Verdict::Deliver { delay: later },
+        WireEffect::EcnMark => Verdict::MarkEcn,
+        WireEffect::Down => Verdict::Drop(Loss::LinkDown),
+        WireEffect::PauseStorm => return None,
+    })
 }
 
 /// Links by name, nodes' sending ends first. The cables of cluster and topology stand in the same order.

@@ -2,7 +2,7 @@
 //!
 //! Reading order: this module (the event loop), [`build`] (a scenario becomes a world), [`report`] (a world becomes a report),
 //! [`schedule`] (what happens next), [`wire`](mod@wire) (the checker of all frames), [`watch`] (a run writes down what happens),
-//! [`trigger`] (what opens rows of a plan).
+//! [`trigger`] (what opens rows of a plan), [`storm`] (ports that never stop to ask for silence).
 //!
 //! Nodes and switches influence each other only by what travels on links, and every event's key comes from the one who
 //! caused it, so the order does not depend on how the events were found.
@@ -10,6 +10,7 @@
 mod build;
 mod report;
 mod schedule;
+mod storm;
 mod trigger;
 mod watch;
 mod wire;
@@ -24,6 +25,7 @@ use fabric::address::Endpoint;
 use fabric::{Delivery, Link, Pause, Switch};
 use schedule::Schedule;
 use std::net::{IpAddr, Ipv6Addr};
+use storm::Storm;
 use trigger::Shut;
 use watch::Watcher;
 
@@ -47,9 +49,19 @@ struct Event {
 #[derive(Debug)]
 enum What {
     Node(NodeEvent),
-    SwitchFrame { port: u16, frame: Box<Frame> },
-    SwitchPause { port: u16, pause: Pause },
-    SwitchWake { port: u16 },
+    SwitchFrame {
+        port: u16,
+        frame: Box<Frame>,
+    },
+    SwitchPause {
+        port: u16,
+        pause: Pause,
+    },
+    SwitchWake {
+        port: u16,
+    },
+    /// A storm of the plan goes on.
+    Storm(usize),
 }
 
 /// A node with its cables' sending ends.
@@ -92,6 +104,10 @@ pub(crate) struct World {
     shut: Vec<Shut>,
     /// Rows of `[[fault.wire]]`: name, link and place among its rules.
     wire_rows: Vec<(String, Place, usize)>,
+    /// Those of its rows that are storms.
+    storms: Vec<Storm>,
+    /// Priorities with flow control, one bit each.
+    lossless: u8,
 }
 
 impl World {
@@ -114,6 +130,7 @@ impl World {
     /// Runs until nothing is left to happen, or the time limit. `done` says how much of the workload is, in thousandths.
     pub(crate) fn run(&mut self, progress: Option<&Progress>, done: &dyn Fn() -> u64) {
         self.count_calls();
+        self.begin_storms();
         for index in 0..self.nodes.len() {
             self.nodes[index].node.start();
             self.collect_node(index);
@@ -150,6 +167,10 @@ impl World {
                 self.collect_node(entity);
                 happened
             }
+            What::Storm(index) => {
+                self.storm(now, index);
+                true
+            }
             what => {
                 self.handle_switch(key, entity - self.nodes.len(), what);
                 true
@@ -177,7 +198,7 @@ impl World {
             }
             What::SwitchPause { port, pause } => slot.switch.on_pause(now, port, pause, out),
             What::SwitchWake { port } => slot.switch.on_wake(now, port, out),
-            What::Node(_) => unreachable!("node events go to nodes"),
+            What::Node(_) | What::Storm(_) => unreachable!("such events are not a switch's"),
         }
         let entity = (self.nodes.len() + index) as u32;
         for output in self.outbox.drain(..) {
@@ -202,7 +223,7 @@ impl World {
     /// Takes what a node wants to happen later, at itself and beyond its cables.
     fn collect_node(&mut self, index: usize) {
         let count = self.nodes.len();
-        let NodeSlot { node, links, peers, sequencer, .. } = &mut self.nodes[index];
+        let NodeSlot { node, own, links, peers, sequencer, .. } = &mut self.nodes[index];
         let mut core = node.core();
         for (at, phase, event) in core.later.drain(..) {
             let key = sequencer.key(at, phase);
@@ -224,10 +245,10 @@ impl World {
                     }
                 }
                 Outgoing::Pause { at, port, classes, length } => {
-                    let port = usize::from(port);
-                    let at = at + links[port].config().latency;
-                    let pause = Pause { priorities: classes, length };
-                    push_pause(&mut self.schedule, count, sequencer.key(at, Phase::Wire), peers[port], pause);
+                    let (port, pause) = (usize::from(port), Pause { priorities: classes, length });
+                    if let Some(at) = links[port].send_pause(at, pause, own.mac()) {
+                        push_pause(&mut self.schedule, count, sequencer.key(at, Phase::Wire), peers[port], pause);
+                    }
                 }
             }
         }

@@ -11,6 +11,7 @@ use des::{Dur, Time};
 use fabric::capture::Captured;
 use fabric::rule::Fate;
 use fabric::stats;
+use nic_model::regs::counters::Counters;
 use provider::check;
 use std::collections::BTreeMap;
 use wire::pcapng;
@@ -78,6 +79,9 @@ impl World {
                 plan::add(rows, &fault.id, report.fired, first);
             }
         }
+        for storm in &self.storms {
+            plan::add(rows, &storm.row, storm.fired, storm.first.map(|at| (at, "a pause".to_owned())));
+        }
     }
 
     fn link_reports(&mut self, elapsed: Dur) -> Vec<LinkReport> {
@@ -88,7 +92,7 @@ impl World {
                 let link = self.link_at(place);
                 let (counters, busy) = (link.counters(), link.busy_time(end));
                 // What a switch drops is charged to the link by which it came.
-                let switch = self.switch_drops(place);
+                let (switch, storms) = (self.switch_drops(place), self.switch_storms(place));
                 let drops =
                     [("fault rule", counters.lost_by_rule), ("link down", counters.lost_link_down), ("switch", switch)];
                 LinkReport {
@@ -96,6 +100,8 @@ impl World {
                     utilisation_permille: stats::permille(busy, elapsed),
                     frames: counters.frames,
                     bytes: counters.bytes,
+                    pauses: counters.pauses,
+                    storms,
                     drops: drops.iter().filter(|(_, n)| *n > 0).map(|&(why, n)| (why.to_owned(), n)).collect(),
                 }
             })
@@ -104,14 +110,15 @@ impl World {
 
     /// Frames that the switch at the other end dropped after they had come in.
     fn switch_drops(&self, sender: Place) -> u64 {
-        let nodes = self.nodes.len();
-        let peers = |entity: usize| match entity.checked_sub(nodes) {
-            None => &self.nodes[entity].peers,
-            Some(switch) => &self.switches[switch].peers,
-        };
-        let receiver = peers(sender.entity as usize)[usize::from(sender.port)];
+        let (nodes, receiver) = (self.nodes.len(), self.peer_of(sender));
         let switch = (receiver.entity as usize).checked_sub(nodes).map(|index| &self.switches[index].switch);
         switch.map_or(0, |switch| switch.counters(receiver.port).iter().map(|counters| counters.drops.total()).sum())
+    }
+
+    /// How often the watchdog at a switch's port has spoken.
+    fn switch_storms(&self, sender: Place) -> u64 {
+        let switch = (sender.entity as usize).checked_sub(self.nodes.len()).map(|index| &self.switches[index].switch);
+        switch.map_or(0, |switch| switch.counters(sender.port).iter().map(|counters| counters.storms).sum())
     }
 
     fn captures(&mut self, scenario: &Scenario, captured: &[String]) -> Vec<Capture> {
@@ -192,6 +199,12 @@ fn node_report(index: u16, node: &Node) -> NodeReport {
         bytes_sent: nic.tx_bytes,
         bytes_received: nic.rx_bytes,
         goodput_mbps: mbps(nic.rx_bytes, span),
+        counters: Counters::TABLE
+            .iter()
+            .zip(nic.values())
+            .filter(|(_, value)| *value > 0)
+            .map(|(counter, value)| (counter.name.to_owned(), value))
+            .collect(),
         ..metered(index, meter)
     }
 }

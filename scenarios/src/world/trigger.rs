@@ -51,6 +51,7 @@ impl World {
             if let Some(rule) = self.wire_rule(&row) {
                 rule.open(at);
             }
+            self.open_storm(&row, at);
         }
     }
 
@@ -59,7 +60,8 @@ impl World {
             Trigger::Call(called) => self.nodes[usize::from(called.node)].node.core().called(called) >= called.nth,
             Trigger::Row(row) => {
                 let fired = self.wire_rule(row).is_some_and(|rule| rule.report().fired > 0);
-                fired || self.nodes.iter().any(|slot| slot.node.core().has_fired(row))
+                let raged = self.storms.iter().any(|storm| storm.row == *row && storm.fired > 0);
+                fired || raged || self.nodes.iter().any(|slot| slot.node.core().has_fired(row))
             }
         }
     }

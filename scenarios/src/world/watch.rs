@@ -154,6 +154,7 @@ fn kind(what: &What) -> Kind {
             NodeEvent::Strike(_) => Kind::Strike,
             NodeEvent::Leave(_) => Kind::Return,
         },
+        What::Storm(_) => Kind::Strike,
         What::SwitchFrame { frame, .. } => frame_kind(frame),
         What::SwitchPause { pause, .. } => {
             Kind::Pause { priorities: pause.priorities, length_ps: pause.length.as_ps() }

@@ -21,6 +21,8 @@ pub(crate) struct Sizes {
     pub sends: u32,
     /// Reads, writes and registrations that may be under way.
     pub requests: u32,
+    /// Entries of the CQ; room for all that may complete, if absent.
+    pub cq_depth: Option<u32>,
 }
 
 /// What happened on a link.
@@ -73,9 +75,10 @@ impl Parts {
         context: u64,
         messages: &Buffer,
     ) -> Result<(), Status> {
-        let Sizes { receives, sends, requests, .. } = sizes;
+        let Sizes { receives, sends, requests, cq_depth, .. } = sizes;
+        let depth = cq_depth.unwrap_or(receives + sends + requests);
         let pd = self.pd.insert(crew.retrying(|| adapter.create_pd()).await?);
-        let cq = self.cq.insert(crew.retrying(|| adapter.create_cq(receives + sends + requests)).await?);
+        let cq = self.cq.insert(crew.retrying(|| adapter.create_cq(depth)).await?);
         let params = QpParams { receive_depth: receives, initiator_depth: sends + requests, ..QpParams::default() };
         self.qp = Some(crew.retrying(|| pd.create_qp(cq, cq, context, params)).await?);
         let mr = self.mr.insert(crew.retrying(|| pd.create_mr()).await?);

@@ -14,7 +14,8 @@ const BLOCKS_EACH: u64 = 8;
 /// Gives all commands of one queue.
 pub(super) async fn work(crew: &Crew, adapter: &Adapter, storage: &BlockStorage, queue: u32) -> Result<(), Status> {
     let depth = storage.depth.min(storage.commands);
-    let sizes = Sizes { message_bytes: COMMAND_BYTES, receives: depth, sends: depth, requests: 0 };
+    let sizes =
+        Sizes { message_bytes: COMMAND_BYTES, receives: depth, sends: depth, requests: 0, cq_depth: storage.cq_depth };
     let part_bytes = u64::from(depth) * BLOCKS_EACH * u64::from(storage.block_bytes);
     let hello = Hello { part_bytes, depth, invalidate: false }.encode();
     let to = crew.address(SERVER, PORT);

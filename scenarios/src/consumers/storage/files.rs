@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 pub(super) async fn transfer(crew: &Crew, adapter: &Adapter, transfer: &FileTransfer) -> Result<(), Status> {
     let requests = transfer.file_bytes.div_ceil(u64::from(transfer.request_bytes));
     let depth = u64::from(transfer.credits).min(requests) as u32;
-    let sizes = Sizes { message_bytes: COMMAND_BYTES, receives: depth, sends: depth, requests: depth };
+    let sizes = Sizes { message_bytes: COMMAND_BYTES, receives: depth, sends: depth, requests: depth, cq_depth: None };
     let hello = Hello { part_bytes: transfer.file_bytes, depth, invalidate: true }.encode();
     let peer = dial(crew, adapter, sizes, 1, crew.address(SERVER, PORT), &hello).await?;
     peer.use_for(async |peer: &Peer| {

@@ -29,8 +29,13 @@ async fn serve_one(crew: &Crew, adapter: &Adapter, connector: Connector, context
         connector.close().await;
         return refused.and(Err(Status::INVALID_PARAMETER));
     };
-    let sizes =
-        Sizes { message_bytes: COMMAND_BYTES, receives: hello.depth, sends: hello.depth, requests: hello.depth };
+    let sizes = Sizes {
+        message_bytes: COMMAND_BYTES,
+        receives: hello.depth,
+        sends: hello.depth,
+        requests: hello.depth,
+        cq_depth: None,
+    };
     let peer = peer::accept(crew, adapter, connector, sizes, context).await?;
     let part = crew.session.allocate(hello.part_bytes);
     let outcome = match crew.retrying(|| peer.link.pd().create_mr()).await {

@@ -38,7 +38,7 @@ impl Checker {
         let links: Vec<String> = scenario.cluster.cables().iter().flat_map(|cable| cable.links()).collect();
         for (index, fault) in plan.wire.iter().enumerate() {
             let row = format!("fault.wire[{index}]");
-            self.wire_fault(&row, fault, &links, nodes);
+            self.wire_fault(&row, fault, &links, scenario);
             self.trigger(&row, (&fault.id, fault.when.as_ref(), fault.after_us), scenario);
         }
         self.machines(scenario);
@@ -178,24 +178,19 @@ impl Checker {
         }
     }
 
-    fn wire_fault(&mut self, row: &str, fault: &WireFault, links: &[String], nodes: u16) {
+    fn wire_fault(&mut self, row: &str, fault: &WireFault, links: &[String], scenario: &Scenario) {
         if !links.contains(&fault.link) {
             let remedy = format!("links of this cluster: {}", abridged(links));
             self.fail(format!("{row}.link"), format!("there is no link \"{}\"", fault.link), remedy);
         }
-        let WireFault { nth, times, probability, .. } = *fault;
-        self.choice(row, &Choice { nth, times, every: None, probability });
+        let WireFault { nth, times, every, probability, .. } = *fault;
+        self.choice(row, &Choice { nth, times, every, probability });
         self.window(row, fault.from_us, fault.until_us);
-        self.node(&format!("{row}.from_node"), fault.from_node, nodes);
-        self.node(&format!("{row}.to_node"), fault.to_node, nodes);
-        let timed = fault.from_us.is_some() || fault.until_us.is_some() || fault.when.is_some();
-        if nth.is_none() && probability.is_none() && !timed {
-            let remedy = "add nth = 3 or probability = \"1/1000\", or from_us and until_us for all frames of that time";
-            self.fail(format!("{row}.nth"), "the row says no frame", remedy);
-        }
-        if fault.effect == WireEffect::Down && fault.until_us.is_none() {
-            let remedy = "add from_us = 100 and until_us = 200";
-            self.fail(format!("{row}.until_us"), "a cable that is down must come up again", remedy);
+        self.node(&format!("{row}.from_node"), fault.from_node, scenario.cluster.nodes);
+        self.node(&format!("{row}.to_node"), fault.to_node, scenario.cluster.nodes);
+        self.wire_moment(row, fault);
+        if fault.effect == WireEffect::PauseStorm {
+            self.pause_storm(row, fault, scenario);
         }
         match (fault.effect, fault.delay_ns) {
             (WireEffect::Delay, None) => {
@@ -213,6 +208,50 @@ impl Checker {
                 self.fail(format!("{row}.delay_ns"), message, "only \"delay\" and \"reorder\" do: remove the key");
             }
             (_, None) => {}
+        }
+    }
+
+    /// A row says which frames, or when.
+    fn wire_moment(&mut self, row: &str, fault: &WireFault) {
+        let timed = fault.from_us.is_some() || fault.until_us.is_some() || fault.when.is_some();
+        let counted = fault.nth.is_some() || fault.every.is_some() || fault.probability.is_some();
+        match fault.effect {
+            WireEffect::Down if fault.until_us.is_none() => {
+                let remedy = "add from_us = 100 and until_us = 200";
+                self.fail(format!("{row}.until_us"), "a cable that is down must come up again", remedy);
+            }
+            WireEffect::PauseStorm if fault.until_us.is_none() => {
+                let remedy = "add from_us = 100 and until_us = 2000";
+                self.fail(format!("{row}.until_us"), "a storm must end", remedy);
+            }
+            _ if !counted && !timed => {
+                let remedy =
+                    "add nth = 3 or probability = \"1/1000\", or from_us and until_us for all frames of that time";
+                self.fail(format!("{row}.nth"), "the row says no frame", remedy);
+            }
+            _ => {}
+        }
+    }
+
+    /// A storm is a port's, and is about no frames.
+    fn pause_storm(&mut self, row: &str, fault: &WireFault, scenario: &Scenario) {
+        let keys = [
+            ("nth", fault.nth.is_some()),
+            ("every", fault.every.is_some()),
+            ("probability", fault.probability.is_some()),
+            ("packet", fault.packet.is_some()),
+            ("psn", fault.psn.is_some()),
+            ("dest_qp", fault.dest_qp.is_some()),
+            ("from_node", fault.from_node.is_some()),
+            ("to_node", fault.to_node.is_some()),
+        ];
+        for (key, _) in keys.into_iter().filter(|(_, written)| *written) {
+            let message = format!("effect \"pause-storm\" takes no `{key}`");
+            self.fail(format!("{row}.{key}"), message, "it is about a port, not about frames: remove the key");
+        }
+        if scenario.fabric.pfc.is_empty() {
+            let remedy = "write pfc = [3] in [fabric], or remove the row";
+            self.fail(format!("{row}.effect"), "no priority has flow control: nobody heeds a pause", remedy);
         }
     }
 }

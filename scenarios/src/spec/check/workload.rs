@@ -77,6 +77,7 @@ impl Checker {
         self.range(&path("block_bytes"), storage.block_bytes, 512..=1 << 20);
         self.range(&path("commands"), storage.commands, 1..=10_000_000);
         self.range(&path("read_permille"), storage.read_permille, 0..=1_000);
+        self.range(&path("cq_depth"), storage.cq_depth.unwrap_or(1), 1..=1_024);
         self.at_most(&path("commands"), "commands of a host", &[storage.queues, storage.commands]);
     }
 

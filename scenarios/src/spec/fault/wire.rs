@@ -26,6 +26,9 @@ pub struct WireFault {
     /// How many in a row from the `nth` on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u64>,
+    /// Every k-th of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<u64>,
     /// How likely it is for each frame.
     #[serde(default, with = "text::option", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<text::Spelled<Ratio>>")]
@@ -87,6 +90,8 @@ pub enum WireEffect {
     EcnMark,
     /// The cable does not work from `from_us` until `until_us`: all frames are lost, pauses included.
     Down,
+    /// No frame: the link's sender asks its peer for silence all the time until `until_us`, in all priorities of `fabric.pfc`.
+    PauseStorm,
 }
 
 /// What `reorder` waits for by default: the time of a dozen full frames of 4096 bytes at 100 Gb/s. Assumed.
@@ -94,8 +99,16 @@ pub(crate) const REORDER_NS: u64 = 5_000;
 
 impl WireEffect {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Drop, Self::Corrupt, Self::Duplicate, Self::Delay, Self::Reorder, Self::EcnMark, Self::Down];
+    pub const ALL: [Self; 8] = [
+        Self::Drop,
+        Self::Corrupt,
+        Self::Duplicate,
+        Self::Delay,
+        Self::Reorder,
+        Self::EcnMark,
+        Self::Down,
+        Self::PauseStorm,
+    ];
 
     /// The name in a scenario file.
     #[must_use]
@@ -108,6 +121,7 @@ impl WireEffect {
             Self::Reorder => "reorder",
             Self::EcnMark => "ecn-mark",
             Self::Down => "down",
+            Self::PauseStorm => "pause-storm",
         }
     }
 }
@@ -163,10 +177,11 @@ impl fmt::Display for WireFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.link, self.effect.name())?;
         let kind = self.packet.map_or("frame", Packet::name);
-        match (self.nth, self.probability) {
-            (Some(nth), _) => write!(f, " {kind} {nth}")?,
-            (None, Some(Ratio { numerator, denominator })) => write!(f, " {numerator} in {denominator} {kind}s")?,
-            (None, None) => {}
+        match (self.nth, self.every, self.probability) {
+            (Some(nth), ..) => write!(f, " {kind} {nth}")?,
+            (None, Some(every), _) => write!(f, " every {every} {kind}s")?,
+            (None, None, Some(Ratio { numerator, denominator })) => write!(f, " {numerator} in {denominator} {kind}s")?,
+            (None, None, None) => {}
         }
         if let (Some(nth), Some(times)) = (self.nth, self.times.filter(|&times| times > 1)) {
             write!(f, "-{}", nth.saturating_add(times) - 1)?;

@@ -38,10 +38,14 @@ pub struct BlockStorage {
     pub commands: u32,
     /// Reads, of a thousand commands.
     pub read_permille: u32,
+    /// Entries of a host's CQ, one for each queue. Room for all that may complete there if absent; less is overrun as soon as
+    /// the host is slow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cq_depth: Option<u32>,
 }
 
 impl Default for BlockStorage {
     fn default() -> Self {
-        Self { queues: 4, depth: 16, block_bytes: 4_096, commands: 250, read_permille: 700 }
+        Self { queues: 4, depth: 16, block_bytes: 4_096, commands: 250, read_permille: 700, cq_depth: None }
     }
 }
