@@ -18,7 +18,7 @@ pub mod node;
 mod status;
 mod sys;
 
-pub use backend::{Options, Signal, VerbsBackend, devices};
+pub use backend::{Moved, Options, Signal, Traffic, VerbsBackend, devices};
 pub use error::VerbsError;
 pub use memory::PinnedMemory;
 pub use node::RealBus;

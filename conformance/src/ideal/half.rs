@@ -36,6 +36,7 @@ pub fn capabilities(addresses: Vec<IpAddr>) -> Capabilities {
         max_request_private_bytes: 56,
         max_reply_private_bytes: 148,
         memory_windows: true,
+        atomics: true,
         invalidate: true,
         resize_cq: true,
         resize_srq: true,

@@ -4,7 +4,7 @@ use super::medium::{Action, Medium, Region};
 use des::Dur;
 use host::Mdl;
 use provider::backend::{MrId, MwId, QpId, Resource, SendOperation, SendRequest, WorkCompletion};
-use provider::ndk::{MrFlags, Sge, Status};
+use provider::ndk::{AtomicOperation, MrFlags, Sge, Status};
 
 /// From one request of a queue to the next.
 const STEP: Dur = Dur::from_us(1);
@@ -27,6 +27,11 @@ pub(super) enum Operation {
     Read {
         address: u64,
         key: u32,
+    },
+    Atomic {
+        address: u64,
+        key: u32,
+        operation: AtomicOperation,
     },
     /// A bind or fast registration: what becomes of the resource's key.
     Map {
@@ -58,6 +63,9 @@ impl Medium {
             SendOperation::SendInvalidate { key } => Operation::Send { invalidate: Some(key) },
             SendOperation::Write { remote_address, key } => Operation::Write { address: remote_address, key },
             SendOperation::Read { remote_address, key } => Operation::Read { address: remote_address, key },
+            SendOperation::Atomic { remote_address, key, operation } => {
+                Operation::Atomic { address: remote_address, key, operation }
+            }
             SendOperation::Invalidate { key } => Operation::Invalidate { key },
             SendOperation::Bind { mr, mw, key, address, length_bytes, rights } => {
                 let under = self.region(node, Resource::Mr(mr)).ok_or(Status::ACCESS_VIOLATION)?;
@@ -155,11 +163,33 @@ impl Medium {
                 let data = self.load(other, *key, *address, length)?;
                 self.scatter(node, pd, &request.sgl, &data)
             }
+            &Operation::Atomic { address, key, operation } => {
+                let before = self.change(other, key, address, operation)?;
+                self.scatter(node, pd, &request.sgl, &before)
+            }
             Operation::Send { invalidate } => {
                 let data = gather(self)?;
                 self.deliver(other, peer.ok_or(Status::IO_TIMEOUT)?, &data, *invalidate, request.solicited)
             }
         }
+    }
+
+    /// Does an atomic at a node; returns what was there before.
+    fn change(&mut self, node: usize, key: u32, address: u64, operation: AtomicOperation) -> Result<[u8; 8], Status> {
+        if !address.is_multiple_of(8) {
+            return Err(Status::REMOTE_RESOURCES);
+        }
+        let wanted = MrFlags::ALLOW_REMOTE_READ | MrFlags::ALLOW_REMOTE_WRITE;
+        self.remote(node, key, address, 8, wanted)?;
+        let bytes: [u8; 8] = self.load(node, key, address, 8)?.try_into().map_err(|_| Status::INTERNAL_ERROR)?;
+        let before = u64::from_le_bytes(bytes);
+        let after = match operation {
+            AtomicOperation::FetchAdd { add } => before.wrapping_add(add),
+            AtomicOperation::CompareSwap { compare, swap } if before == compare => swap,
+            AtomicOperation::CompareSwap { .. } => before,
+        };
+        self.store(node, key, address, &after.to_le_bytes())?;
+        Ok(bytes)
     }
 
     /// A message arrives at a queue pair.

@@ -7,6 +7,7 @@
 //! with the documented status.
 
 mod arming;
+mod atomics;
 mod closing;
 mod connecting;
 mod ending;
@@ -53,6 +54,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         remote::CASES,
         reads::CASES,
         order::CASES,
+        atomics::CASES,
         connecting::CASES,
         endpoints::CASES,
         ending::CASES,

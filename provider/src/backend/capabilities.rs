@@ -39,6 +39,8 @@ pub struct Capabilities {
     pub max_reply_private_bytes: u32,
     /// Type 2 memory windows.
     pub memory_windows: bool,
+    /// Atomics on the peer's memory, and by the peer on this one.
+    pub atomics: bool,
     /// Local invalidation and send with invalidate.
     pub invalidate: bool,
     /// Resizing of completion queues.

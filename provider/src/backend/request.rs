@@ -1,7 +1,7 @@
 //! Requests on queues and how they end.
 
 use super::{MrId, MwId, QpId};
-use crate::ndk::{MrFlags, Sge, Status};
+use crate::ndk::{AtomicOperation, MrFlags, Sge, Status};
 
 /// What a send queue request does.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,15 @@ pub enum SendOperation<'a> {
         remote_address: u64,
         /// The peer's key.
         key: u32,
+    },
+    /// On eight bytes of the peer's memory; what they were goes to the list's one entry.
+    Atomic {
+        /// Where, a multiple of eight.
+        remote_address: u64,
+        /// The peer's key.
+        key: u32,
+        /// What to do.
+        operation: AtomicOperation,
     },
     /// Binds a window.
     Bind {

@@ -6,7 +6,7 @@ use super::model::connection::{Connector, Listener, Phase};
 use super::model::memory::{MemoryRegion, Registration};
 use super::model::queue::{CompletionQueue, PostQueue, QueuePair, SharedReceiveQueue, SrqArm};
 use super::model::{Detail, Request, Settled};
-use crate::ndk::{CallKind, Completion, Object, ObjectKind, Out, Status, Upcall};
+use crate::ndk::{CallKind, Completion, Object, ObjectKind, Out, Status, Upcall, extension};
 
 /// What is known of an object from the arguments it was created with.
 fn detail(args: &Args, kind: ObjectKind) -> Detail {
@@ -146,9 +146,10 @@ impl Checker {
         }
     }
 
-    /// R66: there is no standard extension to be known.
+    /// R66: there is no standard extension to be known, and one of this provider's.
     pub(super) fn extension_queried(&mut self, fact: &CallFact, status: Status) {
-        if status != Status::NOT_SUPPORTED && !fact.faulty {
+        let known = matches!(fact.args, Args::Extension(extension::ATOMICS)) && status == Status::SUCCESS;
+        if status != Status::NOT_SUPPORTED && !known && !fact.faulty {
             let function = fact.kind.name();
             self.report(66, fact.object, format!("{function} answered {status} for an interface that nobody defined"));
         }

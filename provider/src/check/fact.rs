@@ -1,7 +1,7 @@
 //! A call as the checker remembers it: an owned, short copy of what the rules need.
 
 use crate::ndk::{
-    Call, CallKind, CallSite, Completion, CqNotify, DisconnectEvent, MrFlags, NdkVersion, Object, OpFlags,
+    Call, CallKind, CallSite, Completion, CqNotify, DisconnectEvent, Guid, MrFlags, NdkVersion, Object, OpFlags,
 };
 use std::net::SocketAddr;
 
@@ -29,6 +29,7 @@ pub(super) struct CallFact {
 pub(super) enum Args {
     None,
     Open(NdkVersion),
+    Extension(Guid),
     CreateCq {
         depth: u32,
         notification: Completion,
@@ -187,7 +188,8 @@ impl CallFact {
             | Call::FastRegister { .. }
             | Call::Invalidate { .. }
             | Call::Read { .. }
-            | Call::Write { .. } => post_args(number, site, call),
+            | Call::Write { .. }
+            | Call::Atomic { .. } => post_args(number, site, call),
             Call::Connect { .. }
             | Call::ConnectWithSharedEndpoint { .. }
             | Call::Accept { .. }
@@ -226,6 +228,7 @@ impl CallFact {
 fn plain_args(call: &Call<'_>) -> Args {
     match *call {
         Call::OpenAdapter { version } => Args::Open(version),
+        Call::QueryExtension { interface, .. } => Args::Extension(interface),
         Call::CreateCq { depth, notification, .. } => Args::CreateCq { depth, notification },
         Call::CreateSharedEndpoint { address, .. } => Args::CreateSharedEndpoint(address),
         Call::CreateListener { connect_event, .. } => Args::CreateListener(connect_event),
@@ -310,7 +313,8 @@ fn post_args(number: u64, site: &CallSite, call: &Call<'_>) -> Args {
         | Call::FastRegister { context, flags, .. }
         | Call::Invalidate { context, flags, .. }
         | Call::Read { context, flags, .. }
-        | Call::Write { context, flags, .. } => (context, flags),
+        | Call::Write { context, flags, .. }
+        | Call::Atomic { context, flags, .. } => (context, flags),
         _ => return Args::None,
     };
     let (target, window, region) = match *call {

@@ -13,7 +13,7 @@ impl Checker {
         if post.flags.contains(OpFlags::INLINE) {
             return mappings;
         }
-        let writes = post.is_receive() || post.kind == CallKind::Read;
+        let writes = post.is_receive() || matches!(post.kind, CallKind::Read | CallKind::Atomic);
         let parent = self.model.entry(object.id).and_then(|entry| entry.parent);
         let sinks_marked = self
             .model

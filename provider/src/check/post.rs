@@ -19,7 +19,7 @@ fn allowed(kind: CallKind) -> OpFlags {
         }
         CallKind::Read => all | OpFlags::RDMA_READ_LOCAL_INVALIDATE,
         CallKind::Write => all | OpFlags::INLINE,
-        CallKind::Invalidate => all,
+        CallKind::Invalidate | CallKind::Atomic => all,
         _ => OpFlags::empty(),
     }
 }
@@ -35,7 +35,8 @@ pub(super) const fn list<'a>(call: &Call<'a>) -> Option<&'a [Sge]> {
         | Call::SendAndInvalidate { sgl, .. }
         | Call::Receive { sgl, .. }
         | Call::Read { sgl, .. }
-        | Call::Write { sgl, .. } => Some(sgl),
+        | Call::Write { sgl, .. }
+        | Call::Atomic { sgl, .. } => Some(sgl),
         _ => None,
     }
 }

@@ -48,6 +48,7 @@ fn type_fits(post: &Post, operation: OperationType) -> bool {
         CallKind::Invalidate => operation == OperationType::Invalidate,
         CallKind::Read => operation == OperationType::Read,
         CallKind::Write => operation == OperationType::Write,
+        CallKind::Atomic => operation == OperationType::Atomic,
         _ => matches!(operation, OperationType::Receive | OperationType::ReceiveAndInvalidate),
     }
 }

@@ -68,7 +68,8 @@ const fn table(kind: CallKind) -> Wanted {
         | K::FastRegister
         | K::Invalidate
         | K::Read
-        | K::Write => Wanted::One(ObjectKind::Qp),
+        | K::Write
+        | K::Atomic => Wanted::One(ObjectKind::Qp),
         K::Connect
         | K::ConnectWithSharedEndpoint
         | K::CompleteConnect

@@ -2,7 +2,7 @@
 
 use super::memory::Mr;
 use super::session::Session;
-use crate::ndk::{Answer, Call, LogicalAddressMapping, Object, OpFlags, Sge, Status};
+use crate::ndk::{Answer, AtomicOperation, Call, LogicalAddressMapping, Object, OpFlags, Sge, Status};
 use host::PAGE_SIZE;
 
 /// A queue pair. A post that fails has no result; a post that succeeds has exactly one (a silent success none).
@@ -67,6 +67,23 @@ impl Qp {
         flags: OpFlags,
     ) -> Result<(), Status> {
         self.post(Call::Read { qp: self.object, context, sgl, remote_address, remote_token, flags })
+    }
+
+    /// An atomic on eight bytes of the peer's memory, by the [extension](crate::ndk::extension::ATOMICS); what they were
+    /// comes into the one entry of `sgl`.
+    ///
+    /// # Errors
+    /// The inline status; NOT_SUPPORTED where the adapter has none.
+    pub fn atomic(
+        &self,
+        context: u64,
+        sgl: &[Sge],
+        remote_address: u64,
+        remote_token: u32,
+        operation: AtomicOperation,
+    ) -> Result<(), Status> {
+        let (qp, flags) = (self.object, OpFlags::empty());
+        self.post(Call::Atomic { qp, context, sgl, remote_address, remote_token, operation, flags })
     }
 
     /// `NdkSendAndInvalidate` (1.2): ends the peer's `remote_token` as the message arrives.

@@ -6,9 +6,10 @@ use super::dispatch::Returned;
 use super::lifetime::ObjectId;
 use super::objects::{Body, Entry};
 use crate::backend::{Backend, Command};
+use crate::ndk::extension::{ATOMICS, ATOMICS_VERSION};
 use crate::ndk::{
-    AdapterFlags, AdapterInfo, CallKind, CallSite, Completion, LogicalAddressMapping, NdkVersion, Object, ObjectKind,
-    Out, RdmaTechnology, Return, Status,
+    AdapterFlags, AdapterInfo, CallKind, CallSite, Completion, Guid, LogicalAddressMapping, NdkVersion, Object,
+    ObjectKind, Out, RdmaTechnology, Return, Status,
 };
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -37,10 +38,16 @@ impl<B: Backend> Engine<B> {
         Ok(Return::with(Out::Object(self.objects.handle(id))))
     }
 
-    /// No extension interface exists.
-    pub(super) fn query_extension(&self, object: Object) -> Returned {
+    /// Adapters and queue pairs may have atomics, nothing has anything else.
+    pub(super) fn query_extension(&self, object: Object, interface: Guid, version: NdkVersion) -> Returned {
         self.live(object, object.kind)?;
-        Err(Status::NOT_SUPPORTED)
+        let offered =
+            self.backend.capabilities().atomics && matches!(object.kind, ObjectKind::Adapter | ObjectKind::Qp);
+        if offered && interface == ATOMICS && version == ATOMICS_VERSION {
+            Ok(Return::status(Status::SUCCESS))
+        } else {
+            Err(Status::NOT_SUPPORTED)
+        }
     }
 
     /// Consumers with the oldest header pass the size without the last member, which they then do not get.

@@ -164,6 +164,9 @@ impl<B: Backend> Engine<B> {
             Call::Write { qp, context, sgl, remote_address, remote_token, flags } => {
                 (qp, context, flags, Post::Write { sgl, remote_address, key: remote_token })
             }
+            Call::Atomic { qp, context, sgl, remote_address, remote_token, operation, flags } => {
+                (qp, context, flags, Post::Atomic { sgl, remote_address, key: remote_token, operation })
+            }
             call => return misled(&call),
         };
         self.post(host, qp, Posted { context, flags }, &post).map(|()| DONE)
@@ -172,7 +175,9 @@ impl<B: Backend> Engine<B> {
     fn immediate_call(&mut self, host: &mut B::Host, call: Call<'_>) -> Returned {
         match call {
             Call::OpenAdapter { version } => return self.open_adapter(host, version),
-            Call::QueryExtension { object, .. } => return self.query_extension(object),
+            Call::QueryExtension { object, interface, version } => {
+                return self.query_extension(object, interface, version);
+            }
             Call::QueryAdapterInfo { adapter, buffer_bytes } => return self.query_adapter_info(adapter, buffer_bytes),
             Call::ControlCqInterruptModeration { cq, interval_us, count } => {
                 self.moderate_cq(host, cq, interval_us, count)?;

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::lifetime::ObjectId;
 use crate::backend::{Backend, SendRequest};
-use crate::ndk::{NdkVersion, Object, ObjectKind, OpFlags, OperationType, Sge, Status};
+use crate::ndk::{AtomicOperation, NdkVersion, Object, ObjectKind, OpFlags, OperationType, Sge, Status};
 
 /// An initiator request as its function has it.
 #[derive(Debug)]
@@ -11,6 +11,7 @@ pub(super) enum Post<'a> {
     Send { sgl: &'a [Sge], invalidate: Option<u32> },
     Write { sgl: &'a [Sge], remote_address: u64, key: u32 },
     Read { sgl: &'a [Sge], remote_address: u64, key: u32 },
+    Atomic { sgl: &'a [Sge], remote_address: u64, key: u32, operation: AtomicOperation },
     Bind { mr: Object, mw: Object, address: u64, length_bytes: u64 },
     FastRegister { mr: Object, pages: &'a [u64], first_byte_offset: u32, length_bytes: u64, base_address: u64 },
     Invalidate { target: Object },
@@ -140,7 +141,7 @@ impl<B: Backend> Engine<B> {
         match post {
             Post::Send { .. } => known |= OpFlags::SEND_AND_SOLICIT_EVENT | OpFlags::INLINE,
             Post::Write { .. } if policy.inline_write => known |= OpFlags::INLINE,
-            Post::Write { .. } | Post::Invalidate { .. } => {}
+            Post::Write { .. } | Post::Atomic { .. } | Post::Invalidate { .. } => {}
             Post::Read { .. } if self.knows_1_2(id) => known |= OpFlags::RDMA_READ_LOCAL_INVALIDATE,
             Post::Read { .. } => {}
             Post::Bind { .. } => known |= OpFlags::ALLOW_REMOTE_READ | OpFlags::ALLOW_REMOTE_WRITE,

@@ -5,6 +5,7 @@ use super::lifetime::ObjectId;
 use super::mr::{Extent, MrChange};
 use super::post::{Effect, Post};
 use crate::backend::{Backend, SendOperation};
+use crate::ndk::extension::ATOMIC_BYTES;
 use crate::ndk::{MrFlags, Object, ObjectKind, OpFlags, OperationType, Sge, Status};
 use host::PAGE_SIZE;
 
@@ -46,6 +47,11 @@ impl<B: Backend> Engine<B> {
             }
             Post::Read { sgl, remote_address, key } => {
                 Ok(transfer(SendOperation::Read { remote_address, key }, OperationType::Read, sgl))
+            }
+            Post::Atomic { sgl, remote_address, key, operation } => {
+                self.check_atomic(sgl)?;
+                let operation = SendOperation::Atomic { remote_address, key, operation };
+                Ok(transfer(operation, OperationType::Atomic, sgl))
             }
             Post::Bind { mr, mw, address, length_bytes } => {
                 self.prepare_bind(id, (mr, mw), (address, length_bytes), flags)
@@ -140,6 +146,15 @@ impl<B: Backend> Engine<B> {
         let effect = Effect::Invalidated { target: object, token };
         let operation = SendOperation::Invalidate { key: token };
         Ok(Prepared { operation, kind: OperationType::Invalidate, sgl: &[], now: Now::Nothing, effect })
+    }
+
+    /// Of an address that is no multiple of eight the peer makes an error completion.
+    fn check_atomic(&self, sgl: &[Sge]) -> Result<(), Status> {
+        if !self.backend.capabilities().atomics {
+            return Err(Status::NOT_SUPPORTED);
+        }
+        let sound = matches!(sgl, [sge] if sge.length_bytes == ATOMIC_BYTES);
+        if sound { Ok(()) } else { Err(Status::INVALID_PARAMETER) }
     }
 
     fn check_invalidation(&self) -> Result<(), Status> {

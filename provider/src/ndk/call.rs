@@ -1,6 +1,7 @@
-//! Calls of the consumer, one variant for each function of the ten dispatch tables.
+//! Calls of the consumer, one variant for each function of the ten dispatch tables, and one of an extension.
 
 use super::answer::LogicalAddressMapping;
+use super::extension::AtomicOperation;
 use super::flags::{CqNotify, MrFlags, OpFlags};
 use super::info::NdkVersion;
 use super::kind::CallKind;
@@ -455,6 +456,23 @@ pub enum Call<'a> {
         /// Flags.
         flags: OpFlags,
     },
+    /// Of [`ATOMICS`](super::extension::ATOMICS): posts an atomic on the peer's memory.
+    Atomic {
+        /// The queue pair.
+        qp: Object,
+        /// Request context.
+        context: u64,
+        /// Where the number goes that was there before: one entry of eight bytes.
+        sgl: &'a [Sge],
+        /// Address in the peer's region, a multiple of eight.
+        remote_address: u64,
+        /// The peer's token.
+        remote_token: u32,
+        /// What to do.
+        operation: AtomicOperation,
+        /// Flags, as of a write.
+        flags: OpFlags,
+    },
     /// `NdkConnect`. Connects.
     Connect {
         /// The connector.
@@ -605,6 +623,7 @@ impl Call<'_> {
             Self::Invalidate { .. } => CallKind::Invalidate,
             Self::Read { .. } => CallKind::Read,
             Self::Write { .. } => CallKind::Write,
+            Self::Atomic { .. } => CallKind::Atomic,
             Self::Connect { .. } => CallKind::Connect,
             Self::ConnectWithSharedEndpoint { .. } => CallKind::ConnectWithSharedEndpoint,
             Self::CompleteConnect { .. } => CallKind::CompleteConnect,
@@ -663,6 +682,7 @@ impl Call<'_> {
             Self::Invalidate { qp: object, .. } => Some(*object),
             Self::Read { qp: object, .. } => Some(*object),
             Self::Write { qp: object, .. } => Some(*object),
+            Self::Atomic { qp: object, .. } => Some(*object),
             Self::Connect { connector: object, .. } => Some(*object),
             Self::ConnectWithSharedEndpoint { connector: object, .. } => Some(*object),
             Self::CompleteConnect { connector: object, .. } => Some(*object),

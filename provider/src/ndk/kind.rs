@@ -83,6 +83,8 @@ pub enum CallKind {
     Read,
     /// `NdkWrite`.
     Write,
+    /// The function of [`ATOMICS`](super::extension::ATOMICS).
+    Atomic,
     /// `NdkConnect`.
     Connect,
     /// `NdkConnectWithSharedEndpoint`.
@@ -151,6 +153,7 @@ impl CallKind {
         Self::Invalidate,
         Self::Read,
         Self::Write,
+        Self::Atomic,
         Self::Connect,
         Self::ConnectWithSharedEndpoint,
         Self::CompleteConnect,
@@ -165,7 +168,7 @@ impl CallKind {
         Self::Close,
     ];
 
-    /// The function's name in ndkpi.h (functions that several tables share have one name).
+    /// The function's name in ndkpi.h (functions that several tables share have one name), or in the extension.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -208,6 +211,7 @@ impl CallKind {
             Self::Invalidate => "NdkInvalidate",
             Self::Read => "NdkRead",
             Self::Write => "NdkWrite",
+            Self::Atomic => "RnicAtomic",
             Self::Connect => "NdkConnect",
             Self::ConnectWithSharedEndpoint => "NdkConnectWithSharedEndpoint",
             Self::CompleteConnect => "NdkCompleteConnect",
@@ -275,6 +279,7 @@ impl CallKind {
                 | Self::Invalidate
                 | Self::Read
                 | Self::Write
+                | Self::Atomic
         )
     }
 }

@@ -1,11 +1,13 @@
 //! The NDK contract as data.
 //!
 //! Reading order: [`object`], [`status`], [`flags`], [`info`], [`result`](mod@result), [`kind`] and [`call`] (consumer to provider),
-//! [`answer`] (what a call returned), [`upcall`] (provider to consumer), [`contract`] (the trait that all of it goes through).
+//! [`answer`] (what a call returned), [`upcall`] (provider to consumer), [`contract`] (the trait that all of it goes through),
+//! [`extension`] (what goes beyond the contract).
 
 pub mod answer;
 pub mod call;
 pub mod contract;
+pub mod extension;
 pub mod flags;
 pub mod info;
 pub mod kind;
@@ -17,6 +19,7 @@ pub mod upcall;
 pub use answer::{Answer, BlockedCall, LogicalAddressMapping, Out, Return};
 pub use call::{Affinity, Call, Completion, ConnectParams, DisconnectEvent, Guid};
 pub use contract::{CallSite, Irql, NdkProvider};
+pub use extension::AtomicOperation;
 pub use flags::{AdapterFlags, CqNotify, MrFlags, OpFlags};
 pub use info::{AdapterInfo, NdkVersion, RdmaTechnology};
 pub use kind::CallKind;

@@ -31,6 +31,8 @@ pub enum OperationType {
     Read = 32,
     /// A write.
     Write = 64,
+    /// An atomic, of the [extension](super::extension::ATOMICS). Not of ndkpi.h.
+    Atomic = 0x4000_0000,
     /// A receive whose send invalidated a token here.
     ReceiveAndInvalidate = 0x8001,
 }

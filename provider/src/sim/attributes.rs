@@ -19,12 +19,11 @@ pub(super) struct Way {
 }
 
 /// A new queue pair to INIT. What the peer may do is decided by regions and windows.
-pub(super) fn to_init(remote_atomics: bool) -> QpAttributes {
-    let atomics = if remote_atomics { Rights::REMOTE_ATOMIC } else { Rights::empty() };
+pub(super) fn to_init() -> QpAttributes {
     QpAttributes {
         state: QpState::INIT,
         mask: QpMask::PKEY | QpMask::PORT | QpMask::ACCESS,
-        access: Rights::REMOTE_READ | Rights::REMOTE_WRITE | atomics,
+        access: Rights::REMOTE_READ | Rights::REMOTE_WRITE | Rights::REMOTE_ATOMIC,
         pkey: Bth::DEFAULT_PKEY,
         port: PORT,
         ..QpAttributes::default()
@@ -129,7 +128,7 @@ mod tests {
     fn every_transition_brings_what_the_table_asks_for_and_nothing_else() {
         let way = Way { mac: Mac([2, 0, 0, 0, 0, 2]), source_index: 0, dscp: 0, min_rnr_timer: 12 };
         let own = LocalEnd { qpn: Qpn::new(9), starting_psn: Psn::new(0), shared_receive_queue: false };
-        let connected = [to_init(true), to_receive(own, &remote(), way), to_send(&remote())];
+        let connected = [to_init(), to_receive(own, &remote(), way), to_send(&remote())];
         for (steps, datagrams) in [(connected, false), (datagrams(), true)] {
             let mut from = QpState::RESET;
             for step in steps {

@@ -58,7 +58,7 @@ impl SimBackend {
             }
             Command::FlushQp(qp) => self.flush(qp, Ok(CommandOutput::Done)),
             Command::RegisterMr { pd, mdl, length_bytes, rights } => {
-                memory::register(pd, mdl, length_bytes, self.region_rights(rights), &self.limits)
+                memory::register(pd, mdl, length_bytes, memory::rights_of(rights), &self.limits)
                     .map(|command| Next::Run(command, Task::Register))
                     .into()
             }

@@ -37,8 +37,6 @@ pub struct Config {
     pub uar_pages: u64,
     /// Push lone small WQEs instead of ringing.
     pub blueflame: bool,
-    /// Peers may do atomics where they may write: for other stacks, as NDK has none.
-    pub remote_atomics: bool,
     /// Differentiated services code point of connections.
     pub dscp: u8,
     /// Code of the time that a peer waits for a receive, see [`wire::codes::rnr_timer_us`].
@@ -64,7 +62,6 @@ impl Default for Config {
             log_event_entries: 10,
             uar_pages: 16,
             blueflame: true,
-            remote_atomics: false,
             dscp: 0,
             min_rnr_timer: 12,
             command_timeout: Dur::from_ms(60_000),
@@ -313,6 +310,7 @@ fn capabilities(limits: &Limits, features: Features) -> Capabilities {
         max_request_private_bytes: cm::REQUEST_PRIVATE_BYTES as u32,
         max_reply_private_bytes: cm::REJECT_PRIVATE_BYTES as u32,
         memory_windows: features.contains(Features::MEMORY_WINDOWS),
+        atomics: true,
         invalidate: fast_register || features.contains(Features::MEMORY_WINDOWS),
         resize_cq: features.contains(Features::RESIZE_CQ),
         resize_srq: features.contains(Features::SRQ),

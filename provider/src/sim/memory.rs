@@ -1,6 +1,5 @@
 //! Memory keys: regions, regions for fast registration, windows.
 
-use super::SimBackend;
 use super::ring::DmaBuffer;
 use crate::backend::PdId;
 use crate::ndk::{MrFlags, Status};
@@ -117,22 +116,14 @@ pub(super) fn window(pd: PdId) -> Command {
     Command::CreateMkey(context, Vec::new())
 }
 
-/// The device's rights for NDK's flags. A read sink needs no more than local write in RoCE.
+/// The device's rights for NDK's flags. A read sink needs no more than local write in RoCE; an atomic reads and writes.
 pub(super) fn rights_of(flags: MrFlags) -> Rights {
     let mut rights = Rights::empty();
     rights.set(Rights::LOCAL_WRITE, flags.intersects(MrFlags::ALLOW_LOCAL_WRITE | MrFlags::RDMA_READ_SINK));
     rights.set(Rights::REMOTE_WRITE, flags.contains(MrFlags::ALLOW_REMOTE_WRITE));
     rights.set(Rights::REMOTE_READ, flags.contains(MrFlags::ALLOW_REMOTE_READ));
+    rights.set(Rights::REMOTE_ATOMIC, rights.contains(Rights::REMOTE_READ | Rights::REMOTE_WRITE));
     rights
-}
-
-impl SimBackend {
-    /// What a region grants.
-    pub(super) fn region_rights(&self, flags: MrFlags) -> Rights {
-        let rights = rights_of(flags);
-        let atomics = self.config.remote_atomics && rights.contains(Rights::REMOTE_WRITE);
-        if atomics { rights | Rights::REMOTE_ATOMIC } else { rights }
-    }
 }
 
 #[cfg(test)]
@@ -147,6 +138,10 @@ mod tests {
             (MrFlags::ALLOW_REMOTE_READ, Rights::REMOTE_READ),
             (MrFlags::ALLOW_REMOTE_WRITE, Rights::REMOTE_WRITE | Rights::LOCAL_WRITE),
             (MrFlags::RDMA_READ_SINK, Rights::LOCAL_WRITE),
+            (
+                MrFlags::ALLOW_REMOTE_READ | MrFlags::ALLOW_REMOTE_WRITE,
+                Rights::LOCAL_WRITE | Rights::REMOTE_READ | Rights::REMOTE_WRITE | Rights::REMOTE_ATOMIC,
+            ),
         ];
         for (flags, rights) in table {
             assert_eq!(rights_of(flags), rights, "{flags:?}");

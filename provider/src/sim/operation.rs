@@ -169,10 +169,7 @@ impl SimBackend {
             (Task::CreateQp(qp), Ok(reply)) => {
                 let id = QpId(reply.result);
                 self.qps.insert(id, *qp);
-                Next::Run(
-                    DeviceCommand::ModifyQp(id.0, attributes::to_init(self.config.remote_atomics)),
-                    Task::Initialize(id),
-                )
+                Next::Run(DeviceCommand::ModifyQp(id.0, attributes::to_init()), Task::Initialize(id))
             }
             (Task::Initialize(id), Ok(_)) => {
                 if let Some(qp) = self.qps.get_mut(&id) {

@@ -4,14 +4,14 @@ use super::SimBackend;
 use super::memory::{PAGE_SHIFT, key_index, rights_of};
 use super::ring::{DmaBuffer, Ring};
 use crate::backend::{MrId, QpId, SendOperation, SendRequest, SrqId};
-use crate::ndk::{Sge, Status};
+use crate::ndk::{AtomicOperation, Sge, Status};
 use bytes::Bytes;
 use host::{HostBus, PAGE_SIZE};
 use nic_model::regs::bar;
 use nic_model::regs::cmd::QpState;
 use nic_model::regs::doorbell::{ReceiveDoorbell, SqDoorbell};
 use nic_model::regs::wqe::{
-    BLOCK_BYTES, Bind, Body, Control, Data, DataList, FastRegister, Opcode, RemoteAddress, SendWqe, WqeFlags,
+    Atomic, BLOCK_BYTES, Bind, Body, Control, Data, DataList, FastRegister, Opcode, RemoteAddress, SendWqe, WqeFlags,
 };
 use wire::Qpn;
 
@@ -119,6 +119,16 @@ impl SimBackend {
                     return Err(Status::INVALID_PARAMETER);
                 }
                 plain(Opcode::READ, 0, Body::Remote(remote(remote_address, key), data()?))
+            }
+            SendOperation::Atomic { remote_address, key, operation } => {
+                let &[result] = segments(request.sgl)?.as_slice() else { return Err(Status::INVALID_PARAMETER) };
+                let (opcode, atomic) = match operation {
+                    AtomicOperation::FetchAdd { add } => (Opcode::FETCH_ADD, Atomic { swap_or_add: add, compare: 0 }),
+                    AtomicOperation::CompareSwap { compare, swap } => {
+                        (Opcode::COMPARE_SWAP, Atomic { swap_or_add: swap, compare })
+                    }
+                };
+                plain(opcode, 0, Body::Atomic(remote(remote_address, key), atomic, result))
             }
             SendOperation::Invalidate { key } => plain(Opcode::LOCAL_INVALIDATE, key, Body::Empty),
             SendOperation::Bind { mr, mw, key, address, length_bytes, rights } => {

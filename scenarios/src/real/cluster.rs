@@ -7,7 +7,7 @@ use crate::node::journal::Journal;
 use crate::node::{NodePlan, Stack, stack};
 use crate::options::Progress;
 use crate::report::journal::NodeJournal;
-use crate::report::{FaultRow, Finding, RunReport, Severity, Versions};
+use crate::report::{FaultRow, Finding, NodeReport, RunReport, Severity, Versions};
 use crate::spec::{Cluster, Scenario};
 use crate::world::{contract, metered};
 use des::{Dur, Time};
@@ -17,7 +17,7 @@ use provider::consumer::Session;
 use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZero;
-use verbs::{Options, RealBus, VerbsBackend};
+use verbs::{Options, RealBus, Traffic, VerbsBackend};
 
 /// How devices are run.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,7 @@ pub(super) struct How {
 pub struct RealCluster {
     nodes: Vec<Node>,
     addresses: Vec<IpAddr>,
+    traffic: Vec<Traffic>,
     scenario: Scenario,
     /// Time that a run may take.
     limit: Dur,
@@ -93,7 +94,7 @@ impl RealCluster {
         how: How,
         layers: impl Fn(usize, VerbsBackend) -> Box<dyn Stack>,
     ) -> Result<Self, ClusterError> {
-        let (mut nodes, mut addresses) = (Vec::new(), Vec::new());
+        let (mut nodes, mut addresses, mut traffic) = (Vec::new(), Vec::new(), Vec::new());
         for (node, device) in devices.iter().enumerate() {
             let failed = |what: String| ClusterError::Device { node, what };
             let backend = VerbsBackend::open(device, how.options).map_err(|error| failed(error.to_string()))?;
@@ -102,9 +103,10 @@ impl RealCluster {
             addresses.push(*address.ok_or_else(|| failed(format!("{device} has no IP address")))?);
             let bus = RealBus::new(backend.memory()).with_pace(how.pace);
             let signal = backend.signal();
+            traffic.push(backend.traffic().clone());
             nodes.push(Node::new(layers(node, backend), bus, signal));
         }
-        Ok(Self { nodes, addresses, scenario: scenario.clone(), limit: how.limit })
+        Ok(Self { nodes, addresses, traffic, scenario: scenario.clone(), limit: how.limit })
     }
 
     /// Nodes in the cluster.
@@ -158,6 +160,16 @@ impl RealCluster {
         self.report(&ended)
     }
 
+    /// Payload that left a node, and that came to its memory: by its own requests, and by what others read and write there.
+    fn bytes(&self, node: usize) -> (u64, u64) {
+        let own = self.traffic[node].by_peer().into_values();
+        let (sent, received) = own.fold((0, 0), |(sent, received), moved| {
+            (sent + moved.sent + moved.written, received + moved.received + moved.read)
+        });
+        let of_others = self.traffic.iter().filter_map(|peer| peer.by_peer().get(&self.addresses[node]).copied());
+        of_others.fold((sent, received), |(sent, received), moved| (sent + moved.read, received + moved.written))
+    }
+
     fn report(&self, ended: &[bool]) -> RunReport {
         let scenario = &self.scenario;
         let mut report = RunReport {
@@ -171,7 +183,8 @@ impl RealCluster {
             let name = Cluster::node_name(index as u16);
             let mut core = node.core();
             report.simulated_ps = report.simulated_ps.max(core.bus.now().as_ps());
-            report.nodes.push(metered(index as u16, &core.meter));
+            let (bytes_sent, bytes_received) = self.bytes(index);
+            report.nodes.push(NodeReport { bytes_sent, bytes_received, ..metered(index as u16, &core.meter) });
             let core = &mut *core;
             let now = core.bus.now();
             let found = core.provider.finish(&mut core.bus, now, ended);

@@ -63,11 +63,19 @@ impl VerbsBackend {
         if is_fatal(completion.status) {
             self.pair_failed(qp);
         }
+        let (id, status) = (completion.id & !RECEIVE, of_completion(completion.status, receive));
+        if let Some((pair, peer)) = self.pairs.get_mut(&qp).and_then(|pair| pair.peer.map(|peer| (pair, peer))) {
+            self.traffic.count(peer, |moved| match (receive, status) {
+                (true, Status::SUCCESS) => moved.received += u64::from(completion.bytes),
+                (true, _) => {}
+                (false, _) => pair.posted.ended(id, status == Status::SUCCESS, moved),
+            });
+        }
         Some(WorkCompletion {
             qp: QpId(qp),
-            id: completion.id & !RECEIVE,
+            id,
             receive,
-            status: of_completion(completion.status, receive),
+            status,
             bytes: completion.bytes,
             invalidated: completion.invalidated,
             vendor_error: completion.vendor_error,

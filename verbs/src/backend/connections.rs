@@ -295,13 +295,17 @@ impl VerbsBackend {
         pair.map(|pair| Arc::clone(&pair.qp)).ok_or(Status::CONNECTION_ABORTED)
     }
 
-    fn established(&self, number: u32) -> Result<Established, Status> {
+    fn established(&mut self, number: u32) -> Result<Established, Status> {
         let known = self.connections.get(&number).ok_or(Status::CONNECTION_ABORTED)?;
         let id = known.id.as_ref().ok_or(Status::CONNECTION_ABORTED)?;
+        let peer = id.peer().ok_or(Status::INTERNAL_ERROR)?;
+        if let Some(pair) = known.qp.and_then(|qp| self.pairs.get_mut(&qp)) {
+            pair.peer = Some(peer.ip());
+        }
         Ok(Established {
             connection: ConnectionId(number),
             local: id.local().ok_or(Status::INTERNAL_ERROR)?,
-            peer: id.peer().ok_or(Status::INTERNAL_ERROR)?,
+            peer,
             inbound_reads: known.limits.inbound_reads,
             outbound_reads: known.limits.outbound_reads,
             private_data: known.private_data.clone(),

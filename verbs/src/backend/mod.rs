@@ -1,7 +1,7 @@
 //! The provider's seam over a verbs device.
 //!
 //! Reading order: [`inbox`] (what threads report), [`worker`] and [`reactor`] (the two threads), [`open`] (what the device can
-//! do), [`objects`] (creation and destruction), [`post`], [`completions`], [`dialogue`] (a connection as a state machine) and
+//! do), [`objects`] (creation and destruction), [`post`], [`completions`], [`traffic`] (what they come to), [`dialogue`] (a connection as a state machine) and
 //! [`connections`] (the machine's acts).
 
 mod completions;
@@ -12,10 +12,12 @@ mod objects;
 mod open;
 mod post;
 mod reactor;
+mod traffic;
 mod worker;
 
 pub use inbox::Signal;
 pub use open::{Options, devices};
+pub use traffic::{Moved, Traffic};
 
 use crate::PinnedMemory;
 use crate::sys::{Channel, CmChannel, Device, Mr, Mw, Pd, Qp, Srq};
@@ -31,8 +33,10 @@ use provider::backend::{
 use provider::ndk::{Sge, Status};
 use reactor::Reactor;
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use traffic::Posted;
 use worker::Worker;
 
 /// A queue pair with what is known of it here.
@@ -41,6 +45,15 @@ struct Pair {
     qp: Arc<Qp>,
     /// Its end has been told.
     failed: bool,
+    /// Once it is connected.
+    peer: Option<IpAddr>,
+    posted: Posted,
+}
+
+impl Pair {
+    fn new(qp: Qp) -> Self {
+        Self { qp: Arc::new(qp), failed: false, peer: None, posted: Posted::default() }
+    }
 }
 
 /// Who has a queue pair's number, and where its completions may lie.
@@ -75,6 +88,7 @@ pub struct VerbsBackend {
     last_command: u32,
     device_failed: bool,
     memory: PinnedMemory,
+    traffic: Traffic,
     capabilities: Capabilities,
     iwarp: bool,
     options: Options,
@@ -94,6 +108,12 @@ impl VerbsBackend {
     #[must_use]
     pub fn signal(&self) -> Signal {
         Signal::new(&self.inbox)
+    }
+
+    /// What its requests have moved.
+    #[must_use]
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// The device's name.

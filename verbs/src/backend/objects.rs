@@ -125,14 +125,16 @@ impl VerbsBackend {
         job(move || Mr::register(&pd, &block, (offset, length), rights).map(|mr| Made::Mr(id, mr)).map_err(of_errno))
     }
 
-    /// Rights as the device has them. On iWARP the sink of a read is written like any memory by the peer.
+    /// Rights as the device has them. Who may read and write may do atomics, for which NDK has no right. On iWARP the sink of a read is written like any memory by the peer.
     pub(super) fn rights(&self, flags: MrFlags) -> Rights {
         let sink = flags.contains(MrFlags::RDMA_READ_SINK);
         let remote_write = flags.contains(MrFlags::ALLOW_REMOTE_WRITE) || (sink && self.iwarp);
+        let remote_read = flags.contains(MrFlags::ALLOW_REMOTE_READ);
         Rights {
             local_write: remote_write || sink || flags.contains(MrFlags::ALLOW_LOCAL_WRITE),
-            remote_read: flags.contains(MrFlags::ALLOW_REMOTE_READ),
+            remote_read,
             remote_write,
+            remote_atomic: remote_read && remote_write && self.capabilities.atomics,
             bind: false,
         }
     }
@@ -182,7 +184,7 @@ impl VerbsBackend {
             }
             Made::Qp { id, qp, cqs } => {
                 self.own_number(qp.number(), Owner { qp: id, cqs });
-                self.pairs.insert(id, Pair { qp: Arc::new(qp), failed: false });
+                self.pairs.insert(id, Pair::new(qp));
                 Resource::Qp(QpId(id))
             }
             Made::QpGone(number) => {

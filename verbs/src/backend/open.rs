@@ -2,6 +2,7 @@
 
 use super::inbox::Inbox;
 use super::reactor::{Reactor, Sources};
+use super::traffic::Traffic;
 use super::worker::Worker;
 use super::{VerbsBackend, VerbsBackend as Backend};
 use crate::error::Errno;
@@ -96,6 +97,7 @@ impl VerbsBackend {
             last_command: 0,
             device_failed: false,
             memory: PinnedMemory::new(),
+            traffic: Traffic::default(),
             capabilities,
             iwarp: limits.iwarp,
             options,
@@ -165,6 +167,7 @@ fn capabilities(limits: &Limits, probed: Probed, addresses: Vec<IpAddr>) -> Capa
         max_request_private_bytes: REQUEST_PRIVATE_BYTES,
         max_reply_private_bytes: REPLY_PRIVATE_BYTES,
         memory_windows: limits.windows,
+        atomics: limits.atomics,
         invalidate: limits.invalidate,
         resize_cq: probed.resize_cq,
         resize_srq: limits.resize_srq,

@@ -15,13 +15,16 @@ fn id_of(id: u64, mark: u64) -> Result<u64, Status> {
 }
 
 impl VerbsBackend {
-    pub(super) fn send(&mut self, qp: QpId, request: &SendRequest<'_>) -> Result<(), Status> {
-        let qp = &self.pairs.get(&qp.0).ok_or(Status::INVALID_PARAMETER)?.qp;
+    pub(super) fn send(&mut self, id: QpId, request: &SendRequest<'_>) -> Result<(), Status> {
+        let qp = &self.pairs.get(&id.0).ok_or(Status::INVALID_PARAMETER)?.qp;
         let operation = match request.operation {
             SendOperation::Send => Operation::Send { invalidate: None },
             SendOperation::SendInvalidate { key } => Operation::Send { invalidate: Some(key) },
             SendOperation::Write { remote_address, key } => Operation::Write { remote_address, key },
             SendOperation::Read { remote_address, key } => Operation::Read { remote_address, key },
+            SendOperation::Atomic { remote_address, key, operation } => {
+                Operation::Atomic { remote_address, key, operation }
+            }
             SendOperation::Invalidate { key } => Operation::Invalidate { key },
             SendOperation::Bind { mr, mw, key, address, length_bytes, rights } => {
                 let mr = self.regions.get(&mr.0).ok_or(Status::INVALID_PARAMETER)?;
@@ -37,7 +40,9 @@ impl VerbsBackend {
         if request.inline_data.is_some_and(|data| data.len() > qp.size.max_inline_bytes as usize) {
             return Err(Status::INVALID_PARAMETER);
         }
-        qp.post_send(id_of(request.id, 0)?, operation, request.sgl, request.inline_data, flags).map_err(of_post)
+        qp.post_send(id_of(request.id, 0)?, operation, request.sgl, request.inline_data, flags).map_err(of_post)?;
+        self.pairs.entry(id.0).and_modify(|pair| pair.posted.push(request));
+        Ok(())
     }
 
     pub(super) fn receive(&mut self, qp: QpId, id: u64, sgl: &[Sge]) -> Result<(), Status> {

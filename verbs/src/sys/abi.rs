@@ -85,7 +85,9 @@ pub(super) struct DeviceAttributes {
     pub(super) max_qp_rd_atom: c_int,
     _atomics: [c_int; 2],
     pub(super) max_qp_init_rd_atom: c_int,
-    _others: [c_int; 13],
+    _end_to_end_contexts: c_int,
+    pub(super) atomic_cap: c_int,
+    _others: [c_int; 11],
     pub(super) max_srq: c_int,
     pub(super) max_srq_wr: c_int,
     pub(super) max_srq_sge: c_int,
@@ -95,7 +97,10 @@ pub(super) struct DeviceAttributes {
 }
 layout!(DeviceAttributes: 232, max_mr_size @ 80, vendor_id @ 96, vendor_part_id @ 100, max_qp_wr @ 112,
     device_cap_flags @ 116, max_sge @ 120, max_sge_rd @ 124, max_cqe @ 132, max_qp_rd_atom @ 144,
-    max_qp_init_rd_atom @ 156, max_srq @ 212, max_srq_wr @ 216, max_srq_sge @ 220, ports @ 227);
+    max_qp_init_rd_atom @ 156, atomic_cap @ 164, max_srq @ 212, max_srq_wr @ 216, max_srq_sge @ 220, ports @ 227);
+
+/// `IBV_ATOMIC_NONE`.
+pub(super) const ATOMIC_NONE: c_int = 0;
 
 pub(super) const DEVICE_SRQ_RESIZE: c_uint = 1 << 13;
 pub(super) const DEVICE_UD_IP_CSUM: c_uint = 1 << 18;
@@ -142,6 +147,7 @@ pub(super) const MW_TYPE_2: c_int = 2;
 pub(super) const ACCESS_LOCAL_WRITE: c_int = 1;
 pub(super) const ACCESS_REMOTE_WRITE: c_int = 2;
 pub(super) const ACCESS_REMOTE_READ: c_int = 4;
+pub(super) const ACCESS_REMOTE_ATOMIC: c_int = 8;
 pub(super) const ACCESS_MW_BIND: c_int = 16;
 
 #[repr(C)]
@@ -272,15 +278,47 @@ pub(super) struct SendRequest {
     pub(super) send_flags: c_uint,
     /// The union of immediate data and the key to invalidate.
     pub(super) invalidate_rkey: u32,
-    pub(super) remote_addr: u64,
-    pub(super) rkey: u32,
-    _other_transports: [u8; 28],
+    pub(super) remote: Remote,
     pub(super) bind_mw: *mut Mw,
     pub(super) bind_rkey: u32,
     pub(super) bind_info: BindInfo,
 }
 layout!(SendRequest: 128, wr_id @ 0, next @ 8, sg_list @ 16, num_sge @ 24, opcode @ 28, send_flags @ 32,
-    invalidate_rkey @ 36, remote_addr @ 40, rkey @ 48, bind_mw @ 80, bind_rkey @ 88, bind_info @ 96);
+    invalidate_rkey @ 36, remote @ 40, bind_mw @ 80, bind_rkey @ 88, bind_info @ 96);
+
+/// Where a request goes, and the operands of an atomic. That of datagrams, which are not used, is as long as the longest.
+#[repr(C)]
+pub(super) union Remote {
+    pub(super) memory: RemoteMemory,
+    pub(super) atomic: RemoteAtomic,
+}
+layout!(Remote: 40, memory @ 0);
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct RemoteMemory {
+    pub(super) remote_addr: u64,
+    pub(super) rkey: u32,
+}
+layout!(RemoteMemory: 16, rkey @ 8);
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct RemoteAtomic {
+    pub(super) remote_addr: u64,
+    pub(super) compare_add: u64,
+    pub(super) swap: u64,
+    pub(super) rkey: u32,
+    _padding: u32,
+    _datagrams: u64,
+}
+layout!(RemoteAtomic: 40, compare_add @ 8, swap @ 16, rkey @ 24);
+
+impl RemoteAtomic {
+    pub(super) const fn new(remote_addr: u64, rkey: u32, compare_add: u64, swap: u64) -> Self {
+        Self { remote_addr, compare_add, swap, rkey, _padding: 0, _datagrams: 0 }
+    }
+}
 
 #[repr(C)]
 pub(super) struct BindInfo {
@@ -294,6 +332,8 @@ layout!(BindInfo: 32, mr @ 0, addr @ 8, length @ 16, mw_access_flags @ 24);
 pub(super) const WR_RDMA_WRITE: c_int = 0;
 pub(super) const WR_SEND: c_int = 2;
 pub(super) const WR_RDMA_READ: c_int = 4;
+pub(super) const WR_ATOMIC_CMP_AND_SWP: c_int = 5;
+pub(super) const WR_ATOMIC_FETCH_AND_ADD: c_int = 6;
 pub(super) const WR_LOCAL_INV: c_int = 7;
 pub(super) const WR_BIND_MW: c_int = 8;
 pub(super) const WR_SEND_WITH_INV: c_int = 9;

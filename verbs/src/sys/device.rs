@@ -43,6 +43,7 @@ pub(crate) struct Limits {
     pub(crate) max_srq_depth: u32,
     pub(crate) max_message_bytes: u32,
     pub(crate) windows: bool,
+    pub(crate) atomics: bool,
     pub(crate) invalidate: bool,
     pub(crate) resize_srq: bool,
     pub(crate) iwarp: bool,
@@ -173,6 +174,7 @@ impl Device {
             windows: can(abi::DEVICE_MEM_WINDOW_TYPE_2A | abi::DEVICE_MEM_WINDOW_TYPE_2B)
                 && ops.alloc_mw.is_some()
                 && ops.dealloc_mw.is_some(),
+            atomics: device.atomic_cap != abi::ATOMIC_NONE,
             invalidate: can(abi::DEVICE_MEM_MGT_EXTENSIONS),
             resize_srq: can(abi::DEVICE_SRQ_RESIZE),
             iwarp,

@@ -81,6 +81,7 @@ pub(crate) struct Rights {
     pub(crate) local_write: bool,
     pub(crate) remote_read: bool,
     pub(crate) remote_write: bool,
+    pub(crate) remote_atomic: bool,
     pub(crate) bind: bool,
 }
 
@@ -90,6 +91,7 @@ impl Rights {
         bit(self.local_write, abi::ACCESS_LOCAL_WRITE)
             | bit(self.remote_read, abi::ACCESS_REMOTE_READ)
             | bit(self.remote_write, abi::ACCESS_REMOTE_WRITE)
+            | bit(self.remote_atomic, abi::ACCESS_REMOTE_ATOMIC)
             | bit(self.bind, abi::ACCESS_MW_BIND)
     }
 }

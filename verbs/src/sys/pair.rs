@@ -11,6 +11,9 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+/// What a peer may do at all; regions and windows decide what it may do with them.
+const PEER_ACCESS: c_uint = (abi::ACCESS_REMOTE_WRITE | abi::ACCESS_REMOTE_READ | abi::ACCESS_REMOTE_ATOMIC) as c_uint;
+
 /// How large the queues of a pair are.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct QpSize {
@@ -95,7 +98,7 @@ impl Qp {
         let mut attributes = blank();
         attributes.qp_state = abi::QPS_INIT;
         attributes.port_num = PORT;
-        attributes.qp_access_flags = (abi::ACCESS_REMOTE_WRITE | abi::ACCESS_REMOTE_READ) as c_uint;
+        attributes.qp_access_flags = PEER_ACCESS;
         self.modify(&mut attributes, abi::QP_STATE | abi::QP_PKEY_INDEX | abi::QP_PORT | abi::QP_ACCESS_FLAGS)
     }
 
@@ -103,7 +106,7 @@ impl Qp {
     pub(crate) fn ready_to_receive(&self, id: &CmId, inbound_reads: u8) -> Result<(), Errno> {
         // The port may be another than the one assumed at first.
         let (mut attributes, mask) = id.qp_attributes(blank(), abi::QPS_INIT)?;
-        attributes.qp_access_flags |= (abi::ACCESS_REMOTE_WRITE | abi::ACCESS_REMOTE_READ) as c_uint;
+        attributes.qp_access_flags |= PEER_ACCESS;
         self.modify(&mut attributes, mask)?;
         let (mut attributes, mask) = id.qp_attributes(blank(), abi::QPS_RTR)?;
         attributes.max_dest_rd_atomic = inbound_reads;

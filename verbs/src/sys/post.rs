@@ -7,6 +7,7 @@ use super::pair::Qp;
 use super::queues::Srq;
 use crate::error::Errno;
 use provider::ndk;
+use provider::ndk::AtomicOperation;
 use std::ffi::{c_int, c_uint};
 use std::mem::MaybeUninit;
 
@@ -19,6 +20,7 @@ pub(crate) enum Operation<'a> {
     Send { invalidate: Option<u32> },
     Write { remote_address: u64, key: u32 },
     Read { remote_address: u64, key: u32 },
+    Atomic { remote_address: u64, key: u32, operation: AtomicOperation },
     Bind { mr: &'a Mr, mw: &'a Mw, key: u32, address: u64, length_bytes: u64, rights: Rights },
     Invalidate { key: u32 },
 }
@@ -122,11 +124,19 @@ fn describe(request: &mut abi::SendRequest, operation: Operation<'_>) {
         }
         Operation::Write { remote_address, key } => {
             request.opcode = abi::WR_RDMA_WRITE;
-            (request.remote_addr, request.rkey) = (remote_address, key);
+            request.remote.memory = abi::RemoteMemory { remote_addr: remote_address, rkey: key };
         }
         Operation::Read { remote_address, key } => {
             request.opcode = abi::WR_RDMA_READ;
-            (request.remote_addr, request.rkey) = (remote_address, key);
+            request.remote.memory = abi::RemoteMemory { remote_addr: remote_address, rkey: key };
+        }
+        Operation::Atomic { remote_address, key, operation } => {
+            let (opcode, compare_add, swap) = match operation {
+                AtomicOperation::FetchAdd { add } => (abi::WR_ATOMIC_FETCH_AND_ADD, add, 0),
+                AtomicOperation::CompareSwap { compare, swap } => (abi::WR_ATOMIC_CMP_AND_SWP, compare, swap),
+            };
+            request.opcode = opcode;
+            request.remote.atomic = abi::RemoteAtomic::new(remote_address, key, compare_add, swap);
         }
         Operation::Bind { mr, mw, key, address, length_bytes, rights } => {
             request.opcode = abi::WR_BIND_MW;

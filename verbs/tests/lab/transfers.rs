@@ -2,12 +2,13 @@
 
 use crate::side::{Connected, Ends, Region, connect};
 use crate::{Case, Devices};
-use provider::backend::{Command, Event, Execution, Resource, SendOperation, SendRequest};
-use provider::ndk::{MrFlags, Status};
+use provider::backend::{Backend, Command, Event, Execution, Resource, SendOperation, SendRequest};
+use provider::ndk::{AtomicOperation, MrFlags, Status};
 
 pub(crate) const CASES: &[Case] = &[
     ("sends_arrive", sends_arrive),
     ("writes_and_reads_move_bytes", writes_and_reads_move_bytes),
+    ("atomics_tell_what_was_there", atomics_tell_what_was_there),
     ("lists_are_gathered_and_scattered", lists_are_gathered_and_scattered),
     ("inline_data_need_no_region", inline_data_need_no_region),
     ("silent_requests_say_nothing", silent_requests_say_nothing),
@@ -65,6 +66,37 @@ fn writes_and_reads_move_bytes(devices: &Devices) {
     both.a.send(both.at_a.qp, 2, read, &[own.sge(0, 20_000)]).expect("posted");
     assert_eq!(both.a.completion(both.at_a.cq).status, Status::SUCCESS);
     assert_eq!(both.a.bytes(&own, 0, 20_000), answer);
+}
+
+fn atomics_tell_what_was_there(devices: &Devices) {
+    use AtomicOperation::{CompareSwap, FetchAdd};
+    let mut both = Connected::new(devices);
+    assert!(both.a.backend.capabilities().atomics, "soft RoCE has them");
+    let (own, peers) = regions(&mut both, 64);
+    let (remote_address, key) = (peers.mdl.virtual_address + 8, peers.remote);
+    both.b.fill(&peers, &[[0xee; 8], (u64::MAX - 1).to_ne_bytes(), [0xee; 8]].concat());
+    let steps = [
+        (FetchAdd { add: 5 }, u64::MAX - 1),
+        (CompareSwap { compare: 3, swap: 1 << 40 }, 3),
+        (CompareSwap { compare: 3, swap: 9 }, 1 << 40),
+        (FetchAdd { add: 1 }, 1 << 40),
+    ];
+    for (id, (operation, before)) in (0..).zip(steps) {
+        let atomic = SendOperation::Atomic { remote_address, key, operation };
+        both.a.send(both.at_a.qp, id, atomic, &[own.sge(16, 8)]).expect("posted");
+        let done = both.a.completion(both.at_a.cq);
+        assert_eq!((done.id, done.status), (id, Status::SUCCESS));
+        assert_eq!(both.a.bytes(&own, 16, 8), before.to_ne_bytes(), "{operation:?}");
+    }
+    let after = [[0xee; 8], ((1u64 << 40) + 1).to_ne_bytes(), [0xee; 8]].concat();
+    assert_eq!(both.b.bytes(&peers, 0, 24), after, "and nothing beside it");
+    // Reading alone is not enough for an atomic.
+    let poor = both.b.region(Execution::Inline, both.at_b.pd, 64, MrFlags::ALLOW_REMOTE_READ);
+    let (remote_address, key) = (poor.mdl.virtual_address, poor.remote);
+    let refused = SendOperation::Atomic { remote_address, key, operation: FetchAdd { add: 1 } };
+    both.a.send(both.at_a.qp, 9, refused, &[own.sge(16, 8)]).expect("posted");
+    assert_eq!(both.a.completion(both.at_a.cq).status, Status::ACCESS_VIOLATION);
+    assert_eq!(both.b.bytes(&poor, 0, 8), [0; 8]);
 }
 
 fn lists_are_gathered_and_scattered(devices: &Devices) {

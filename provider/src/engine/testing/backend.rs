@@ -71,6 +71,7 @@ fn capabilities() -> Capabilities {
         max_request_private_bytes: 56,
         max_reply_private_bytes: 196,
         memory_windows: true,
+        atomics: true,
         invalidate: true,
         resize_cq: true,
         resize_srq: true,
