@@ -130,7 +130,6 @@ fn driver(options: &Options) -> sim::Config {
     sim::Config {
         addresses,
         router: Some(ROUTER),
-        remote_atomics: true,
         connections: sim::cm::Settings {
             path_mtu_bytes: options.path_mtu_bytes,
             first_id: options.life,

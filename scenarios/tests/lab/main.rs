@@ -99,11 +99,12 @@ fn the_gateway_connects_to_tools() {
         ("rping", "rping -s -a 10.8.0.2 -C 10 -S 2000 -V"),
         ("rping over IPv6", "rping -s -a fd00::2 -p 7175 -C 10 -S 2000 -V"),
         ("ucmatose", "ucmatose -b 10.8.0.2 -C 10 -S 2000"),
+        ("ib_atomic_bw", "ib_atomic_bw -R"),
     ];
-    let options =
-        "--count 10 --size 2000 --connect rping@10.8.0.2 --connect rping@[fd00::2]:7175 --connect ucmatose@10.8.0.2";
+    let options = "--count 10 --size 2000 --connect rping@10.8.0.2 --connect rping@[fd00::2]:7175 --connect ucmatose@10.8.0.2 \
+         --connect ib_atomic_bw@10.8.0.2";
     let outcome = Setup { options, steps: &[], servers: &servers }.run();
-    outcome.all_went_well(3);
+    outcome.all_went_well(4);
     is_clean(&outcome);
 }
 

@@ -39,12 +39,12 @@ pub(super) struct GatewayArguments {
     #[arg(long, value_name = "BYTES", default_value = "1024", value_parser = words::path_mtu)]
     mtu: u32,
     /// A tool that may connect: rping, ucmatose or perftest; may be repeated [default: all, if nothing is connected to]
-    #[arg(long, value_name = "TOOL", value_parser = words::tool)]
+    #[arg(long, value_name = "TOOL", value_parser = words::served)]
     listen: Vec<Tool>,
-    /// Connect to a tool that listens: rping or ucmatose; may be repeated
+    /// Connect to a tool that listens: rping, ucmatose or ib_atomic_bw; may be repeated
     #[arg(long, value_name = "TOOL@ADDRESS[:PORT]", value_parser = words::call)]
     connect: Vec<Call>,
-    /// Rounds of rping, messages of ucmatose [default: 10]
+    /// Rounds of rping, messages of ucmatose [default: 10], atomics [default: 100]
     #[arg(long, value_name = "NUMBER")]
     count: Option<u32>,
     /// Bytes of a round or message [default: those of the tools]
@@ -159,7 +159,7 @@ fn options(arguments: &GatewayArguments) -> Result<Options, CommandError> {
         identity: Identity { mac: arguments.mac, addresses: arguments.address.clone() },
         path_mtu_bytes: arguments.mtu,
         faults: Faults { drop, corrupt, duplicate, reorder, delay, delay_by: Dur::from_ms(delay_by.into()), seed },
-        serve: if all { Tool::ALL.to_vec() } else { arguments.listen.clone() },
+        serve: if all { Tool::SERVED.to_vec() } else { arguments.listen.clone() },
         calls: arguments.connect.clone(),
         sizes: Sizes { count: arguments.count, bytes: arguments.size },
         sessions: arguments.sessions,

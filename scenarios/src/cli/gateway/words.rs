@@ -38,15 +38,20 @@ pub(super) fn path_mtu(word: &str) -> Result<u32, String> {
     known.ok_or_else(|| "a path MTU is 256, 512, 1024, 2048 or 4096".to_owned())
 }
 
-pub(super) fn tool(word: &str) -> Result<Tool, String> {
-    let found = Tool::ALL.into_iter().find(|tool| tool.name() == word);
-    found.ok_or_else(|| format!("known: {}", Tool::ALL.map(Tool::name).join(", ")))
+/// A tool that may connect.
+pub(super) fn served(word: &str) -> Result<Tool, String> {
+    tool(word, &Tool::SERVED)
+}
+
+fn tool(word: &str, known: &[Tool]) -> Result<Tool, String> {
+    let found = known.iter().copied().find(|tool| tool.name() == word);
+    found.ok_or_else(|| format!("known: {}", known.iter().map(|tool| tool.name()).collect::<Vec<_>>().join(", ")))
 }
 
 /// `TOOL@ADDRESS` or `TOOL@ADDRESS:PORT`, an IPv6 address with a port in brackets.
 pub(super) fn call(word: &str) -> Result<Call, String> {
     let (name, place) = word.split_once('@').ok_or("write it as rping@10.8.0.2")?;
-    let tool = tool(name)?;
+    let tool = tool(name, &Tool::CALLED)?;
     let address = match place.parse::<IpAddr>() {
         Ok(address) => SocketAddr::new(address, tool.default_port()),
         Err(_) => place.parse().map_err(|_| "the address is 10.8.0.2, 10.8.0.2:7174, fd00::2 or [fd00::2]:7174")?,
@@ -101,6 +106,8 @@ mod tests {
         assert_eq!(called("rping@10.8.0.2"), Ok((Tool::Rping, "10.8.0.2:7174".to_owned())));
         assert_eq!(called("ucmatose@[fd00::2]:9"), Ok((Tool::Ucmatose, "[fd00::2]:9".to_owned())));
         assert_eq!(called("rping@fd00::2"), Ok((Tool::Rping, "[fd00::2]:7174".to_owned())));
+        assert_eq!(called("ib_atomic_bw@10.8.0.2"), Ok((Tool::AtomicBw, "10.8.0.2:18515".to_owned())));
+        assert!(called("perftest@10.0.0.1").is_err() && served("ib_atomic_bw").is_err() && served("perftest").is_ok());
         assert!(called("ping@10.0.0.1").is_err() && called("rping").is_err() && called("rping@host").is_err());
         assert!(address("10.8.0.1/24").is_ok() && address("fd00::1/64").is_ok());
         assert!(address("10.8.0.1").is_err() && address("10.8.0.1/33").is_err() && address("10.8.0.1/0").is_err());

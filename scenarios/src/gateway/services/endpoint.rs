@@ -3,7 +3,8 @@
 use super::Host;
 use des::Dur;
 use provider::consumer::{Buffer, Connector, Cq, Mr, Pd, Qp, QpParams};
-use provider::ndk::{MrFlags, NdkResult, OpFlags, Status};
+use provider::ndk::extension::ATOMIC_BYTES;
+use provider::ndk::{AtomicOperation, MrFlags, NdkResult, OpFlags, Status};
 use std::net::SocketAddr;
 
 /// A queue pair, not connected yet.
@@ -92,6 +93,17 @@ impl Endpoint {
         let sgl = [into.buffer.sge(0, length_bytes, into.local)];
         self.qp.read(0, &sgl, from.address, from.token, OpFlags::empty())?;
         self.requests.next().await?.status.ok()
+    }
+}
+
+impl Endpoint {
+    /// Changes the peer's number; returns what it was, which also comes into the first bytes of a region.
+    pub(super) async fn atomic(&self, into: &Region, at: Remote, operation: AtomicOperation) -> Result<u64, Status> {
+        let sgl = [into.buffer.sge(0, ATOMIC_BYTES, into.local)];
+        self.qp.atomic(0, &sgl, at.address, at.token, operation)?;
+        self.requests.next().await?.status.ok()?;
+        let bytes = into.bytes(ATOMIC_BYTES as usize);
+        bytes.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)).ok_or(Status::INTERNAL_ERROR)
     }
 }
 

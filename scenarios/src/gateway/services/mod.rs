@@ -1,8 +1,9 @@
 //! What a gateway can talk with: the tools of rdma-core and perftest, each in the part of the other side.
 //!
 //! Reading order: [`Tool`] here, `endpoint` (a queue pair with what it needs), then each tool: `rping`, `ucmatose`,
-//! `perftest`.
+//! `perftest`, `atomics`.
 
+mod atomics;
 mod endpoint;
 mod perftest;
 mod rping;
@@ -28,11 +29,15 @@ pub enum Tool {
     Ucmatose,
     /// perftest with connections by `rdma_cm`: `ib_send_bw -R`, `ib_write_bw -R`, `ib_read_bw -R`.
     Perftest,
+    /// perftest's `ib_atomic_bw -R` as server, to connect to.
+    AtomicBw,
 }
 
 impl Tool {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Rping, Self::Ucmatose, Self::Perftest];
+    /// Those that may connect.
+    pub const SERVED: [Self; 3] = [Self::Rping, Self::Ucmatose, Self::Perftest];
+    /// Those that may be connected to.
+    pub const CALLED: [Self; 3] = [Self::Rping, Self::Ucmatose, Self::AtomicBw];
 
     /// Its name on the command line.
     #[must_use]
@@ -41,6 +46,7 @@ impl Tool {
             Self::Rping => "rping",
             Self::Ucmatose => "ucmatose",
             Self::Perftest => "perftest",
+            Self::AtomicBw => "ib_atomic_bw",
         }
     }
 
@@ -50,7 +56,7 @@ impl Tool {
         match self {
             Self::Rping => 7174,
             Self::Ucmatose => 7471,
-            Self::Perftest => 18515,
+            Self::Perftest | Self::AtomicBw => 18515,
         }
     }
 }
@@ -194,6 +200,7 @@ impl Host {
             Some(own) => match tool {
                 Tool::Rping => rping::call(&self, own, address, sizes, &mut moved).await,
                 Tool::Ucmatose => ucmatose::call(&self, own, address, sizes, &mut moved).await,
+                Tool::AtomicBw => atomics::call(&self, own, address, sizes, &mut moved).await,
                 Tool::Perftest => Err(Trouble::Peer("perftest can only be served".to_owned())),
             },
         };

@@ -12,9 +12,9 @@ use provider::ndk::Status;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// `struct pingpong_dest`: lid, reads, queue pair, sequence number, key, a gap, address, GID, shared queue, GID index.
-const DESTINATION_BYTES: u32 = 56;
-const KEY_AT: usize = 16;
-const ADDRESS_AT: usize = 24;
+pub(super) const DESTINATION_BYTES: u32 = 56;
+pub(super) const KEY_AT: usize = 16;
+pub(super) const ADDRESS_AT: usize = 24;
 /// Before the first destination: version, size of a buffer, of a cache line, path MTU.
 const GREETINGS: u32 = 4;
 /// The longest message, as of `-a`.
