@@ -9,6 +9,9 @@ use nic_model::congestion::Scheme;
 use nic_model::profile::{Origin, Profile, Sourced};
 use nic_model::transport::requester;
 
+/// The code point of all connections. 26 is usual for RoCE; switches make it priority 3, which is lossless by default.
+pub(crate) const DSCP: u8 = 26;
+
 /// The adapter with these addresses; `index` tells adapters apart.
 pub(crate) fn config(scenario: &Scenario, own: Endpoint, index: u32, congestion: Scheme) -> Config {
     let generic = Config::generic(index);

@@ -89,6 +89,44 @@ fn missing_files_are_named() {
     assert!(refused(&folder, &["list", "nowhere"]).contains("nowhere cannot be read"));
 }
 
+/// Files that are no text, no plan, cut off or damaged: what is wrong, where, and what to do.
+#[test]
+fn other_files_are_refused_with_a_place_and_a_remedy() {
+    let folder = folder();
+    fs::write(folder.path().join("latin.toml"), b"[scenario]\nname = \"caf\xe9\"\n").expect("the folder is writable");
+    fs::write(folder.path().join("latin-plan.toml"), b"# caf\xe9\n").expect("the folder is writable");
+    write(&folder, "empty.toml", "");
+    write(&folder, "odd.toml", "[[fault.create]]\nkind = \"qp\"\neffect = \"fial\"\n");
+    write(&folder, "elsewhere.toml", "[[fault.wire]]\nlink = \"node9->switch\"\neffect = \"drop\"\nnth = 2\n");
+    write(&folder, "list.toml", "[[wire]]\nnth = 2\n");
+    write(&folder, "twice.toml", &"[[fault.host]]\nid = \"a\"\neffect = \"no-memory\"\n".repeat(2));
+    fs::create_dir(folder.path().join("kept")).expect("the folder is writable");
+    for name in ["kept/snapshot.json", "kept/journal.json", "half.json"] {
+        write(&folder, name, "{ \"format\": 1, ");
+    }
+    let plan = |file| ["run", "good.toml", "--plan", file];
+    for (arguments, parts) in [
+        (&["check", "latin.toml"][..], ["latin.toml:2:12", "not UTF-8", "save it as UTF-8"]),
+        (&["check", "empty.toml"], ["empty.toml:1:1", "[scenario] is missing", "begin with [scenario]"]),
+        (&plan("latin-plan.toml"), ["latin-plan.toml:1:6", "not UTF-8", "save it as UTF-8"]),
+        (&plan("odd.toml"), ["odd.toml:3:10", "`fial` is not known", "allowed: fail, inline, pend"]),
+        (&plan("elsewhere.toml"), ["elsewhere.toml:2:8", "no link \"node9->switch\"", "links of this cluster"]),
+        (&plan("list.toml"), ["list.toml:1:3", "unknown key `wire`", "keys here: fault"]),
+        (&plan("twice.toml"), ["twice.toml:5:6", "two rows are called \"a\"", "a name of its own"]),
+        (&plan("absent.toml"), ["absent.toml", "cannot be read", "name a plan.toml"]),
+        (&["restore", "kept"], ["snapshot.json", "is no snapshot", "rnic snapshot"]),
+        (&["restore", "nowhere"], ["snapshot.json", "cannot be read", "name a file or folder"]),
+        (&["compare", "kept", "kept"], ["journal.json", "is no journal", "--journal"]),
+        (&["merge", "half.json"], ["half.json", "not the result of a sweep", "rnic sweep"]),
+        (&["replay", "nowhere"], ["nowhere", "cannot be read", "a run folder"]),
+    ] {
+        let message = refused(&folder, arguments);
+        for part in parts {
+            assert!(message.contains(part), "{arguments:?}: no {part:?} in\n{message}");
+        }
+    }
+}
+
 #[test]
 fn wrong_usage_is_refused() {
     let folder = folder();

@@ -256,7 +256,9 @@ impl<P: NdkProvider> FaultLayer<P> {
     ) -> Answer {
         let hit = Hit { time: site.now, call: self.calls, kind: request.kind, object: Some(request.object) };
         let pending = Answer::Returned(Return::status(Status::PENDING));
-        let answer = match self.inner.call(host, site, call) {
+        // What is to complete inside the call must have been done by then.
+        let inline = site.inline || matches!(effect, Effect::InsideCall(_));
+        let answer = match self.inner.call(host, &CallSite { inline, ..*site }, call) {
             Answer::Returned(Return { status: Status::SUCCESS, out }) => {
                 self.note(row, hit);
                 self.complete(site, request, effect, body(request, Status::SUCCESS, out));

@@ -123,14 +123,20 @@ impl Effect {
     /// to start deferred ones below.
     #[must_use]
     pub fn applies_to(self, call: &Call<'_>) -> bool {
-        let kind = call.kind();
+        let told = || call.completion().is_some_and(|completion| completion.callback.is_some());
+        self.suits(call.kind()) && (matches!(self, Self::Fail(_)) || told())
+    }
+
+    /// Whether calls of a function can be struck at all.
+    #[must_use]
+    pub fn suits(self, kind: CallKind) -> bool {
         let pends = kind.creates().is_some() || kind.is_asynchronous_request();
         match self {
-            Self::Pend { outcome: Outcome::Fail(_), .. } | Self::InsideCall(Outcome::Fail(_)) if holds_qp(kind) => {
-                false
+            Self::Pend { outcome: Outcome::Fail(_), .. } | Self::InsideCall(Outcome::Fail(_)) => {
+                pends && !holds_qp(kind)
             }
             Self::Fail(_) => pends || matches!(kind, CallKind::OpenAdapter | CallKind::Receive | CallKind::SrqReceive),
-            _ => pends && call.completion().is_some_and(|completion| completion.callback.is_some()),
+            _ => pends,
         }
     }
 }

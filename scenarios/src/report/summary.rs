@@ -155,11 +155,11 @@ pub struct NodeReport {
     pub retries: u64,
     /// Messages completed successfully by this node's requesters.
     pub messages: u64,
-    /// Payload of those SENDs and WRITEs, and payload that others READ from here.
+    /// RoCE frames that it sent, headers and retransmissions included.
     pub bytes_sent: u64,
-    /// Payload that arrived in this node's memory.
+    /// RoCE frames that it took, headers included.
     pub bytes_received: u64,
-    /// Payload received per simulated second of the transfer, in 10^6 bit/s.
+    /// Those per simulated second of the transfer, in 10^6 bit/s.
     pub goodput_mbps: u64,
     /// From post to completion, by operation (`send`, `write`, `read`).
     pub latency: BTreeMap<String, Latency>,

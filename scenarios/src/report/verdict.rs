@@ -52,6 +52,11 @@ pub fn judge(scenario: &Scenario, report: &RunReport) -> Vec<Expectation> {
         let drops = report.links.iter().flat_map(|link| link.drops.values()).sum();
         lines.push(line(format!("at most {} frames lost", units::count(most)), drops <= most, units::count(drops)));
     }
+    if let Some(least) = expect.pauses_min {
+        let pauses = report.links.iter().map(|link| link.pauses).sum();
+        let text = format!("at least {} pause frames", units::count(least));
+        lines.push(line(text, pauses >= least, units::count(pauses)));
+    }
     if let Some(gbps) = expect.goodput_gbps_min {
         let least = report.nodes.iter().map(|node| node.goodput_mbps).min().unwrap_or(0);
         let ok = least >= u64::from(gbps) * 1_000;

@@ -31,6 +31,9 @@ pub struct Expect {
     /// Frames lost on all links together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drops_max: Option<u64>,
+    /// The fewest pause frames on all links together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pauses_min: Option<u64>,
     /// The lowest goodput of any node, in 10^9 bit/s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goodput_gbps_min: Option<u32>,
@@ -51,6 +54,7 @@ impl Default for Expect {
             gave_up_with: Vec::new(),
             all_faults_fire: false,
             drops_max: None,
+            pauses_min: None,
             goodput_gbps_min: None,
             simulated_us_max: None,
         }

@@ -1,5 +1,6 @@
 //! A node of a study: NIC, driver, and a consumer that posts the WRITEs of flows and polls.
 
+use crate::adapter::DSCP;
 use crate::node::{BusConfig, Hardware, Later};
 use crate::spec::PayloadMode;
 use des::{Dur, Phase, Time, TraceHash};
@@ -91,8 +92,6 @@ pub(super) struct LightNode {
 
 /// A store on its way from a processor to the NIC; assumed.
 const MMIO_WRITE: Dur = Dur::from_ns(250);
-/// 26 is usual for RoCE; switches make it priority 3, which is lossless.
-const DSCP: u8 = 26;
 /// Event queues are as short as the driver allows: interrupts are served at once.
 const LOG_EVENT_ENTRIES: u8 = 8;
 /// First byte of the region in the consumer's address space.

@@ -69,7 +69,7 @@ impl World {
             shut: Shut::of(&scenario.fault),
             wire_rows: Vec::new(),
             storms: Vec::new(),
-            lossless: scenario.fabric.pfc.iter().fold(0, |mask, priority| mask | 1 << (priority & 7)),
+            lossless: switches::mask(&scenario.fabric.pfc),
         };
         world.add_wire_faults(&scenario.fault.wire, seed)?;
         Ok(world)

@@ -11,7 +11,7 @@ use crate::spec::{Cluster, Scenario, WireEffect};
 use des::Time;
 use fabric::{Delivery, Link};
 use wire::packet::Body;
-use wire::{Frame, RocePacket};
+use wire::{Frame, Opcode, RocePacket};
 
 /// Malformed frames that are reported; one is enough to know.
 const REPORTED_MAX: usize = 8;
@@ -80,7 +80,7 @@ impl WireCheck {
 fn flaw(packet: &RocePacket, mtu_bytes: usize) -> Option<String> {
     let (bth, length) = (&packet.bth, packet.payload.len());
     let pad = (4 - length % 4) % 4;
-    if bth.opcode.decode().is_none() {
+    if bth.opcode.decode().is_none() && bth.opcode != Opcode::CNP {
         return Some(format!("{:?} is no opcode", bth.opcode));
     }
     if bth.version != 0 {

@@ -17,6 +17,9 @@ const RETRIES: u64 = 20;
 /// simulation should not.
 const RETRY_AFTER: Dur = Dur::from_us(20);
 
+/// How often a client looks whether the others are ready. Assumed.
+const GATHER_EVERY: Dur = Dur::from_us(5);
+
 /// The node that serves, in the workloads that have a server.
 pub(crate) const SERVER: usize = 0;
 
@@ -61,6 +64,8 @@ struct Board {
     tallies: Vec<Tally>,
     /// Nodes but the server whose part is not over. The server asks; a real cluster's job manager would tell it.
     clients: u64,
+    /// Clients that wait for the others before they begin.
+    ready: u64,
     planned: u64,
 }
 
@@ -89,7 +94,7 @@ impl Crew {
         patience: Option<Dur>,
     ) -> Self {
         let clients = addresses.len() as u64 - 1;
-        let board = Board { tallies: vec![Tally::default(); addresses.len()], clients, planned };
+        let board = Board { tallies: vec![Tally::default(); addresses.len()], clients, ready: 0, planned };
         Self { session, node: 0, version, seed, patience, addresses, board: Arc::new(Mutex::new(board)) }
     }
 
@@ -148,6 +153,19 @@ impl Crew {
         if self.node != SERVER {
             self.board().clients -= 1;
         }
+    }
+
+    /// Waits until all clients do that are at work, as a job manager would let them.
+    pub(crate) async fn gather(&self) {
+        self.board().ready += 1;
+        while !self.all_ready() {
+            self.session.sleep(GATHER_EVERY).await;
+        }
+    }
+
+    fn all_ready(&self) -> bool {
+        let board = self.board();
+        board.ready >= board.clients
     }
 
     /// Whether clients are still at work.

@@ -21,6 +21,9 @@ pub(super) async fn transfer(crew: &Crew, adapter: &Adapter, transfer: &FileTran
         let mut outcome = make_slots(crew, adapter, peer, transfer, depth, &mut slots).await;
         if outcome.is_ok() {
             let file = pattern::bytes(crew.seed, crew.node as u64, 0, transfer.file_bytes as usize);
+            if transfer.together {
+                crew.gather().await;
+            }
             let work = Work { crew, peer, transfer, slots: &slots, file: &file };
             outcome = work.run(Direction::Store).await;
             if outcome.is_ok() {
@@ -123,8 +126,10 @@ impl Work<'_> {
             }
             Direction::Load => OpFlags::ALLOW_REMOTE_WRITE,
         };
+        // One doorbell for both.
+        let flags = rights | OpFlags::DEFER;
         let address = buffer.address();
-        self.peer.link.qp().fast_register(slot as u64, mr, mapping, part.len() as u64, address, rights)?;
+        self.peer.link.qp().fast_register(slot as u64, mr, mapping, part.len() as u64, address, flags)?;
         let command = Command {
             direction,
             id: slot as u32,

@@ -6,7 +6,7 @@
 mod plot;
 mod series;
 
-use super::summary::{NodeReport, ObjectCounts, RunReport};
+use super::summary::{NodeReport, ObjectCounts, RunReport, Severity};
 use super::units;
 use super::verdict::Verdict;
 use crate::spec::Scenario;
@@ -73,9 +73,11 @@ fn findings(out: &mut String, report: &RunReport) {
         "Findings",
         &["rule", "side", "node", ">time", "what"],
         report.findings.iter().map(|finding| {
-            let rule = format!("<span class=bad>{}</span>", escaped(&finding.rule));
+            let tone = if finding.severity == Severity::Error { "bad" } else { "warn" };
+            let rule = format!("<span class={tone}>{}</span>", escaped(&finding.rule));
             let time = Time::from_ps(finding.time_ps).to_string();
-            vec![rule, escaped(&finding.side), escaped(&finding.node), escaped(&time), escaped(&finding.text)]
+            let what = format!("<pre>{}</pre>", escaped(finding.text.trim_end()));
+            vec![rule, escaped(&finding.side), escaped(&finding.node), escaped(&time), what]
         }),
     );
 }
@@ -117,11 +119,12 @@ fn creations(out: &mut String, report: &RunReport) {
         let sum = kinds.entry(kind).or_default();
         *sum = sum.plus(*counts);
     }
-    let headings = ["kind", "by outcome", ">inline", ">pending", ">offered", ">failed", ">closed"];
+    let [inline, pending, offered, failed] =
+        OUTCOMES.map(|(name, class)| format!("><span class=\"k {class}\">{name}</span>"));
     table(
         out,
         "Creations by outcome",
-        &headings,
+        &["kind", "by outcome", &inline, &pending, &offered, &failed, ">closed"],
         kinds.iter().map(|(kind, counts)| {
             let &ObjectCounts { inline, pending, offered, failed, closed } = counts;
             let mut row = vec![escaped(kind), bar([inline, pending, offered, failed])];
@@ -131,12 +134,15 @@ fn creations(out: &mut String, report: &RunReport) {
     );
 }
 
-/// Shares of a whole: inline, pending, offered, failed.
+/// How creations end, and the colour of each.
+const OUTCOMES: [(&str, &str); 4] = [("inline", "s0"), ("pending", "s2"), ("offered", "s4"), ("failed", "s3")];
+
+/// Shares of a whole.
 fn bar(parts: [u64; 4]) -> String {
     const WIDTH: u64 = 260;
     let all: u64 = parts.iter().sum::<u64>().max(1);
     let (mut svg, mut done) = (format!("<svg width={WIDTH} height=12 role=img aria-label=outcomes>"), 0);
-    for (part, class) in parts.into_iter().zip(["s0", "s2", "s4", "s3"]) {
+    for (part, (_, class)) in parts.into_iter().zip(OUTCOMES) {
         let (x, end) = (WIDTH * done / all, WIDTH * (done + part) / all);
         let _ = write!(svg, "<rect class={class} fill=currentColor x={x} y=0 width={} height=12 />", end - x);
         done += part;
@@ -174,7 +180,7 @@ fn table(out: &mut String, title: &str, headings: &[&str], rows: impl Iterator<I
     let class = |heading: &str| if heading.starts_with('>') { " class=n" } else { "" };
     let _ = write!(out, "<h2>{title}</h2><div class=\"card scroll\"><table><tr>");
     for heading in headings {
-        let _ = write!(out, "<th{}>{}</th>", class(heading), heading.trim_start_matches('>'));
+        let _ = write!(out, "<th{}>{}</th>", class(heading), heading.strip_prefix('>').unwrap_or(heading));
     }
     out.push_str("</tr>");
     for row in rows {

@@ -1,10 +1,12 @@
 //! What types cannot say about the rows of a plan.
 
 use super::Checker;
-use crate::spec::fault::call::CallRow;
+use crate::spec::fault::call::{CallRow, Target};
 use crate::spec::fault::{CallEffect, CreateFault, RequestFault, WireEffect, WireFault};
-use crate::spec::{Scenario, Swarm};
-use des::Ratio;
+use crate::spec::{Scenario, Swarm, text};
+use des::{Dur, Ratio};
+use provider::fault::{Effect, Outcome};
+use provider::ndk::Status;
 use std::collections::BTreeSet;
 
 /// The longest delay and the last moment of a row: a minute.
@@ -127,6 +129,7 @@ impl Checker {
         self.node(&format!("{row}.node"), fault.node, nodes);
         self.window(row, fault.from_us, fault.until_us);
         let effect = fault.effect.name();
+        self.function(row, &fault);
         match (fault.effect.needs_status(), fault.status) {
             (true, None) => {
                 let remedy = "add a key such as status = \"STATUS_INSUFFICIENT_RESOURCES\"";
@@ -157,6 +160,22 @@ impl Checker {
             fault.effect,
             CallEffect::Processor,
         );
+    }
+
+    /// Some functions cannot be struck by every effect.
+    fn function(&mut self, row: &str, fault: &CallRow<'_>) {
+        let Target::Calls(function) = fault.target else { return };
+        let failure = Outcome::Fail(Status::UNSUCCESSFUL);
+        let sample = match (fault.effect, fault.status) {
+            (CallEffect::Fail, _) => Effect::Fail(Status::UNSUCCESSFUL),
+            (CallEffect::PendFail, _) => Effect::Pend { after: Dur::ZERO, outcome: failure },
+            (CallEffect::InsideCall, Some(_)) => Effect::InsideCall(failure),
+            _ => Effect::Never,
+        };
+        if !sample.suits(function) {
+            let message = format!("{} cannot be struck by \"{}\"", text::function_name(function), fault.effect.name());
+            self.fail(format!("{row}.effect"), message, "only \"fail\" fits here: it fails before it returns");
+        }
     }
 
     /// A key that one effect has, and no other.

@@ -15,11 +15,13 @@ pub struct FileTransfer {
     pub request_bytes: u32,
     /// Requests under way on a connection: credits, in the words of SMB Direct.
     pub credits: u32,
+    /// Whether all clients begin at the same time, when the last of them is connected.
+    pub together: bool,
 }
 
 impl Default for FileTransfer {
     fn default() -> Self {
-        Self { file_bytes: 1 << 20, request_bytes: 65_536, credits: 8 }
+        Self { file_bytes: 1 << 20, request_bytes: 65_536, credits: 8, together: false }
     }
 }
 
