@@ -1,6 +1,6 @@
 //! What a creation costs, what any call costs, and what the checker adds to both. Over devices that take no effort.
 
-use conformance::ideal::{Half, Medium, engine_config};
+use conformance::ideal::{Half, Medium, capabilities, engine_config};
 use conformance::{Creation, Setup};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use des::Time;
@@ -74,7 +74,7 @@ impl<P: NdkProvider<Host = Medium>> Rig<P> {
 
 fn engine(creation: Creation) -> Engine<Half> {
     Engine::new(
-        Half::new(0, vec![IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1))]),
+        Half::new(0, capabilities(vec![IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1))])),
         engine_config(&Setup { creation, ..Setup::default() }),
     )
 }

@@ -48,6 +48,21 @@ pub fn capabilities(addresses: Vec<IpAddr>) -> Capabilities {
     }
 }
 
+/// What a device can do that has nothing but what every adapter must: no windows, no shared receive queues, no resizing, no
+/// moderation, bytes in any order.
+#[must_use]
+pub fn bare_capabilities(addresses: Vec<IpAddr>) -> Capabilities {
+    Capabilities {
+        max_srq_depth: 0,
+        memory_windows: false,
+        resize_cq: false,
+        resize_srq: false,
+        moderate_cq: false,
+        in_order_dma: false,
+        ..capabilities(addresses)
+    }
+}
+
 /// The device of one node. What it does is in the [`Medium`].
 #[derive(Clone, Debug)]
 pub struct Half {
@@ -57,10 +72,10 @@ pub struct Half {
 }
 
 impl Half {
-    /// The device of `node`, with these addresses.
+    /// The device of `node`.
     #[must_use]
-    pub fn new(node: usize, addresses: Vec<IpAddr>) -> Self {
-        Self { node, capabilities: capabilities(addresses), events: VecDeque::new() }
+    pub fn new(node: usize, capabilities: Capabilities) -> Self {
+        Self { node, capabilities, events: VecDeque::new() }
     }
 
     /// A command that needs nobody else.

@@ -14,6 +14,6 @@ mod medium;
 mod work;
 mod world;
 
-pub use half::{Half, capabilities};
+pub use half::{Half, bare_capabilities, capabilities};
 pub use medium::Medium;
-pub use world::{IdealBench, IdealLab, engine_config};
+pub use world::{BareLab, IdealBench, IdealLab, engine_config};

@@ -1,12 +1,13 @@
 //! Providers and consumers over the medium, in simulated time.
 
-use super::half::Half;
+use super::half::{Half, bare_capabilities, capabilities};
 use super::medium::Medium;
 use crate::bench::{Bench, Creation, Lab, LabError, Ran, Setup};
 use crate::entry::Found;
 use crate::mutant::Mutant;
 use des::{Dur, Time};
 use host::HostMemory;
+use provider::backend::Capabilities;
 use provider::check::{Checked, Settings};
 use provider::consumer::{Port, Runtime, Session};
 use provider::engine::{Config, Engine, Style};
@@ -194,8 +195,26 @@ impl Lab for IdealLab {
     type Bench = IdealBench;
 
     fn bench(&self, setup: &Setup) -> Result<IdealBench, LabError> {
+        Ok(IdealBench::new(setup, capabilities))
+    }
+}
+
+/// The same over devices with [nothing but what they must have](bare_capabilities): what they lack must be refused.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BareLab;
+
+impl Lab for BareLab {
+    type Bench = IdealBench;
+
+    fn bench(&self, setup: &Setup) -> Result<IdealBench, LabError> {
+        Ok(IdealBench::new(setup, bare_capabilities))
+    }
+}
+
+impl IdealBench {
+    fn new(setup: &Setup, capabilities: fn(Vec<IpAddr>) -> Capabilities) -> Self {
         let provider = |node| {
-            let half = Half::new(node, vec![ipv4(node).into(), ipv6(node).into()]);
+            let half = Half::new(node, capabilities(vec![ipv4(node).into(), ipv6(node).into()]));
             let engine = Engine::new(half, engine_config(setup));
             let rows: Vec<Row> =
                 setup.faults.iter().filter(|(hit, _)| *hit == node).map(|(_, row)| row.clone()).collect();
@@ -210,11 +229,9 @@ impl Lab for IdealLab {
         };
         let world = Arc::new(Mutex::new(world));
         let node = |index| Node { index, world: Arc::clone(&world), runtime: Runtime::new() };
-        Ok(IdealBench { nodes: [node(0), node(1)] })
+        Self { nodes: [node(0), node(1)] }
     }
-}
 
-impl IdealBench {
     /// Handles what is next. False: nothing is left, or the limit is reached.
     fn step(&self) -> bool {
         let mut world = lock(&self.nodes[0].world);

@@ -16,6 +16,13 @@ pub(super) const CASES: &[Case] = &[
         start: |pair: &Pair| pair.on(0, adapter),
     },
     Case {
+        name: "versions",
+        rules: &[62, 144],
+        provokes: &[],
+        what: "opens by every version there has been: the highest minor of the major, in every header, or none",
+        start: |pair: &Pair| pair.on(0, versions),
+    },
+    Case {
         name: "every-object",
         rules: &[62, 67, 68, 69, 71, 73, 84, 85, 88, 129],
         provokes: &[],
@@ -59,6 +66,32 @@ async fn adapter(probe: Probe) -> Result<(), Trouble> {
     let extension = Call::QueryExtension { object, interface: UNKNOWN, version };
     expect_status("an unknown extension", probe.status(extension), &[Status::NOT_SUPPORTED], 66)?;
     Ok(adapter.close().await?)
+}
+
+async fn versions(probe: Probe) -> Result<(), Trouble> {
+    for (major, minor) in [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1)] {
+        let asked = NdkVersion { major, minor };
+        let adapter = match probe.open(asked).await {
+            Ok(adapter) => adapter,
+            Err(status) => {
+                expect_status(&format!("opening {asked}"), status, &[Status::BAD_VERSION], 144)?;
+                continue;
+            }
+        };
+        let version = adapter.object().version;
+        let told = adapter.info().await?.version;
+        expect(version >= asked && version == told, 144, || format!("{asked} opened {version}, which says {told}"))?;
+        let above = NdkVersion { minor: version.minor + 1, ..version };
+        match probe.open(above).await {
+            Ok(_) => expect(false, 144, || format!("{above} was opened, and {version} is the highest"))?,
+            Err(status) => expect_status(&format!("opening {above}"), status, &[Status::BAD_VERSION], 144)?,
+        }
+        let pd = probe.pd(adapter.object()).await?;
+        expect(pd.version == version, 62, || format!("a {} object of a {version} adapter", pd.version))?;
+        probe.close(pd).await?;
+        adapter.close().await?;
+    }
+    Ok(())
 }
 
 async fn every_object(probe: Probe) -> Result<(), Trouble> {

@@ -106,7 +106,10 @@ impl Config {
     /// The version of an adapter opened with `asked` (OPEN_NDK_ADAPTER_HANDLER page): the highest minor of that major,
     /// if it is high enough.
     pub(super) fn negotiate(&self, asked: NdkVersion) -> Option<NdkVersion> {
-        self.versions.iter().copied().filter(|version| version.major == asked.major).max().filter(|&best| best >= asked)
+        let best = |major| self.versions.iter().copied().filter(|version| version.major == major).max();
+        let oldest = self.versions.iter().map(|version| version.major).min()?;
+        let major = if self.policy.older_major_opens { asked.major.max(oldest) } else { asked.major };
+        best(major).filter(|&version| version >= asked)
     }
 }
 
@@ -129,6 +132,18 @@ mod tests {
             (v(0, 9), None),
         ] {
             assert_eq!(config.negotiate(asked), answer, "asked for {asked}");
+        }
+    }
+
+    #[test]
+    fn an_older_major_is_refused_or_answered_with_the_oldest_there_is() {
+        let v1_0 = NdkVersion { major: 1, minor: 0 };
+        for (older_major_opens, answer) in [(false, None), (true, Some(NdkVersion::V2_1))] {
+            let policy = Policy { older_major_opens, ..Policy::default() };
+            let versions = vec![NdkVersion::V2_0, NdkVersion::V2_1];
+            let config = Config { versions, policy, ..Config::default() };
+            assert_eq!(config.negotiate(v1_0), answer);
+            assert_eq!(config.negotiate(NdkVersion { major: 3, minor: 0 }), None, "a newer one never");
         }
     }
 }

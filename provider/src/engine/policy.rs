@@ -40,6 +40,9 @@ pub enum CloseConnected {
 pub struct Policy {
     /// A pointer to no live object of the right kind. Closing such a thing succeeds: a close cannot fail.
     pub no_such_object: Status,
+    /// A request for an older major than the provider has is answered with the oldest that it has, as consumers that ask
+    /// for 1.0 and look at what they got expect; otherwise with BAD_VERSION, as the rule's words are (5.3).
+    pub older_major_opens: bool,
     /// A function or flag of a later version than the adapter's.
     pub later_version: Status,
     /// A request that its object's close cancelled.
@@ -108,6 +111,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             no_such_object: Status::INVALID_PARAMETER,
+            older_major_opens: false,
             later_version: Status::NOT_SUPPORTED,
             cancelled: Status::CANCELLED,
             queue_full: Status::NO_MORE_ENTRIES,

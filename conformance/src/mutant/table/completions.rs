@@ -40,6 +40,16 @@ pub(super) const DEFECTS: &[Defect] = &[
         "answers an open for 2.0 with a 1.2 adapter",
     ),
     row(
+        "refuses-lower-minors",
+        144,
+        "versions",
+        How::Refuse(|call| match call {
+            Call::OpenAdapter { version: NdkVersion { minor: 0, .. } } => Some(Status::NOT_SUPPORTED),
+            _ => None,
+        }),
+        "refuses a minor below its own, and does not say that it is for the version",
+    ),
+    row(
         "extension-granted",
         66,
         "adapter",
