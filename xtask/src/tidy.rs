@@ -9,7 +9,7 @@ use std::path::Path;
 const FILE_LINES_MAX: usize = 500;
 
 /// Files that are longer, with the most they may have. An entry that is no longer needed is a complaint.
-const LONG_FILES: &[(&str, usize)] = &[("provider/src/ndk/call.rs", 711)];
+const LONG_FILES: &[(&str, usize)] = &[("provider/src/ndk/call.rs", 537)];
 
 /// Lints suppressed by `expect` in the whole workspace.
 const SUPPRESSIONS_MAX: usize = 4;

@@ -1,61 +1,18 @@
 //! Calls of the consumer, one variant for each function of the ten dispatch tables, and one of an extension.
 
+mod parts;
+mod tables;
+
+pub use parts::{Affinity, Completion, ConnectParams, DisconnectEvent, Guid};
+
 use super::answer::LogicalAddressMapping;
 use super::extension::AtomicOperation;
 use super::flags::{CqNotify, MrFlags, OpFlags};
 use super::info::NdkVersion;
-use super::kind::CallKind;
 use super::object::Object;
 use super::result::{NdkResult, NdkResultEx, Sge};
-use super::upcall::Callback;
 use host::Mdl;
 use std::net::SocketAddr;
-
-/// An interface identifier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Guid(pub [u8; 16]);
-
-/// `GROUP_AFFINITY`: a hint where callbacks should run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Affinity {
-    /// Processor group.
-    pub group: u16,
-    /// Bit n is processor n of the group.
-    pub mask: u64,
-}
-
-/// A callback with the context that it gets back. `None` is the consumer's NULL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Completion {
-    /// What to call.
-    pub callback: Option<Callback>,
-    /// What to pass.
-    pub context: u64,
-}
-
-/// What `NdkConnect`, `NdkConnectWithSharedEndpoint` and `NdkAccept` have in common.
-#[derive(Clone, Copy, Debug)]
-pub struct ConnectParams<'a> {
-    /// The QP to connect.
-    pub qp: Object,
-    /// Incoming reads asked for.
-    pub inbound_read_limit: u32,
-    /// Outgoing reads asked for.
-    pub outbound_read_limit: u32,
-    /// Data for the peer's consumer.
-    pub private_data: &'a [u8],
-}
-
-/// The disconnect callback of an accept or complete-connect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DisconnectEvent {
-    /// What to call; `None` for nobody.
-    pub callback: Option<Callback>,
-    /// What to pass.
-    pub context: u64,
-    /// Whether it is the kind with a reason (2.1, from the `Ex` functions).
-    pub extended: bool,
-}
 
 /// A call of a provider function. The first object is the one whose table the function stands in.
 ///
@@ -577,155 +534,4 @@ pub enum Call<'a> {
         /// Close completion.
         completion: Completion,
     },
-}
-
-impl Call<'_> {
-    /// Which function.
-    #[must_use]
-    pub const fn kind(&self) -> CallKind {
-        match self {
-            Self::OpenAdapter { .. } => CallKind::OpenAdapter,
-            Self::CloseAdapter { .. } => CallKind::CloseAdapter,
-            Self::QueryExtension { .. } => CallKind::QueryExtension,
-            Self::QueryAdapterInfo { .. } => CallKind::QueryAdapterInfo,
-            Self::CreateCq { .. } => CallKind::CreateCq,
-            Self::CreatePd { .. } => CallKind::CreatePd,
-            Self::CreateSharedEndpoint { .. } => CallKind::CreateSharedEndpoint,
-            Self::CreateConnector { .. } => CallKind::CreateConnector,
-            Self::CreateListener { .. } => CallKind::CreateListener,
-            Self::BuildLam { .. } => CallKind::BuildLam,
-            Self::ReleaseLam { .. } => CallKind::ReleaseLam,
-            Self::CreateMr { .. } => CallKind::CreateMr,
-            Self::CreateMw { .. } => CallKind::CreateMw,
-            Self::CreateSrq { .. } => CallKind::CreateSrq,
-            Self::CreateQp { .. } => CallKind::CreateQp,
-            Self::CreateQpWithSrq { .. } => CallKind::CreateQpWithSrq,
-            Self::GetPrivilegedToken { .. } => CallKind::GetPrivilegedToken,
-            Self::ResizeCq { .. } => CallKind::ResizeCq,
-            Self::ArmCq { .. } => CallKind::ArmCq,
-            Self::GetCqResults { .. } => CallKind::GetCqResults,
-            Self::ControlCqInterruptModeration { .. } => CallKind::ControlCqInterruptModeration,
-            Self::GetCqResultsEx { .. } => CallKind::GetCqResultsEx,
-            Self::RegisterMr { .. } => CallKind::RegisterMr,
-            Self::DeregisterMr { .. } => CallKind::DeregisterMr,
-            Self::InitializeFastRegisterMr { .. } => CallKind::InitializeFastRegisterMr,
-            Self::GetRemoteTokenFromMr { .. } => CallKind::GetRemoteTokenFromMr,
-            Self::GetLocalTokenFromMr { .. } => CallKind::GetLocalTokenFromMr,
-            Self::GetRemoteTokenFromMw { .. } => CallKind::GetRemoteTokenFromMw,
-            Self::ModifySrq { .. } => CallKind::ModifySrq,
-            Self::SrqReceive { .. } => CallKind::SrqReceive,
-            Self::Flush { .. } => CallKind::Flush,
-            Self::Send { .. } => CallKind::Send,
-            Self::SendAndInvalidate { .. } => CallKind::SendAndInvalidate,
-            Self::Receive { .. } => CallKind::Receive,
-            Self::Bind { .. } => CallKind::Bind,
-            Self::FastRegister { .. } => CallKind::FastRegister,
-            Self::Invalidate { .. } => CallKind::Invalidate,
-            Self::Read { .. } => CallKind::Read,
-            Self::Write { .. } => CallKind::Write,
-            Self::Atomic { .. } => CallKind::Atomic,
-            Self::Connect { .. } => CallKind::Connect,
-            Self::ConnectWithSharedEndpoint { .. } => CallKind::ConnectWithSharedEndpoint,
-            Self::CompleteConnect { .. } => CallKind::CompleteConnect,
-            Self::Accept { .. } => CallKind::Accept,
-            Self::Reject { .. } => CallKind::Reject,
-            Self::GetConnectionData { .. } => CallKind::GetConnectionData,
-            Self::GetLocalAddress { .. } => CallKind::GetLocalAddress,
-            Self::GetPeerAddress { .. } => CallKind::GetPeerAddress,
-            Self::Disconnect { .. } => CallKind::Disconnect,
-            Self::Listen { .. } => CallKind::Listen,
-            Self::ControlConnectEvents { .. } => CallKind::ControlConnectEvents,
-            Self::Close { .. } => CallKind::Close,
-        }
-    }
-
-    /// The object whose table the function stands in; none for opening an adapter.
-    #[must_use]
-    pub const fn object(&self) -> Option<Object> {
-        match self {
-            Self::OpenAdapter { .. } => None,
-            Self::CloseAdapter { adapter: object, .. } => Some(*object),
-            Self::QueryExtension { object, .. } => Some(*object),
-            Self::QueryAdapterInfo { adapter: object, .. } => Some(*object),
-            Self::CreateCq { adapter: object, .. } => Some(*object),
-            Self::CreatePd { adapter: object, .. } => Some(*object),
-            Self::CreateSharedEndpoint { adapter: object, .. } => Some(*object),
-            Self::CreateConnector { adapter: object, .. } => Some(*object),
-            Self::CreateListener { adapter: object, .. } => Some(*object),
-            Self::BuildLam { adapter: object, .. } => Some(*object),
-            Self::ReleaseLam { adapter: object, .. } => Some(*object),
-            Self::CreateMr { pd: object, .. } => Some(*object),
-            Self::CreateMw { pd: object, .. } => Some(*object),
-            Self::CreateSrq { pd: object, .. } => Some(*object),
-            Self::CreateQp { pd: object, .. } => Some(*object),
-            Self::CreateQpWithSrq { pd: object, .. } => Some(*object),
-            Self::GetPrivilegedToken { pd: object, .. } => Some(*object),
-            Self::ResizeCq { cq: object, .. } => Some(*object),
-            Self::ArmCq { cq: object, .. } => Some(*object),
-            Self::GetCqResults { cq: object, .. } => Some(*object),
-            Self::ControlCqInterruptModeration { cq: object, .. } => Some(*object),
-            Self::GetCqResultsEx { cq: object, .. } => Some(*object),
-            Self::RegisterMr { mr: object, .. } => Some(*object),
-            Self::DeregisterMr { mr: object, .. } => Some(*object),
-            Self::InitializeFastRegisterMr { mr: object, .. } => Some(*object),
-            Self::GetRemoteTokenFromMr { mr: object, .. } => Some(*object),
-            Self::GetLocalTokenFromMr { mr: object, .. } => Some(*object),
-            Self::GetRemoteTokenFromMw { mw: object, .. } => Some(*object),
-            Self::ModifySrq { srq: object, .. } => Some(*object),
-            Self::SrqReceive { srq: object, .. } => Some(*object),
-            Self::Flush { qp: object, .. } => Some(*object),
-            Self::Send { qp: object, .. } => Some(*object),
-            Self::SendAndInvalidate { qp: object, .. } => Some(*object),
-            Self::Receive { qp: object, .. } => Some(*object),
-            Self::Bind { qp: object, .. } => Some(*object),
-            Self::FastRegister { qp: object, .. } => Some(*object),
-            Self::Invalidate { qp: object, .. } => Some(*object),
-            Self::Read { qp: object, .. } => Some(*object),
-            Self::Write { qp: object, .. } => Some(*object),
-            Self::Atomic { qp: object, .. } => Some(*object),
-            Self::Connect { connector: object, .. } => Some(*object),
-            Self::ConnectWithSharedEndpoint { connector: object, .. } => Some(*object),
-            Self::CompleteConnect { connector: object, .. } => Some(*object),
-            Self::Accept { connector: object, .. } => Some(*object),
-            Self::Reject { connector: object, .. } => Some(*object),
-            Self::GetConnectionData { connector: object, .. } => Some(*object),
-            Self::GetLocalAddress { object, .. } => Some(*object),
-            Self::GetPeerAddress { connector: object, .. } => Some(*object),
-            Self::Disconnect { connector: object, .. } => Some(*object),
-            Self::Listen { listener: object, .. } => Some(*object),
-            Self::ControlConnectEvents { listener: object, .. } => Some(*object),
-            Self::Close { object, .. } => Some(*object),
-        }
-    }
-
-    /// The completion that was passed, if the function takes one.
-    #[must_use]
-    pub const fn completion(&self) -> Option<Completion> {
-        match self {
-            Self::CreateCq { completion, .. }
-            | Self::CreatePd { completion, .. }
-            | Self::CreateSharedEndpoint { completion, .. }
-            | Self::CreateConnector { completion, .. }
-            | Self::CreateListener { completion, .. }
-            | Self::BuildLam { completion, .. }
-            | Self::CreateMr { completion, .. }
-            | Self::CreateMw { completion, .. }
-            | Self::CreateSrq { completion, .. }
-            | Self::CreateQp { completion, .. }
-            | Self::CreateQpWithSrq { completion, .. }
-            | Self::ResizeCq { completion, .. }
-            | Self::RegisterMr { completion, .. }
-            | Self::DeregisterMr { completion, .. }
-            | Self::InitializeFastRegisterMr { completion, .. }
-            | Self::ModifySrq { completion, .. }
-            | Self::Connect { completion, .. }
-            | Self::ConnectWithSharedEndpoint { completion, .. }
-            | Self::CompleteConnect { completion, .. }
-            | Self::Accept { completion, .. }
-            | Self::Disconnect { completion, .. }
-            | Self::Listen { completion, .. }
-            | Self::Close { completion, .. } => Some(*completion),
-            _ => None,
-        }
-    }
 }

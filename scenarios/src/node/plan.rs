@@ -103,3 +103,78 @@ fn layer_row(fault: CallRow<'_>) -> Row {
 
 /// The longest wait of a creation that is to be reordered; assumed.
 const REORDER_AT_MOST: Dur = Dur::from_ms(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use des::Ratio;
+    use provider::ndk::ObjectKind;
+
+    const CQS: &[CallKind] = &[CallKind::CreateCq];
+
+    /// What a node's layer has of a plan with one row.
+    fn layer_rows(row: &str, node: u16) -> Vec<Row> {
+        let mut plan: FaultPlan = toml::from_str(row).expect("a plan");
+        plan.fill_in();
+        NodePlan::new(&plan, node).layer_rows()
+    }
+
+    #[test]
+    fn every_effect_of_a_row_is_that_of_the_layer() {
+        let (us, short) = (Dur::from_us, Status::INSUFFICIENT_RESOURCES);
+        for (keys, effect) in [
+            ("effect = \"fail\"", Effect::Fail(short)),
+            ("effect = \"fail\"\nstatus = \"STATUS_NO_MEMORY\"", Effect::Fail(Status::NO_MEMORY)),
+            ("effect = \"inline\"", Effect::Inline),
+            ("effect = \"pend\"\ndelay_us = 3", Effect::Pend { after: us(3), outcome: Outcome::Succeed }),
+            ("effect = \"pend-fail\"", Effect::Pend { after: PEND, outcome: Outcome::Fail(short) }),
+            ("effect = \"inside-call\"", Effect::InsideCall(Outcome::Succeed)),
+            (
+                "effect = \"inside-call\"\nstatus = \"STATUS_NO_MEMORY\"",
+                Effect::InsideCall(Outcome::Fail(Status::NO_MEMORY)),
+            ),
+            ("effect = \"late\"\ndelay_us = 5", Effect::Late(us(5))),
+            ("effect = \"reorder\"\nbehind = 2", Effect::Reorder { behind: 2, at_most: REORDER_AT_MOST }),
+            ("effect = \"reorder\"\ndelay_us = 7", Effect::Reorder { behind: 1, at_most: us(7) }),
+            ("effect = \"never\"", Effect::Never),
+            ("effect = \"race-close\"", Effect::RaceClose),
+            ("effect = \"processor\"\nprocessor = 6", Effect::Processor(6)),
+        ] {
+            let rows = layer_rows(&format!("[[create]]\nkind = \"cq\"\n{keys}\n"), 0);
+            let expected = Row::new(Selector::calls(CQS).burst(1, 1), effect).named("create-1");
+            assert_eq!(rows, [expected], "{keys}");
+        }
+    }
+
+    #[test]
+    fn every_selector_of_a_row_is_that_of_the_layer() {
+        let half = Ratio::new(1, 2).expect("a probability");
+        let us = |count| Time::ZERO + Dur::from_us(count);
+        let cqs = || Selector::calls(CQS).burst(1, 1);
+        for (keys, nodes, selector) in [
+            ("", &[0, 1][..], cqs()),
+            ("node = 1", &[1], cqs()),
+            ("nth = 4", &[0, 1], cqs().burst(4, 1)),
+            ("nth = 4\ntimes = 2", &[0, 1], cqs().burst(4, 2)),
+            ("every = 3", &[0, 1], cqs().every(3)),
+            ("probability = \"1/2\"", &[0, 1], cqs().chance(half)),
+            ("context = 7", &[0, 1], cqs().with_context(7)),
+            ("from_us = 5\nuntil_us = 9", &[0, 1], cqs().within(us(5)..us(9))),
+        ] {
+            let text = format!("[[create]]\nkind = \"cq\"\neffect = \"never\"\n{keys}\n");
+            let hit: Vec<u16> = (0..2).filter(|&node| !layer_rows(&text, node).is_empty()).collect();
+            assert_eq!(hit, nodes, "{keys}");
+            let expected = Row::new(selector, Effect::Never).named("create-1");
+            assert_eq!(layer_rows(&text, 1), [expected], "{keys}");
+        }
+    }
+
+    #[test]
+    fn a_row_for_a_kind_or_a_function_is_for_all_the_calls_that_it_means() {
+        let qps = layer_rows("[[create]]\nkind = \"qp\"\neffect = \"never\"\n", 0);
+        assert_eq!(qps[0].selector.calls, [CallKind::CreateQp, CallKind::CreateQpWithSrq]);
+        assert!(qps[0].selector.calls.iter().all(|call| call.creates() == Some(ObjectKind::Qp)));
+        let listens = layer_rows("[[request]]\nfunction = \"NdkListen\"\neffect = \"never\"\n", 0);
+        assert_eq!(listens[0].selector.calls, [CallKind::Listen]);
+    }
+}
