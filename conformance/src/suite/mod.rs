@@ -12,6 +12,7 @@ mod closing;
 mod connecting;
 mod ending;
 mod endpoints;
+mod invalidation;
 mod limits;
 pub mod local;
 mod memory;
@@ -20,7 +21,6 @@ mod order;
 pub mod pair;
 mod posting;
 pub mod probe;
-mod reads;
 mod remote;
 mod shared;
 pub mod trouble;
@@ -52,7 +52,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         closing::CASES,
         memory::CASES,
         remote::CASES,
-        reads::CASES,
+        invalidation::CASES,
         order::CASES,
         atomics::CASES,
         connecting::CASES,

@@ -1,11 +1,11 @@
-//! What a peer reaches: writes, reads, windows, fast registration, tokens that ended.
+//! What a peer reaches: writes, reads, windows, fast registration, tokens that their owner ended.
 
 use super::local::{Card, Link, Local, Sizes, token};
 use super::probe::Probe;
 use super::trouble::{Trouble, expect, expect_status};
 use super::{Case, Pair};
 use des::Dur;
-use provider::ndk::{Call, CqNotify, MrFlags, Object, OpFlags, OperationType, Out, Status};
+use provider::ndk::{Call, MrFlags, Object, OpFlags, OperationType, Out, Status};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -48,54 +48,16 @@ pub(super) const CASES: &[Case] = &[
             pair.on(1, token_active);
         },
     },
-    Case {
-        name: "remote-invalidation",
-        rules: &[108],
-        provokes: &[],
-        what: "a send invalidates the peer's window, and the receive says so",
-        start: |pair: &Pair| {
-            pair.on(0, invalidated_passive);
-            pair.on(1, invalidating_active);
-        },
-    },
-    Case {
-        name: "invalidation-untold",
-        rules: &[109],
-        provokes: &[],
-        what: "the same by the plain getter: the receive is there, and its token has ended",
-        start: |pair: &Pair| {
-            pair.on(0, untold_passive);
-            pair.on(1, invalidating_active);
-        },
-    },
-    Case {
-        name: "bad-invalidation",
-        rules: &[120],
-        provokes: &[],
-        what: "a send that invalidates what is no token ends the connection",
-        start: |pair: &Pair| {
-            pair.on(0, hold_still_with_receive);
-            pair.on(1, bad_invalidation);
-        },
-    },
 ];
 
 const PATTERN: &[u8] = b"conformance of providers";
 const LENGTH: u32 = PATTERN.len() as u32;
 /// Where the second half of a buffer begins.
-const ELSEWHERE: u64 = 8_192;
-const A_WHILE: Dur = Dur::from_ms(1);
+pub(super) const ELSEWHERE: u64 = 8_192;
+pub(super) const A_WHILE: Dur = Dur::from_ms(1);
 
 async fn hold_still(probe: Probe) -> Result<(), Trouble> {
     let (local, link) = probe.serve(Sizes::default()).await?;
-    probe.leave_after_peer(local, link).await
-}
-
-async fn hold_still_with_receive(probe: Probe) -> Result<(), Trouble> {
-    let local = probe.local(Sizes::default()).await?;
-    post_receive(&probe, &local, 0)?;
-    post_receive(&probe, &local, 0)?;
-    let link = probe.serve_on(&local).await?;
     probe.leave_after_peer(local, link).await
 }
 
@@ -131,20 +93,20 @@ async fn write_and_read(probe: Probe) -> Result<(), Trouble> {
 }
 
 /// Sends a token to the peer without using one.
-fn send_token(probe: &Probe, local: &Local, card: Card) -> Result<(), Trouble> {
+pub(super) fn send_token(probe: &Probe, local: &Local, card: Card) -> Result<(), Trouble> {
     local.buffer.write(0, &card.encode()).map_err(|_| Status::INTERNAL_ERROR)?;
     probe.ok(Call::Send { qp: local.qp, context: 9, sgl: &[local.sge(0, 12)], flags: OpFlags::INLINE })?;
     Ok(())
 }
 
 /// Takes the next message as a token.
-async fn receive_token(probe: &Probe, local: &Local) -> Result<Card, Trouble> {
+pub(super) async fn receive_token(probe: &Probe, local: &Local) -> Result<Card, Trouble> {
     probe.next_good(&local.receive_cq).await?;
     let data = local.buffer.read(ELSEWHERE, 12).map_err(|_| Status::INTERNAL_ERROR)?;
     Card::decode(&data).ok_or(Trouble::Breach { rule: None, text: "a message came without its bytes".to_owned() })
 }
 
-fn post_receive(probe: &Probe, local: &Local, offset: u64) -> Result<(), Trouble> {
+pub(super) fn post_receive(probe: &Probe, local: &Local, offset: u64) -> Result<(), Trouble> {
     probe.ok(Call::Receive { qp: local.qp, context: 5, sgl: &[local.sge(offset, 64)] })?;
     Ok(())
 }
@@ -206,7 +168,7 @@ async fn lend(probe: &Probe, local: &Local, target: Object, card: Card) -> Resul
 }
 
 /// A connection with a receive posted, and what an adapter without the capability does: it says so to its peer.
-async fn lender(probe: &Probe) -> Result<(Local, Link), Trouble> {
+pub(super) async fn lender(probe: &Probe) -> Result<(Local, Link), Trouble> {
     let local = probe.local(Sizes::default()).await?;
     post_receive(probe, &local, 0)?;
     let link = probe.serve_on(&local).await?;
@@ -218,7 +180,7 @@ fn bind(local: &Local, mr: Object, mw: Object, flags: OpFlags) -> Call<'static> 
     Call::Bind { qp: local.qp, context: 3, mr, mw, virtual_address, length_bytes, flags }
 }
 
-async fn make_window(probe: &Probe, local: &Local) -> Result<Option<Object>, Trouble> {
+pub(super) async fn make_window(probe: &Probe, local: &Local) -> Result<Option<Object>, Trouble> {
     let pd = local.pd;
     if local.info.max_window_bytes == 0 {
         let status = probe.settle(|completion| Call::CreateMw { pd, completion }).await.status;
@@ -230,7 +192,7 @@ async fn make_window(probe: &Probe, local: &Local) -> Result<Option<Object>, Tro
     Ok(Some(probe.create("NdkCreateMw", |completion| Call::CreateMw { pd, completion }).await?))
 }
 
-async fn bind_window(probe: &Probe, local: &Local, mw: Object) -> Result<Card, Trouble> {
+pub(super) async fn bind_window(probe: &Probe, local: &Local, mw: Object) -> Result<Card, Trouble> {
     probe.ok(bind(local, local.mr, mw, OpFlags::ALLOW_REMOTE_WRITE))?;
     let token = token(&probe.ok(Call::GetRemoteTokenFromMw { mw })?);
     Ok(Card { address: local.buffer.address() + ELSEWHERE, token })
@@ -299,79 +261,5 @@ async fn fast_passive(probe: Probe) -> Result<(), Trouble> {
     probe.upcall(link.disconnected).await;
     probe.ok(Call::ReleaseLam { adapter, lam: &lam })?;
     probe.close(mr).await?;
-    probe.hang_up(local, link).await
-}
-
-async fn invalidated_passive(probe: Probe) -> Result<(), Trouble> {
-    let (local, link) = lender(&probe).await?;
-    let Some(mw) = make_window(&probe, &local).await? else { return probe.leave_after_peer(local, link).await };
-    let card = bind_window(&probe, &local, mw).await?;
-    probe.next_good(&local.initiator_cq).await?;
-    send_token(&probe, &local, card)?;
-    probe.next_good(&local.initiator_cq).await?;
-    let result = probe.next_good(&local.receive_cq).await?;
-    let right =
-        result.operation == OperationType::ReceiveAndInvalidate && result.type_specific == u64::from(card.token);
-    expect(right, 108, || format!("a receive that invalidated {:#x} is {result:?}", card.token))?;
-    probe.upcall(link.disconnected).await;
-    probe.close(mw).await?;
-    probe.hang_up(local, link).await
-}
-
-async fn untold_passive(probe: Probe) -> Result<(), Trouble> {
-    let (local, link) = lender(&probe).await?;
-    let Some(mw) = make_window(&probe, &local).await? else { return probe.leave_after_peer(local, link).await };
-    let card = bind_window(&probe, &local, mw).await?;
-    probe.next_good(&local.initiator_cq).await?;
-    send_token(&probe, &local, card)?;
-    probe.next_good(&local.initiator_cq).await?;
-    probe.arm(&local.receive_cq, CqNotify::ANY);
-    probe.upcall(local.receive_cq.events).await;
-    let results = probe.take_plain(&local.receive_cq, 4);
-    let told = matches!(results[..], [result] if result.status == Status::SUCCESS);
-    expect(told, 109, || format!("a receive that invalidated has the plain results {results:?}"))?;
-    let (qp, flags) = (local.qp, OpFlags::empty());
-    if probe.status(Call::Invalidate { qp, context: 6, target: mw, flags }) == Status::SUCCESS {
-        let again = probe.next(&local.initiator_cq).await.base.status;
-        expect(again != Status::SUCCESS, 109, || "a token was invalidated twice".to_owned())?;
-    }
-    probe.upcall(link.disconnected).await;
-    probe.close(mw).await?;
-    probe.hang_up(local, link).await
-}
-
-async fn invalidating_active(probe: Probe) -> Result<(), Trouble> {
-    let local = probe.local(Sizes::default()).await?;
-    post_receive(&probe, &local, ELSEWHERE)?;
-    probe.head_start().await;
-    let (connector, peer) = probe.reach(&local).await?;
-    let link = probe.complete(connector, peer).await?;
-    let card = receive_token(&probe, &local).await?;
-    if card.token != 0 {
-        let (qp, sgl, remote_token) = (local.qp, &[local.sge(0, 8)], card.token);
-        probe.ok(Call::SendAndInvalidate { qp, context: 7, sgl, flags: OpFlags::empty(), remote_token })?;
-        let result = probe.next_good(&local.initiator_cq).await?;
-        let typed = result.operation == OperationType::Send;
-        expect(typed, 108, || format!("the result of a send is of type {:?}", result.operation))?;
-    }
-    probe.sleep(A_WHILE).await;
-    probe.leave(local, link).await
-}
-
-async fn bad_invalidation(probe: Probe) -> Result<(), Trouble> {
-    const NO_TOKEN: u32 = 0x00ab_cd00;
-    let (local, link) = probe.join(Sizes::default()).await?;
-    let (qp, sgl) = (local.qp, &[local.sge(0, 8)]);
-    let flags = OpFlags::empty();
-    probe.ok(Call::SendAndInvalidate { qp, context: 7, sgl, flags, remote_token: NO_TOKEN })?;
-    // The send itself may have been acknowledged before the peer noticed; what comes after it may not.
-    probe.next(&local.initiator_cq).await;
-    probe.sleep(A_WHILE).await;
-    let after = probe.status(Call::Send { qp, context: 8, sgl, flags });
-    if after == Status::SUCCESS {
-        let result = probe.next(&local.initiator_cq).await;
-        let ended = result.base.status != Status::SUCCESS;
-        expect(ended, 120, || "a connection outlived a bad invalidation".to_owned())?;
-    }
     probe.hang_up(local, link).await
 }
