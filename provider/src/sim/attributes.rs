@@ -4,7 +4,6 @@ use super::cm::{LocalEnd, RemoteEnd};
 use super::device::PORT;
 use nic_model::regs::block::Gid;
 use nic_model::regs::cmd::{QpAttributes, QpMask, QpState, Rights};
-use wire::cm::GSI_QKEY;
 use wire::{Bth, Mac, Qpn};
 
 /// What a path has besides the two ends.
@@ -79,14 +78,14 @@ pub(super) fn to_error() -> QpAttributes {
     QpAttributes { state: QpState::ERROR, ..QpAttributes::default() }
 }
 
-/// Queue pair 1 from RESET to RTS.
-pub(super) fn datagrams() -> [QpAttributes; 3] {
+/// A queue pair of datagrams from RESET to RTS.
+pub(super) fn datagrams(qkey: u32) -> [QpAttributes; 3] {
     let init = QpAttributes {
         state: QpState::INIT,
         mask: QpMask::PKEY | QpMask::PORT | QpMask::QKEY,
         pkey: Bth::DEFAULT_PKEY,
         port: PORT,
-        qkey: GSI_QKEY,
+        qkey,
         ..QpAttributes::default()
     };
     let receive = QpAttributes { state: QpState::RTR, ..QpAttributes::default() };
@@ -129,7 +128,7 @@ mod tests {
         let way = Way { mac: Mac([2, 0, 0, 0, 0, 2]), source_index: 0, dscp: 0, min_rnr_timer: 12 };
         let own = LocalEnd { qpn: Qpn::new(9), starting_psn: Psn::new(0), shared_receive_queue: false };
         let connected = [to_init(), to_receive(own, &remote(), way), to_send(&remote())];
-        for (steps, datagrams) in [(connected, false), (datagrams(), true)] {
+        for (steps, datagrams) in [(connected, false), (datagrams(1), true)] {
             let mut from = QpState::RESET;
             for step in steps {
                 let row = TRANSITIONS.iter().find(|row| (row.from, row.to) == (from, step.state)).expect("allowed");

@@ -3,11 +3,11 @@
 //! The active side goes to RTR and RTS when the peer's REP is there, the passive side before it sends its own, so that what
 //! the other side sends after its part of the handshake is always received.
 
+use super::SimBackend;
 use super::attributes::{self, Way};
 use super::cm::{self, LocalEnd, Notice, Output, RemoteEnd, table::State};
-use super::gsi::Outgoing;
+use super::datagrams::{Incoming, Outgoing};
 use super::operation::{Next, Task};
-use super::{SimBackend, gsi};
 use crate::backend::{Command, CommandId, CommandOutput, ConnectionId, ConnectionLimits, Event, QpId, Resource};
 use crate::ndk::Status;
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use des::Time;
 use host::HostBus;
 use nic_model::regs::cmd::{Command as DeviceCommand, QpAttributes, QpState, Reply};
 use std::net::{IpAddr, SocketAddr};
+use wire::cm::{GSI_QKEY, Mad, Message};
 use wire::{Mac, Psn, Qpn};
 
 /// What a command of a connection waits for.
@@ -257,11 +258,7 @@ impl SimBackend {
         for output in outputs {
             match output {
                 Output::Send { from, to, mad } => {
-                    let source_index = self.capabilities.addresses.iter().position(|&own| own == from);
-                    // An unknown neighbour hears nothing, as on a network without its ARP answer.
-                    if let (Some(mac), Some(index)) = (self.mac_of(to), source_index) {
-                        self.gsi.send(host, Outgoing { source_index: index as u8, mac, to, mad });
-                    }
+                    self.send_mad(host, from, to, &mad);
                 }
                 Output::Request { listener, connection, local, peer, limits, private_data } => {
                     self.links.insert(connection, Link::default());
@@ -328,9 +325,24 @@ impl SimBackend {
         }
     }
 
-    /// A datagram of a peer.
-    pub(super) fn hear(&mut self, host: &mut dyn HostBus, incoming: gsi::Incoming) {
-        let gsi::Incoming { from, mad } = incoming;
+    /// Sends a management datagram. An unknown neighbour hears nothing, as on a network without its ARP answer.
+    pub(super) fn send_mad(&mut self, host: &mut dyn HostBus, from: IpAddr, to: IpAddr, mad: &Mad) {
+        let source_index = self.capabilities.addresses.iter().position(|&own| own == from);
+        if let (Some(mac), Some(index)) = (self.mac_of(to), source_index) {
+            let (source_index, dest_qpn, qkey) = (index as u8, Qpn::GSI, GSI_QKEY);
+            let (immediate, data) = (None, mad.encode());
+            self.gsi.send(host, Outgoing { source_index, mac, to, dest_qpn, qkey, immediate, data });
+        }
+    }
+
+    /// A management datagram of a peer. What is no message of connection management is ignored, as any node on the network
+    /// may send it.
+    pub(super) fn hear(&mut self, host: &mut dyn HostBus, incoming: &Incoming) {
+        let Ok(mad) = Mad::parse(&incoming.data) else { return };
+        if let Message::SidrReq(request) = &mad.message {
+            return self.service_wanted(host, incoming, &mad, request);
+        }
+        let (from, mad) = (incoming.from, Box::new(mad));
         let outputs = self.connections.handle(host.now(), cm::Input::Datagram { from, mad });
         self.deliver(host, outputs);
     }
@@ -398,7 +410,7 @@ impl SimBackend {
         Ok(LocalEnd { qpn: Qpn::new(qp.0), starting_psn, shared_receive_queue: known.srq.is_some() })
     }
 
-    fn mac_of(&self, address: IpAddr) -> Option<Mac> {
+    pub(super) fn mac_of(&self, address: IpAddr) -> Option<Mac> {
         let own =
             || (self.capabilities.loopback && self.capabilities.addresses.contains(&address)).then_some(self.own_mac);
         self.config.neighbours.get(&address).copied().or_else(own).or(self.config.router)

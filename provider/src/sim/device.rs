@@ -1,21 +1,24 @@
 //! Bring-up: what the device is and can do, its command queue, event queues and addresses.
 
+use super::cm;
 use super::command::{self, CommandQueue};
+use super::datagrams::{Datagrams, Kind};
+use super::echo::Echo;
 use super::event::EventQueue;
 use super::memory;
 use super::ring::send_wqe_blocks;
-use super::{cm, gsi::Gsi};
 use crate::backend::Capabilities;
 use crate::ndk::Status;
 use des::Dur;
 use host::{HostBus, PAGE_SIZE};
 use nic_model::regs::bar::{self, Features, Limits};
 use nic_model::regs::block::Gid;
-use nic_model::regs::cmd::{Command, EqClasses, EqContext, Reply, SourceAddress};
+use nic_model::regs::cmd::{Command, EqClasses, EqContext, QpType, Reply, SourceAddress};
 use nic_model::regs::wqe::{UNIT_BYTES, UNITS_MAX};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use wire::Mac;
+use wire::cm::{GSI_QKEY, MAD_LEN};
 
 /// The port that the driver uses.
 pub(super) const PORT: u8 = 0;
@@ -37,6 +40,8 @@ pub struct Config {
     pub uar_pages: u64,
     /// Push lone small WQEs instead of ringing.
     pub blueflame: bool,
+    /// The port of `rdma_cm`'s UDP space at which datagrams are sent back to who sent them; `None`: nobody answers there.
+    pub echo_port: Option<u16>,
     /// Differentiated services code point of connections.
     pub dscp: u8,
     /// Code of the time that a peer waits for a receive, see [`wire::codes::rnr_timer_us`].
@@ -62,6 +67,7 @@ impl Default for Config {
             log_event_entries: 10,
             uar_pages: 16,
             blueflame: true,
+            echo_port: None,
             dscp: 0,
             min_rnr_timer: 12,
             command_timeout: Dur::from_ms(60_000),
@@ -214,11 +220,23 @@ impl Device {
         Ok(())
     }
 
-    /// Makes the datagram queue pair of connection management.
-    pub(super) fn datagrams(&mut self, host: &mut dyn HostBus) -> Result<Gsi, BringUpError> {
+    /// Key for bus addresses and event queue of the driver's own queue pairs.
+    fn own_means(&self) -> (u32, u32) {
         let eqn = self.event_queues.first().map_or(0, |queue| queue.eqn);
-        let key = self.capabilities.privileged_key.unwrap_or_default();
-        Gsi::create(host, &mut self.commands, key, eqn)
+        (self.capabilities.privileged_key.unwrap_or_default(), eqn)
+    }
+
+    /// Makes the queue pair of connection management.
+    pub(super) fn datagrams(&mut self, host: &mut dyn HostBus) -> Result<Datagrams, BringUpError> {
+        let kind = Kind { qp_type: QpType::GSI, qkey: GSI_QKEY, message_bytes: MAD_LEN as u32 };
+        let means = self.own_means();
+        Datagrams::create(host, &mut self.commands, kind, means)
+    }
+
+    /// Makes the service that sends datagrams back.
+    pub(super) fn echo(&mut self, host: &mut dyn HostBus, port: u16) -> Result<Echo, BringUpError> {
+        let means = self.own_means();
+        Echo::create(host, &mut self.commands, means, port)
     }
 
     /// Undoes a bring-up.

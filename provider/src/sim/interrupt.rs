@@ -1,6 +1,7 @@
 //! Events of the device, and its failure.
 
 use super::SimBackend;
+use super::datagrams::Datagrams;
 use super::{cm, device};
 use crate::backend::{CqId, Event, QpId, SrqId};
 use des::Time;
@@ -44,6 +45,7 @@ impl SimBackend {
         let number = eqe.number;
         match eqe.event {
             EventType::COMPLETION if number == self.gsi.cqn => self.datagrams(host),
+            EventType::COMPLETION if self.is_echo(|queue| queue.cqn == number) => self.echo(host),
             EventType::COMPLETION => {
                 if let Some(cq) = self.cqs.get_mut(&CqId(number)) {
                     cq.event_seen();
@@ -55,7 +57,9 @@ impl SimBackend {
                 Err(_) => self.device_failed(host),
             },
             EventType::COMMUNICATION_ESTABLISHED => self.tell_connection(host, QpId(number), cm::Input::Traffic),
-            EventType::CQ_ERROR if number == self.gsi.cqn => self.device_failed(host),
+            EventType::CQ_ERROR if number == self.gsi.cqn || self.is_echo(|queue| queue.cqn == number) => {
+                self.device_failed(host);
+            }
             EventType::CQ_ERROR => {
                 if self.cqs.contains_key(&CqId(number)) {
                     let overrun = eqe.detail == CqErrorCause::OVERRUN.0;
@@ -63,7 +67,9 @@ impl SimBackend {
                 }
             }
             // Without its datagrams nobody can be connected or disconnected.
-            EventType::QP_FATAL if number == self.gsi.qpn => self.device_failed(host),
+            EventType::QP_FATAL if number == self.gsi.qpn || self.is_echo(|queue| queue.qpn == number) => {
+                self.device_failed(host);
+            }
             EventType::QP_FATAL | EventType::QP_INVALID_REQUEST | EventType::QP_ACCESS => {
                 self.qp_failed(host, QpId(number));
             }
@@ -83,9 +89,13 @@ impl SimBackend {
         }
     }
 
+    fn is_echo(&self, wanted: impl FnOnce(&Datagrams) -> bool) -> bool {
+        self.echo.as_ref().is_some_and(|echo| wanted(&echo.queue))
+    }
+
     fn datagrams(&mut self, host: &mut dyn HostBus) {
         match self.gsi.event(host) {
-            Ok(incoming) => incoming.into_iter().for_each(|datagram| self.hear(host, datagram)),
+            Ok(incoming) => incoming.iter().for_each(|datagram| self.hear(host, datagram)),
             Err(_) => self.device_failed(host),
         }
     }

@@ -4,7 +4,7 @@
 //! (keys), `object` (queue pairs), `attributes` (their transitions), then the provider's way down: `begin` and `operation`
 //! (its commands as commands of the device), `post` (its requests as WQEs), `completion` (CQEs as its completions),
 //! `interrupt` (events), `watchdog` (a device that has gone quiet, and a new start); and [`cm`] (connection management as a value) with `connect` (what it means for queue pairs) and
-//! `gsi` (its datagrams); `direct` (without them).
+//! `datagrams` (the queue pair that carries it), `echo` (a service of datagrams); `direct` (without them).
 //!
 //! Invariants:
 //! * only [`nic_model::regs`] is used of the device's model;
@@ -19,10 +19,11 @@ mod command;
 mod completion;
 mod connect;
 mod cq;
+mod datagrams;
 pub mod device;
 mod direct;
+mod echo;
 mod event;
-mod gsi;
 mod interrupt;
 mod memory;
 mod object;
@@ -41,10 +42,11 @@ use crate::ndk::{Sge, Status};
 use command::CommandQueue;
 use connect::Link;
 use cq::CompletionQueue;
+use datagrams::{Broken, Datagrams};
 use des::Time;
 use device::Device;
+use echo::Echo;
 use event::EventQueue;
-use gsi::Gsi;
 use host::HostBus;
 use memory::{Region, Window};
 use nic_model::regs::bar::{self, Features, Limits};
@@ -65,7 +67,8 @@ pub struct SimBackend {
     blueflame: bool,
     commands: CommandQueue,
     event_queues: Vec<EventQueue>,
-    gsi: Gsi,
+    gsi: Datagrams,
+    echo: Option<Echo>,
     cqs: BTreeMap<CqId, CompletionQueue>,
     srqs: BTreeMap<SrqId, SharedQueue>,
     qps: BTreeMap<QpId, QueuePair>,
@@ -83,6 +86,22 @@ pub struct SimBackend {
     failed: bool,
 }
 
+/// The driver's own queue pairs.
+fn own_queues(
+    device: &mut Device,
+    host: &mut dyn HostBus,
+    echo_port: Option<u16>,
+) -> Result<(Datagrams, Option<Echo>), BringUpError> {
+    let gsi = device.datagrams(host)?;
+    match echo_port.map(|port| device.echo(host, port)).transpose() {
+        Ok(echo) => Ok((gsi, echo)),
+        Err(error) => {
+            gsi.free(host);
+            Err(error)
+        }
+    }
+}
+
 impl SimBackend {
     /// Brings up the device behind `host`.
     ///
@@ -90,8 +109,8 @@ impl SimBackend {
     /// See [`BringUpError`]; host memory is then as before.
     pub fn new(host: &mut dyn HostBus, config: Config) -> Result<Self, BringUpError> {
         let mut device = Device::bring_up(host, &config)?;
-        let gsi = match device.datagrams(host) {
-            Ok(gsi) => gsi,
+        let (gsi, echo) = match own_queues(&mut device, host, config.echo_port) {
+            Ok(made) => made,
             Err(error) => {
                 device.take_down(host);
                 return Err(error);
@@ -119,6 +138,7 @@ impl SimBackend {
             commands,
             event_queues,
             gsi,
+            echo,
             cqs: BTreeMap::new(),
             srqs: BTreeMap::new(),
             qps: BTreeMap::new(),
@@ -151,6 +171,9 @@ impl SimBackend {
         self.cqs.into_values().for_each(|cq| cq.free(memory));
         self.regions.into_values().for_each(|region| region.free(memory));
         self.gsi.free(host);
+        if let Some(echo) = self.echo {
+            echo.queue.free(host);
+        }
     }
 
     /// Connections as the protocol sees them.

@@ -86,6 +86,9 @@ pub enum GatewayError {
 /// The router of the simulated host: the port, which knows who has which Ethernet address.
 const ROUTER: Mac = Mac([2, 0, 0, 0, 0, 1]);
 
+/// Where `udaddy` of rdma-core expects the other side.
+const UDADDY_PORT: u16 = 7174;
+
 /// Half a second: an emulated peer takes its time, and what it has not lost is not to be sent again. Assumed.
 const ACK_TIMEOUT: u8 = 17;
 
@@ -130,6 +133,7 @@ fn driver(options: &Options) -> sim::Config {
     sim::Config {
         addresses,
         router: Some(ROUTER),
+        echo_port: Some(UDADDY_PORT),
         connections: sim::cm::Settings {
             path_mtu_bytes: options.path_mtu_bytes,
             first_id: options.life,

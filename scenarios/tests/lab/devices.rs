@@ -1,19 +1,25 @@
 //! `rnic` inside the machine, on two soft-RoCE devices.
 
-use std::path::Path;
-use std::process::Command;
+use crate::machine::xtask;
 
 /// What soft RoCE of Linux 6.1 does not survive: invalidating a window by a peer's send more than once (`__rxe_put`).
 const LEFT_OUT: &str = "invalidation-untold";
 
 /// Runs `rnic` with these words in the machine, the library's pair at hand; returns its exit code and what was printed.
 fn rnic(words: &str) -> (Option<i32>, String) {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace");
-    let mut machine = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    machine.args(["run", "--quiet", "--package", "xtask", "--", "lab", "run", "--add", "scenarios/library/pair.toml"]);
-    machine.args(["--add", "LICENSE-APACHE", "--", env!("CARGO_BIN_EXE_rnic")]);
+    let mut machine = xtask();
+    machine.args([
+        "lab",
+        "run",
+        "--add",
+        "scenarios/library/pair.toml",
+        "--add",
+        "LICENSE-APACHE",
+        "--",
+        env!("CARGO_BIN_EXE_rnic"),
+    ]);
     machine.args(words.split(' ')).args(["--backend", "verbs", "--device", "rxe0,rxe1"]);
-    let output = machine.current_dir(workspace).output().expect("cargo starts");
+    let output = machine.output().expect("xtask starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout) + &text(&output.stderr))
 }

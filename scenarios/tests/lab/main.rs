@@ -83,6 +83,8 @@ fn tools_connect_to_the_gateway() {
         ("ib_write_bw", "ib_write_bw -R -n 20 10.8.0.1"),
         ("ib_read_bw", "ib_read_bw -R -n 20 10.8.0.1"),
         ("ib_atomic_bw", "ib_atomic_bw -R -n 20 10.8.0.1"),
+        ("udaddy", "udaddy -s 10.8.0.1 -C 20 -S 1000"),
+        ("udaddy over IPv6", "udaddy -s fd00::1 -c 3"),
         ("ib_atomic_bw with comparison", "ib_atomic_bw -R -n 20 -A CMP_AND_SWAP 10.8.0.1"),
     ];
     let options = "--count 10 --size 3000";

@@ -17,6 +17,8 @@ pub const CONSUMER_PRIVATE_LEN: usize = REQ_PRIVATE_LEN - HEADER_LEN;
 
 /// Service identifiers of the TCP port space, without the port.
 const SERVICE_ID_TCP: u64 = 0x0000_0000_0106_0000;
+/// The same of the UDP port space: datagrams.
+const SERVICE_ID_UDP: u64 = 0x0000_0000_0111_0000;
 
 /// IPv4 addresses stand at the end of sixteen bytes.
 const IPV4_PAD: [u8; 12] = [0; 12];
@@ -31,6 +33,12 @@ pub const fn tcp_service_id(port: u16) -> u64 {
 #[must_use]
 pub const fn tcp_port(service_id: u64) -> Option<u16> {
     if service_id & !0xffff == SERVICE_ID_TCP { Some(service_id as u16) } else { None }
+}
+
+/// The UDP port of a service identifier, if it is of that port space.
+#[must_use]
+pub const fn udp_port(service_id: u64) -> Option<u16> {
+    if service_id & !0xffff == SERVICE_ID_UDP { Some(service_id as u16) } else { None }
 }
 
 /// Who calls whom.
@@ -72,6 +80,18 @@ impl IpHeader {
         private_data: &PrivateData<REQ_PRIVATE_LEN>,
     ) -> Result<(Self, PrivateData<CONSUMER_PRIVATE_LEN>), ParseError> {
         let mut cursor = Cursor::new(private_data.as_bytes(), 0);
+        Ok((Self::read(&mut cursor)?, PrivateData::parse(&mut cursor)?))
+    }
+
+    /// Reads the header at the front of private data of any message.
+    ///
+    /// # Errors
+    /// As [`split`](Self::split); `Truncated` if there are fewer bytes than the header has.
+    pub fn parse(private_data: &[u8]) -> Result<Self, ParseError> {
+        Self::read(&mut Cursor::new(private_data, 0))
+    }
+
+    fn read(cursor: &mut Cursor<'_>) -> Result<Self, ParseError> {
         let major = cursor.u8("IP CM version")? >> 4;
         if major != 0 {
             let actual = major.into();
@@ -89,6 +109,6 @@ impl IpHeader {
         };
         let source = address("source address")?;
         let destination = address("destination address")?;
-        Ok((Self { source_port, source, destination }, PrivateData::parse(&mut cursor)?))
+        Ok(Self { source_port, source, destination })
     }
 }

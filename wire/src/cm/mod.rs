@@ -1,7 +1,7 @@
 //! Connection management datagrams, as they go to queue pair 1 (IBTA volume 1, chapter 12).
 //!
 //! Reading order: [`private_data`], [`connect`] (REQ, REP, RTU), [`finish`] (MRA, REJ, DREQ, DREP), [`ip`] (how REQ names IP
-//! addresses and ports), then [`Mad`] here, which is any of them in its 256 bytes.
+//! addresses and ports), [`sidr`] (SIDR_REQ, SIDR_REP), then [`Mad`] here, which is any of them in its 256 bytes.
 //!
 //! Receivers ignore reserved fields, so these values do not keep them; senders write zeros.
 
@@ -9,11 +9,13 @@ pub mod connect;
 pub mod finish;
 pub mod ip;
 pub mod private_data;
+pub mod sidr;
 
 pub use connect::{Path, PathMtu, Rep, Req, Rtu, ServiceType};
 pub use finish::{Drep, Dreq, Mra, Rej, RejReason, Stage};
 pub use ip::IpHeader;
 pub use private_data::{PrivateData, TooLong};
+pub use sidr::{SidrRep, SidrReq, SidrStatus};
 
 use crate::cursor::Cursor;
 use crate::error::ParseError;
@@ -69,6 +71,10 @@ pub enum Message {
     Dreq(Dreq),
     /// Answers that it has ended, 0x16.
     Drep(Drep),
+    /// Asks for a queue pair of datagrams, 0x17.
+    SidrReq(SidrReq),
+    /// Names it, 0x18.
+    SidrRep(SidrRep),
 }
 
 impl Message {
@@ -81,6 +87,8 @@ impl Message {
             Self::Rtu(_) => 0x14,
             Self::Dreq(_) => 0x15,
             Self::Drep(_) => 0x16,
+            Self::SidrReq(_) => 0x17,
+            Self::SidrRep(_) => 0x18,
         }
     }
 }
@@ -104,6 +112,8 @@ impl Mad {
             Message::Rtu(rtu) => rtu.encode(&mut out),
             Message::Dreq(dreq) => dreq.encode(&mut out),
             Message::Drep(drep) => drep.encode(&mut out),
+            Message::SidrReq(request) => request.encode(&mut out),
+            Message::SidrRep(reply) => reply.encode(&mut out),
         }
         assert_eq!(out.len(), MAD_LEN, "every message fills its datagram");
         out.freeze()
@@ -138,6 +148,8 @@ impl Mad {
             0x14 => Message::Rtu(Rtu::parse(&mut cursor)?),
             0x15 => Message::Dreq(Dreq::parse(&mut cursor)?),
             0x16 => Message::Drep(Drep::parse(&mut cursor)?),
+            0x17 => Message::SidrReq(SidrReq::parse(&mut cursor)?),
+            0x18 => Message::SidrRep(SidrRep::parse(&mut cursor)?),
             unknown => {
                 let field = "MAD attribute identifier";
                 return Err(ParseError::Other { field, offset, needed: 0x10, actual: unknown.into() });

@@ -102,6 +102,17 @@ fn message() -> impl Strategy<Value = Message> {
             Message::Dreq(Dreq { comm_ids, remote_qpn: Qpn::new(qpn), private_data })
         }),
         (comm_ids(), private()).prop_map(|(comm_ids, private_data)| Message::Drep(Drep { comm_ids, private_data })),
+        (any::<u32>(), any::<u16>(), any::<u64>(), private()).prop_map(
+            |(request_id, pkey, service_id, private_data)| {
+                Message::SidrReq(SidrReq { request_id, pkey, service_id, private_data })
+            }
+        ),
+        (any::<(u32, u8, u32, u64, u32)>(), private()).prop_map(
+            |((request_id, status, qpn, service_id, qkey), private_data)| {
+                let (status, qpn) = (SidrStatus(status), Qpn::new(qpn));
+                Message::SidrRep(SidrRep { request_id, status, qpn, service_id, qkey, private_data })
+            }
+        ),
     ]
 }
 
@@ -120,7 +131,7 @@ proptest! {
     }
 
     #[test]
-    fn any_body_of_a_known_message_is_read(attribute in 0x10..=0x16_u8, body in prop::collection::vec(any::<u8>(), 232)) {
+    fn any_body_of_a_known_message_is_read(attribute in 0x10..=0x18_u8, body in prop::collection::vec(any::<u8>(), 232)) {
         let mut bytes = vec![1, 7, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, attribute, 0, 0, 0, 0, 0, 0];
         bytes.extend(body);
         let mad = Mad::parse(&bytes)?;

@@ -100,6 +100,10 @@ fn test(workspace: &Path, folder: &Path, filters: &[&str]) -> Result<u8, LabErro
 fn test_gateway(workspace: &Path, filters: &[&str]) -> Result<u8, LabError> {
     let mut tests = Command::new(cargo());
     tests.args(["test", "--quiet", "-p", "scenarios", "--test", "lab", "--"]).args(filters);
+    // They need not ask cargo for it, who may be busy with a build.
+    if let Ok(program) = std::env::current_exe() {
+        tests.env("LAB_XTASK", program);
+    }
     let ended = tests.current_dir(workspace).status().map_err(LabError::io("cargo"))?;
     Ok(u8::from(!ended.success()))
 }

@@ -272,6 +272,8 @@ impl Connections {
             Message::Rtu(rtu) => (rtu.comm_ids, Event::Rtu),
             Message::Dreq(dreq) => (dreq.comm_ids, Event::Dreq),
             Message::Drep(drep) => (drep.comm_ids, Event::Drep),
+            // Services of datagrams are not connected.
+            Message::SidrReq(_) | Message::SidrRep(_) => return,
         };
         if let Some(id) = self.meant(ids, from, event) {
             if event == Event::Dreq

@@ -1,4 +1,4 @@
-//! Queue pair 1: datagrams of connection management.
+//! A queue pair of datagrams with its memory: queue pair 1, for connection management, and others like it.
 
 use super::attributes;
 use super::command::CommandQueue;
@@ -6,18 +6,18 @@ use super::cq::CompletionQueue;
 use super::device::{BringUpError, run};
 use super::event::IDLE_MAX;
 use super::object::{QpSpec, QueuePair};
-use super::ring::{DmaBuffer, Ring, load, store};
+use super::ring::{DmaBuffer, Ring, store};
 use crate::backend::{CqId, PdId};
+use bytes::Bytes;
 use host::HostBus;
 use nic_model::regs::bar;
 use nic_model::regs::block::Gid;
 use nic_model::regs::cmd::{Command, CqContext, QpContext, QpType};
-use nic_model::regs::cqe::Cqe;
+use nic_model::regs::cqe::{Cqe, CqeOpcode};
 use nic_model::regs::doorbell::SqDoorbell;
 use nic_model::regs::wqe::{AddressVector, Body, Control, Data, DataList, Opcode, SendWqe, WqeFlags};
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use wire::cm::{GSI_QKEY, MAD_LEN, Mad};
 use wire::{Mac, Qpn};
 
 /// Datagrams that may wait for the driver.
@@ -28,23 +28,47 @@ const SENDS: u32 = 32;
 const UAR_PAGE: u32 = 0;
 /// The network header that stands before a datagram.
 const GRH_LEN: u32 = 40;
-const RECEIVE_SLOT: u64 = 512;
-const SEND_SLOT: u64 = MAD_LEN as u64;
 
-/// Where a datagram goes.
+/// What tells one queue pair of datagrams from another.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kind {
+    pub(super) qp_type: QpType,
+    /// What datagrams to it have to know.
+    pub(super) qkey: u32,
+    /// The longest datagram.
+    pub(super) message_bytes: u32,
+}
+
+impl Kind {
+    fn receive_slot(self) -> u64 {
+        u64::from(GRH_LEN + self.message_bytes).next_power_of_two()
+    }
+
+    fn send_slot(self) -> u64 {
+        u64::from(self.message_bytes)
+    }
+}
+
+/// A datagram to send, and where.
 #[derive(Clone, Debug)]
 pub(super) struct Outgoing {
     pub(super) source_index: u8,
     pub(super) mac: Mac,
     pub(super) to: IpAddr,
-    pub(super) mad: Box<Mad>,
+    pub(super) dest_qpn: Qpn,
+    pub(super) qkey: u32,
+    pub(super) immediate: Option<u32>,
+    /// No longer than the queue pair takes.
+    pub(super) data: Bytes,
 }
 
 /// A datagram that came.
 #[derive(Debug)]
 pub(super) struct Incoming {
     pub(super) from: IpAddr,
-    pub(super) mad: Box<Mad>,
+    pub(super) source_qpn: Qpn,
+    pub(super) immediate: Option<u32>,
+    pub(super) data: Vec<u8>,
 }
 
 /// The device reported something that cannot be.
@@ -53,8 +77,9 @@ pub(super) struct Broken;
 
 /// The queue pair with its own completion queue.
 #[derive(Clone, Debug)]
-pub(super) struct Gsi {
+pub(super) struct Datagrams {
     qp: QueuePair,
+    kind: Kind,
     pub(super) qpn: u32,
     pd: u32,
     cq: CompletionQueue,
@@ -70,16 +95,16 @@ pub(super) struct Gsi {
     idle: u32,
 }
 
-impl Gsi {
+impl Datagrams {
     /// Makes the queue pair, ready to send and receive.
     pub(super) fn create(
         host: &mut dyn HostBus,
         commands: &mut CommandQueue,
-        key: u32,
-        eqn: u32,
+        kind: Kind,
+        (key, eqn): (u32, u32),
     ) -> Result<Self, BringUpError> {
         let spec = QpSpec {
-            qp_type: QpType::GSI,
+            qp_type: kind.qp_type,
             pd: PdId(0),
             send_cq: CqId(0),
             receive_cq: CqId(0),
@@ -93,15 +118,15 @@ impl Gsi {
         let memory = host.memory();
         let cq = CompletionQueue::allocate(memory, 2 * (SENDS + RECEIVES), UAR_PAGE);
         let (qp, context) = QueuePair::allocate(memory, &spec, UAR_PAGE);
-        let bytes = u64::from(RECEIVES) * RECEIVE_SLOT + u64::from(SENDS) * SEND_SLOT;
+        let bytes = u64::from(RECEIVES) * kind.receive_slot() + u64::from(SENDS) * kind.send_slot();
         let buffers = DmaBuffer::allocate(memory, bytes as usize);
         let (received, sent, idle, waiting) = (0, 0, 0, VecDeque::new());
-        let mut gsi = Self { qp, qpn: 0, pd: 0, cq, cqn: 0, buffers, key, received, sent, waiting, idle };
-        match gsi.make(host, commands, context, eqn) {
-            Ok(()) => Ok(gsi),
+        let mut made = Self { qp, kind, qpn: 0, pd: 0, cq, cqn: 0, buffers, key, received, sent, waiting, idle };
+        match made.make(host, commands, context, eqn) {
+            Ok(()) => Ok(made),
             Err(error) => {
                 // The device is reset next; it does not come to use the memory again.
-                gsi.free(host);
+                made.free(host);
                 Err(error)
             }
         }
@@ -126,7 +151,7 @@ impl Gsi {
         self.cqn = run(commands, host, "CREATE_CQ", &Command::CreateCq(cq_context))?.result;
         let context = QpContext { pd: self.pd, send_cqn: self.cqn, receive_cqn: self.cqn, ..context };
         self.qpn = run(commands, host, "CREATE_QP", &Command::CreateQp(context))?.result;
-        for attributes in attributes::datagrams() {
+        for attributes in attributes::datagrams(self.kind.qkey) {
             run(commands, host, "MODIFY_QP", &Command::ModifyQp(self.qpn, attributes))?;
         }
         for _ in 0..RECEIVES {
@@ -173,23 +198,26 @@ impl Gsi {
         Ok(incoming)
     }
 
-    /// The datagram of a receive, if it can be read; the slot goes back to the device.
+    /// The datagram of a receive, unless it is longer than any should be; the slot goes back to the device.
     fn received(&mut self, host: &mut dyn HostBus, cqe: &Cqe) -> Result<Option<Incoming>, Broken> {
         let slot = self.qp.receives.as_mut().and_then(|queue| queue.retire(cqe.wqe_index)).ok_or(Broken)?;
-        let whole = cqe.byte_count == GRH_LEN + MAD_LEN as u32;
-        let at = self.receive_slot(slot) + u64::from(GRH_LEN);
-        let bytes = whole.then(|| load::<MAD_LEN>(host.memory(), at));
+        let length = cqe.byte_count.checked_sub(GRH_LEN).filter(|&length| length <= self.kind.message_bytes);
+        let mut data = Vec::new();
+        if let Some(length) = length {
+            let at = self.receive_slot(slot) + u64::from(GRH_LEN);
+            host.memory().read_to(at, length as usize, &mut data).map_err(|_| Broken)?;
+        }
         self.post_receive(host);
-        // What is no message of connection management is ignored, as any node on the network may send it.
-        let mad = bytes.and_then(|bytes| Mad::parse(&bytes).ok());
-        Ok(mad.map(|mad| Incoming { from: cqe.source_gid.ip(), mad: Box::new(mad) }))
+        let immediate = (cqe.opcode == CqeOpcode::RECEIVED_SEND_IMMEDIATE).then_some(cqe.immediate);
+        let (from, source_qpn) = (cqe.source_gid.ip(), cqe.source_qpn);
+        Ok(length.map(|_| Incoming { from, source_qpn, immediate, data }))
     }
 
     fn post_receive(&mut self, host: &mut dyn HostBus) {
         let slot = u64::from(self.received % RECEIVES);
         self.received = self.received.wrapping_add(1);
         let address = self.receive_slot(slot);
-        let data = Data { length_bytes: RECEIVE_SLOT as u32, key: self.key, address };
+        let data = Data { length_bytes: self.kind.receive_slot() as u32, key: self.key, address };
         let receives = self.qp.receives.as_mut().expect("the queue pair has its own queue");
         receives.push(host.memory(), slot, &[data]).expect("a slot is posted when it is free");
     }
@@ -209,20 +237,21 @@ impl Gsi {
     fn post(&mut self, host: &mut dyn HostBus, datagram: &Outgoing) {
         let slot = u64::from(self.sent % SENDS);
         self.sent = self.sent.wrapping_add(1);
-        let address = self.buffers.address + u64::from(RECEIVES) * RECEIVE_SLOT + slot * SEND_SLOT;
-        store(host.memory(), address, &datagram.mad.encode());
+        let address = self.receive_slot(u64::from(RECEIVES)) + slot * self.kind.send_slot();
+        store(host.memory(), address, &datagram.data);
         let vector = AddressVector {
-            dest_qpn: Qpn::GSI,
-            qkey: GSI_QKEY,
+            dest_qpn: datagram.dest_qpn,
+            qkey: datagram.qkey,
             dest_mac: datagram.mac.0,
             dest_gid: Gid::from(datagram.to),
             source_index: datagram.source_index,
             ..AddressVector::default()
         };
-        let data = Data { length_bytes: MAD_LEN as u32, key: self.key, address };
+        let data = Data { length_bytes: datagram.data.len() as u32, key: self.key, address };
         let control = Control {
             index: self.qp.sends.next_index(),
-            opcode: Opcode::SEND,
+            opcode: if datagram.immediate.is_some() { Opcode::SEND_IMMEDIATE } else { Opcode::SEND },
+            immediate: datagram.immediate.unwrap_or_default(),
             qpn: Qpn::new(self.qpn),
             flags: WqeFlags::SIGNALLED,
             ..Control::default()
@@ -232,8 +261,8 @@ impl Gsi {
         self.qp.sends.push(host.memory(), slot, &wqe, None).expect("the caller has seen that there is room");
     }
 
-    const fn receive_slot(&self, slot: u64) -> u64 {
-        self.buffers.address + slot * RECEIVE_SLOT
+    fn receive_slot(&self, slot: u64) -> u64 {
+        self.buffers.address + slot * self.kind.receive_slot()
     }
 
     fn arm(&self, host: &mut dyn HostBus) {
