@@ -21,6 +21,7 @@ const CASES: &[Case] = &[
     ("ten_megabytes_each_way_with_loss", ten_megabytes_each_way_with_loss),
     ("every_fault_is_survived", every_fault_is_survived),
     ("a_scenario_is_the_same_on_both_backends", devices::a_scenario_is_the_same_on_both_backends),
+    ("creations_fail_as_planned_on_both_backends", devices::creations_fail_as_planned_on_both_backends),
     ("the_suite_passes_on_real_devices", devices::the_suite_passes_on_real_devices),
 ];
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The longest run. A machine that hangs is ended.
-const TIME_SECONDS: u32 = 300;
+const TIME_SECONDS: u32 = 900;
 
 const MEMORY_MIB: u32 = 512;
 
