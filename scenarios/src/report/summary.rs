@@ -155,9 +155,9 @@ pub struct NodeReport {
     pub retries: u64,
     /// Messages completed successfully by this node's requesters.
     pub messages: u64,
-    /// RoCE frames that it sent, headers and retransmissions included.
+    /// RoCE frames that it sent, headers and retransmissions included; on a real device, payload.
     pub bytes_sent: u64,
-    /// RoCE frames that it took, headers included.
+    /// RoCE frames that it took, headers included; on a real device, payload.
     pub bytes_received: u64,
     /// Those per simulated second of the transfer, in 10^6 bit/s.
     pub goodput_mbps: u64,
