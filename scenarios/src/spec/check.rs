@@ -7,6 +7,7 @@ mod study;
 mod workload;
 
 use super::{Scenario, Topology};
+use crate::consumers::Work;
 use provider::ndk::ObjectKind;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -138,6 +139,14 @@ impl Checker {
             let message = format!("{} statuses, but at most {} tasks", expect.gave_up_with.len(), expect.gave_up_max);
             let remedy = format!("add gave_up_max = {} or more", expect.gave_up_with.len());
             self.fail("expect.gave_up_with", message, remedy);
+        }
+        let work = Work::of(&scenario.workload).filter(|_| scenario.cluster.nodes >= 2);
+        if let (Some(least), Some(work)) = (expect.operations_min, work) {
+            let planned = work.planned(usize::from(scenario.cluster.nodes));
+            if least > planned {
+                let message = format!("the workload does no {least} operations");
+                self.fail("expect.operations_min", message, format!("allowed: 0 to {planned}"));
+            }
         }
         let Some(least) = scenario.expect.goodput_gbps_min else { return };
         let rate = scenario.cluster.rate_gbps;

@@ -171,6 +171,13 @@ pub(super) const MISTAKES: &[(&str, usize, usize, &str, &str)] = &[
         "pfc = [3]",
     ),
     ("[[fault.wire]]\nlink = \"node0->switch\"\neffect = \"pause-storm\"\nfrom_us = 9", 3, 1, "must end", "until_us"),
+    (
+        "[expect]\noperations_min = 251\n[workload.key-value]\nconnections = 1\noperations = 250",
+        4,
+        18,
+        "the workload does no 251 operations",
+        "allowed: 0 to 250",
+    ),
     ("[expect]\ngave_up_with = [\"NO_MEMORY\"]", 4, 16, "at most 0 tasks", "gave_up_max = 1"),
     ("[expect]\ngave_up_max = 1\ngave_up_with = [\"NO_MEMROY\"]", 5, 17, "is not a status", "did you mean"),
     ("[swarm]\ncreations_max = 1001", 4, 17, "`creations_max` is 1001", "allowed: 0 to 1000"),

@@ -111,7 +111,11 @@ const DEVICE: &[Case] = &[
     },
 ];
 
-const DMA: &[(&str, &str, &str, fn(&RunReport) -> bool)] = &[
+/// What must be seen of a run.
+type Then = fn(&RunReport) -> bool;
+
+/// Purpose, workload, which of them, and what follows.
+const DMA: &[(&str, &str, &str, Then)] = &[
     // Two are posted at once; those of datagrams come before.
     ("send-wqes", FILES, "nth = 3", |run| {
         // The next request, or the one that waits.

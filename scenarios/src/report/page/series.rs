@@ -20,10 +20,13 @@ struct Bins {
 }
 
 impl Bins {
-    /// Up to the run's end: timers that nobody waits for any more may ring later.
+    /// Up to a little after the last frame, result or loss: tasks that wait for nothing may last much longer.
     fn of(recording: &Recording, end_ps: u64) -> Self {
         let from = recording.records.first().map_or(0, |record| record.time_ps).min(end_ps);
-        Self { from, width: (end_ps - from) / BINS + 1 }
+        let drawn = |kind: &Kind| matches!(kind, Kind::Frame { .. } | Kind::Result { .. } | Kind::Lost { .. });
+        let last = recording.records.iter().filter(|record| drawn(&record.kind)).map(|record| record.time_ps).max();
+        let length = last.map_or(end_ps, |last| last.saturating_add(last / 20)).min(end_ps) - from;
+        Self { from, width: length / BINS + 1 }
     }
 
     fn at(&self, time_ps: u64) -> usize {
