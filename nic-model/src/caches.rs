@@ -29,6 +29,8 @@ struct Unit {
     hit: Dur,
     entry_bytes: u32,
     misses: Window,
+    /// What is on its way from host memory, and when it is there.
+    coming: Vec<(u64, Time)>,
 }
 
 impl Unit {
@@ -39,7 +41,24 @@ impl Unit {
             hit: profile.hit.value,
             entry_bytes: profile.entry_bytes.value,
             misses: Window::new(profile.misses_outstanding.value.max(1) as usize),
+            coming: Vec::new(),
         })
+    }
+
+    /// When something that is kept can be used: it may be on its way.
+    fn there(&self, at: Time, key: u64) -> Time {
+        let coming = self.coming.iter().rev().find(|(known, _)| *known == key).map_or(at, |(_, end)| at.max(*end));
+        coming + self.hit
+    }
+
+    /// A miss at `at` brings a thing in by so many reads, each of which waits for the one before; gives when it is there.
+    fn bring(&mut self, dma: &mut Dma, counters: &mut Counters, at: Time, key: u64, reads: usize) -> Time {
+        let start = self.misses.open(at);
+        let done = (0..reads).fold(start, |from, _| dma.fetch(counters, at, from, self.entry_bytes));
+        self.misses.close(done);
+        self.coming.retain(|(_, end)| *end > at);
+        self.coming.push((key, done));
+        done
     }
 }
 
@@ -64,13 +83,7 @@ impl Caches {
         let Some(unit) = self.units.as_mut().and_then(|units| units[kind as usize].as_mut()) else { return at };
         let hit = unit.kept.access(key);
         count(counters, kind, hit);
-        if hit {
-            return at + unit.hit;
-        }
-        let start = unit.misses.open(at);
-        let done = dma.fetch(counters, at, start, unit.entry_bytes);
-        unit.misses.close(done);
-        done
+        if hit { unit.there(at, key) } else { unit.bring(dma, counters, at, key, 1) }
     }
 
     /// Something has been brought in for another reason.
@@ -158,14 +171,12 @@ impl Unit {
     fn walk(&mut self, dma: &mut Dma, counters: &mut Counters, at: Time, tree: Tree, page: u64) -> Time {
         let missing = (0..tree.levels).take_while(|&level| !self.kept.access(tree.line(level, page))).count();
         count(counters, Kind::Mtt, missing == 0);
+        let line = tree.line(0, page);
         if missing == 0 {
-            return at + self.hit;
+            return self.there(at, line);
         }
         counters.mtt_levels_read += missing as u64;
-        let start = self.misses.open(at);
-        let done = (0..missing).fold(start, |from, _| dma.fetch(counters, at, from, self.entry_bytes));
-        self.misses.close(done);
-        done
+        self.bring(dma, counters, at, line, missing)
     }
 }
 

@@ -80,7 +80,7 @@ impl Nic {
             pds: Table::new(limits.max_pds, 1),
             srqs: Table::new(limits.max_srqs, 1),
             qps: QueuePairs::new(limits.max_qps),
-            atomics: Atomics::new(config.profile.atomic_buckets.value),
+            atomics: Atomics::new(config.profile.atomic_buckets.value, config.profile.atomic_contexts.value),
             ports: config.ports.iter().map(port).collect(),
             loopback: VecDeque::new(),
             events: Vec::new(),

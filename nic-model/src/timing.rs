@@ -17,7 +17,6 @@ pub(crate) struct Timing {
     pub(crate) requester: Stage,
     pub(crate) engines: Engines,
     pub(crate) responder: Stage,
-    pub(crate) atomic: Stage,
     pub(crate) transmit_latency: Dur,
     pub(crate) interrupt_latency: Dur,
     /// Rate of a port; none takes no time.
@@ -37,7 +36,6 @@ impl Timing {
                 requester: instant,
                 engines: Engines::new(1, Dur::ZERO),
                 responder: instant,
-                atomic: instant,
                 transmit_latency: Dur::ZERO,
                 interrupt_latency: Dur::ZERO,
                 port_rate: None,
@@ -51,7 +49,6 @@ impl Timing {
             requester: stage(&profile.requester),
             engines: Engines::new(profile.engines.value, profile.engine_interval.value),
             responder: stage(&profile.responder),
-            atomic: Stage::new(Dur::ZERO, profile.atomic_interval.value),
             transmit_latency: profile.transmit_latency.value,
             interrupt_latency: profile.interrupt_latency.value,
             port_rate: Some(profile.port_rate.value),

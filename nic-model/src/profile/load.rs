@@ -129,7 +129,6 @@ impl Reader {
             engines: self.positive("requester.engines")?,
             engine_interval: self.time("requester.engine_interval_ps")?,
             responder: self.stage("responder")?,
-            atomic_interval: self.time("responder.atomic_interval_ps")?,
             transmit_latency: self.time("latency.transmit_ps")?,
             interrupt_latency: self.time("latency.interrupt_ps")?,
             transmit_buffer_bytes: self.positive("buffer.transmit_bytes")?,
@@ -141,6 +140,7 @@ impl Reader {
             send_wqes_held: self.positive("transport.send_wqes_held")?,
             receive_wqes_prefetched: self.positive("transport.receive_wqes_prefetched")?,
             atomic_buckets: self.positive("responder.atomic_buckets")?,
+            atomic_contexts: self.number("responder.atomic_contexts")?,
             recovery: self.recovery()?,
             caches: CachesProfile {
                 qp: self.cache("cache-qp")?,

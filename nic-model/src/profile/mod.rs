@@ -213,8 +213,6 @@ pub struct Profile {
     pub engine_interval: Sourced<Dur>,
     /// Checking of packets received.
     pub responder: StageProfile,
-    /// From one atomic to the next.
-    pub atomic_interval: Sourced<Dur>,
     /// From a packet complete in the buffer to its first bit.
     pub transmit_latency: Sourced<Dur>,
     /// From an event to its interrupt message.
@@ -237,6 +235,8 @@ pub struct Profile {
     pub receive_wqes_prefetched: Sourced<u32>,
     /// Addresses that atomics lock apart from each other.
     pub atomic_buckets: Sourced<u32>,
+    /// Atomics of peers that are executed or wait for their lock; 0 is any number. Others wait for one of them to end.
+    pub atomic_contexts: Sourced<u32>,
     /// Loss and flow control.
     pub recovery: RecoveryProfile,
     /// Caches.

@@ -171,9 +171,11 @@ impl Nic {
             fault: crate::regs::cqe::VendorSyndrome::NONE,
         };
         let verdict = responder.on_request(&Packet::from(packet), &mut placement);
-        let (atomics, kept) = (std::mem::take(&mut placement.atomics), placement.kept);
+        let (atomics, kept, placed_at) = (std::mem::take(&mut placement.atomics), placement.kept, placement.at);
         let due = responder.due_position();
         qp.responder = Some(responder);
+        // What is read for answers sees what was written before (IBTA volume 1, table 79).
+        qp.replies_from = qp.replies_from.max(placed_at);
         if let Some((position, placed)) = kept {
             qp.held.insert(position, Arrived { packet: packet.clone(), placed });
         } else if verdict == Verdict::Accepted {

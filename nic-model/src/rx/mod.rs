@@ -144,7 +144,7 @@ impl Nic {
     fn accept(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, operation: Operation, packet: &RocePacket) {
         use Operation::{Acknowledge, AtomicAcknowledge, ReadResponse};
         let Some(qp) = self.qps.get_mut(qpn) else { return };
-        qp.replies_from = at;
+        qp.replies_from = qp.replies_from.max(at);
         if qp.state == QpState::ReadyToReceive && !std::mem::replace(&mut qp.established, true) {
             self.host.event(cx, at, EventType::COMMUNICATION_ESTABLISHED, qpn, 0);
         }

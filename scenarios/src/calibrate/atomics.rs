@@ -9,6 +9,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     number: 8,
     title: "Atomics by counters",
     axis: "counters",
+    scale: super::Scale::Log2,
+    group: super::together,
     profiles: &["connect-ib", "connectx-3"],
     run,
 };

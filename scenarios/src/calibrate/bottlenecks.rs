@@ -8,6 +8,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     number: 6,
     title: "What limits Connect-IB: SEND, RECV, READ by payload; atomics by counters",
     axis: "payload bytes, or counters",
+    scale: super::Scale::Linear,
+    group: |series| if series == "atomics" { series } else { "" },
     profiles: &["connect-ib"],
     run,
 };

@@ -8,6 +8,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     number: 14,
     title: "Inbound READs of 32 bytes by contexts of the responder",
     axis: "contexts",
+    scale: super::Scale::Linear,
+    group: super::together,
     profiles: &["connect-ib"],
     run,
 };

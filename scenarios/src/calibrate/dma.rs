@@ -11,6 +11,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     number: 1,
     title: "DMA latency and bandwidth by size",
     axis: "bytes",
+    scale: super::Scale::Log2,
+    group: super::together,
     profiles: &["nfp6000-haswell", "nfp6000-broadwell"],
     run,
 };

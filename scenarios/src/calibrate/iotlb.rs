@@ -11,6 +11,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     number: 2,
     title: "DMA of 64 bytes through an IOMMU by window",
     axis: "KiB",
+    scale: super::Scale::Log2,
+    group: super::together,
     profiles: &["nfp6000-broadwell"],
     run,
 };

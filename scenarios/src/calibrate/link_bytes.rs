@@ -9,6 +9,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     number: 5,
     title: "PCIe bytes from host to adapter for WQEs of 65 bytes",
     axis: "WQEs",
+    scale: super::Scale::Linear,
+    group: super::together,
     profiles: &["connect-ib"],
     run,
 };

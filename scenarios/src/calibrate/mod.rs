@@ -58,9 +58,27 @@ pub struct Experiment {
     pub title: &'static str,
     /// What its x counts.
     pub axis: &'static str,
+    /// How far apart places on the axis are in a picture.
+    pub scale: Scale,
+    /// Series of the same group are shown together.
+    group: fn(&str) -> &str,
     /// The adapters that it is about.
     pub profiles: &'static [&'static str],
     run: fn(&mut Runner<'_>),
+}
+
+/// How far apart places on an axis are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// As their difference.
+    Linear,
+    /// As their ratio.
+    Log2,
+}
+
+/// All series belong together.
+const fn together(_: &str) -> &str {
+    ""
 }
 
 /// All experiments, by number.

@@ -7,6 +7,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     number: 7,
     title: "RECV and SEND with and without payload",
     axis: "payload bytes",
+    scale: super::Scale::Linear,
+    group: super::together,
     profiles: &["connect-ib", "connectx-3", "connectx"],
     run,
 };

@@ -9,6 +9,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     number: 3,
     title: "READs and WRITEs of 8 bytes by threads and requests under way of each",
     axis: "threads",
+    scale: super::Scale::Linear,
+    group: |series| series.split_once(' ').map_or(series, |(operation, _)| operation),
     profiles: &["connectx-6"],
     run,
 };

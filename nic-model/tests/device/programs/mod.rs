@@ -28,6 +28,8 @@ use stage::Stage;
 
 /// Events of the world between two requests, at most.
 const PAUSE_MAX: u64 = 60;
+/// One request in so many is followed by another completion queue.
+const RESIZE_ONE_IN: u64 = 12;
 /// Receives that are posted before they are needed.
 const AHEAD_MAX: usize = (1 << LOG_RQ) / 2;
 
@@ -92,6 +94,9 @@ impl Program {
             for _ in 0..self.rng.below(PAUSE_MAX) {
                 self.stage.world.step();
             }
+            if self.rng.below(RESIZE_ONE_IN) == 0 {
+                self.resize();
+            }
         }
         self.supply();
         self.rest();
@@ -126,6 +131,14 @@ impl Program {
             }
             _ => {}
         }
+    }
+
+    /// Another completion queue, larger or smaller, while entries come.
+    fn resize(&mut self) {
+        let (pair, side, log) = (self.below(self.stage.pairs.len()), self.below(2), 6 + self.below(2) as u8);
+        let end = &mut self.stage.pairs[pair][side];
+        let before = self.stage.world.resize_cq(&mut end.qp, log);
+        end.taken.extend(before);
     }
 
     fn ring(&mut self, pair: usize, from: usize) {
@@ -170,7 +183,9 @@ impl Program {
             let mut messages = [Vec::new(), Vec::new()];
             let mut receives = [Vec::new(), Vec::new()];
             for from in 0..2 {
-                let cqes = self.stage.world.completions(&mut self.stage.pairs[pair][from].qp);
+                let end = &mut self.stage.pairs[pair][from];
+                let mut cqes = std::mem::take(&mut end.taken);
+                cqes.extend(self.stage.world.completions(&mut end.qp));
                 let (arrived, done): (Vec<Cqe>, Vec<Cqe>) = cqes.into_iter().partition(Cqe::is_receive);
                 let posted = std::mem::take(&mut self.posted[pair][from]);
                 assert_eq!(ends(&done), expected(&posted), "requests of pair {pair}, side {from}");

@@ -26,24 +26,39 @@ pub(super) struct Recipe {
     /// The last round has a request that must fail, and what follows it is flushed.
     pub(super) fails: bool,
     pub(super) zero_time: bool,
+    /// Losses are repaired by selective repeat.
+    pub(super) selective: bool,
+    /// Every on-chip memory has a few entries: caches miss, atomics and translations wait.
+    pub(super) small: bool,
 }
 
 /// All recipes; smaller ones are smaller programs.
 pub(super) fn recipes() -> impl Strategy<Value = Recipe> {
     let mischief = prop_oneof![1 => Just(0_u8), 4 => 0..16_u8];
-    (any::<u64>(), 1..4_u8, 1..28_u8, mischief, any::<bool>(), any::<bool>()).prop_map(
-        |(seed, rounds, posts, mischief, fails, zero_time)| Recipe { seed, rounds, posts, mischief, fails, zero_time },
+    let device = (any::<bool>(), any::<bool>(), any::<bool>());
+    (any::<u64>(), 1..4_u8, 1..28_u8, mischief, any::<bool>(), device).prop_map(
+        |(seed, rounds, posts, mischief, fails, (zero_time, selective, small))| Recipe {
+            seed,
+            rounds,
+            posts,
+            mischief,
+            fails,
+            zero_time,
+            selective,
+            small,
+        },
     )
 }
 
 impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, rounds, posts, mischief, fails, zero_time } = self;
+        let Self { seed, rounds, posts, mischief, .. } = self;
+        let [fails, zero_time, selective, small] =
+            [self.fails, self.zero_time, self.selective, self.small].map(u8::from);
         write!(
             f,
-            "seed={seed} rounds={rounds} posts={posts} mischief={mischief} fails={} zero_time={}",
-            u8::from(*fails),
-            u8::from(*zero_time)
+            "seed={seed} rounds={rounds} posts={posts} mischief={mischief} fails={fails} zero_time={zero_time} \
+             selective={selective} small={small}"
         )
     }
 }
@@ -64,6 +79,8 @@ impl FromStr for Recipe {
             mischief: field("mischief")? as u8,
             fails: field("fails")? != 0,
             zero_time: field("zero_time")? != 0,
+            selective: field("selective")? != 0,
+            small: field("small")? != 0,
         })
     }
 }

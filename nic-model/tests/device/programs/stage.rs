@@ -5,8 +5,12 @@ use super::recipe::Recipe;
 use crate::support::driver::{pattern, split};
 use crate::support::{Connection, Qp, Registered, World};
 use des::Rng;
+use nic_model::Config;
+use nic_model::profile::CachesProfile;
 use nic_model::regs::cmd::{Command, KeyKind, MkeyContext, QpType};
+use nic_model::regs::cqe::Cqe;
 use nic_model::regs::wqe::{Data, DataList};
+use nic_model::transport::requester::Recovery;
 use std::collections::BTreeMap;
 
 /// Bytes of a slab that writes and reads use; atomic words follow.
@@ -18,6 +22,8 @@ pub(super) const MESSAGE_MAX: u32 = 2_000;
 pub(super) const GRH: u32 = 40;
 const SOURCE_BYTES: u64 = 20_000;
 const SINK_BYTES: u64 = 1 << 19;
+/// Entries of small memories.
+const FEW: u32 = 4;
 /// Most pieces of a list.
 const PIECES_MAX: u64 = 4;
 
@@ -52,6 +58,8 @@ pub(super) struct End {
     pub(super) queue: usize,
     /// Requests written and not rung.
     pub(super) unrung: bool,
+    /// Entries taken from completion queues that have been replaced.
+    pub(super) taken: Vec<Cqe>,
 }
 
 /// A receive queue, own or shared.
@@ -83,7 +91,7 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn new(recipe: &Recipe) -> Self {
-        let mut world = World::new(recipe.zero_time);
+        let mut world = World::with(|config| device(config, recipe));
         let homes = [0, 1].map(|node| Home {
             source: world.buffer(node, SOURCE_BYTES, 1),
             sink: world.buffer(node, SINK_BYTES, 2),
@@ -168,6 +176,25 @@ impl Stage {
     }
 }
 
+/// Both devices are of the same kind.
+fn device(config: &mut Config, recipe: &Recipe) {
+    config.zero_time = recipe.zero_time;
+    let profile = &mut config.profile;
+    if recipe.selective {
+        profile.recovery.recovery.value = Recovery::SelectiveRepeat;
+    }
+    if recipe.small {
+        let CachesProfile { qp, cq, srq, mpt, mtt, wqe, table_entries } = &mut profile.caches;
+        for cache in [qp, cq, srq, mpt, mtt, wqe] {
+            (cache.entries.value, cache.ways.value, cache.misses_outstanding.value) = (FEW, 2, 1);
+        }
+        table_entries.value = 2;
+        profile.atomic_contexts.value = 1;
+        profile.host.iotlb_entries.value = FEW;
+        profile.pcie.posted_writes.value = FEW;
+    }
+}
+
 impl Receives {
     const fn new(node: usize, place: (u64, u64)) -> Self {
         Self { node, place, posted: 0, live: BTreeMap::new() }
@@ -188,6 +215,6 @@ impl End {
             let key = world.command(node, &Command::CreateMkey(context, Vec::new())).result;
             Extra { kind, key, opens: None, dying: false }
         });
-        Self { qp, slab, extras: extras.to_vec(), pages, queue, unrung: false }
+        Self { qp, slab, extras: extras.to_vec(), pages, queue, unrung: false, taken: Vec::new() }
     }
 }

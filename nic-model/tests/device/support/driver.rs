@@ -9,7 +9,7 @@ use nic_model::regs::cmd::{
     Command, CommandCode, CommandStatus, CqContext, EqClasses, EqContext, KeyKind, MkeyContext, QpAttributes,
     QpContext, QpMask, QpState, QpType, REPLY_AT, Reply, Rights, Slot, SourceAddress, SrqContext,
 };
-use nic_model::regs::cqe::Cqe;
+use nic_model::regs::cqe::{Cqe, CqeOpcode};
 use nic_model::regs::doorbell::{CqDoorbell, CqRecord, EqDoorbell, ReceiveRecord, SqDoorbell, owner_bit};
 use nic_model::regs::eqe::Eqe;
 use nic_model::regs::wqe::{BLOCK_BYTES, Body, Control, Data, Opcode, SendWqe, WqeFlags, encode_receive};
@@ -240,6 +240,23 @@ impl World {
         Qp { node, number, cq, sq, rq, record, producer: 0, receives: 0 }
     }
 
+    /// Replaces a queue pair's completion queue by one of `1 << log` entries; gives what was left in the old one.
+    pub(crate) fn resize_cq(&mut self, qp: &mut Qp, log: u8) -> Vec<Cqe> {
+        let bytes = Cqe::BYTES << log;
+        let memory = &mut self.nodes[qp.node].memory;
+        let ring = memory.allocate_contiguous(bytes.div_ceil(4096));
+        memory.write(ring, &vec![0xff; bytes]).expect("rings are memory");
+        let consumer = qp.cq.consumer;
+        let context = CqContext { ring_address: ring, log_entries: log, consumer, ..CqContext::default() };
+        let first = self.command(qp.node, &Command::ResizeCq(qp.cq.number, context)).result;
+        let mut left = Vec::new();
+        while qp.cq.consumer != first {
+            left.push(self.poll(qp).expect("what the device has written is there"));
+        }
+        (qp.cq.ring, qp.cq.log) = (ring, log);
+        left
+    }
+
     pub(crate) fn modify(&mut self, qp: &Qp, attributes: QpAttributes) {
         self.command(qp.node, &Command::ModifyQp(qp.number, attributes));
     }
@@ -378,7 +395,7 @@ impl World {
         let mut bytes = [0; Cqe::BYTES];
         self.nodes[qp.node].memory.read(cq.ring + slot * 64, &mut bytes).expect("rings are memory");
         let cqe = Cqe::decode(&bytes);
-        if cqe.owner & 1 != owner_bit(cq.consumer, cq.log) {
+        if cqe.opcode == CqeOpcode::INVALID || cqe.owner & 1 != owner_bit(cq.consumer, cq.log) {
             return None;
         }
         cq.consumer += 1;
