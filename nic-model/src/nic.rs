@@ -46,6 +46,8 @@ pub struct Nic {
     pub(crate) events: Vec<Event>,
     /// What has been received and not yet been written.
     pub(crate) buffer: ReceiveBuffer,
+    /// A queue pair has had a rate of its own, and time passes.
+    pub(crate) limits_rates: bool,
     /// Counts resets, so that answers to an earlier life are known.
     life: u8,
 }
@@ -85,6 +87,7 @@ impl Nic {
             loopback: VecDeque::new(),
             events: Vec::new(),
             buffer,
+            limits_rates: false,
             life,
             timing,
             config,

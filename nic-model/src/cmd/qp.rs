@@ -131,6 +131,7 @@ impl Nic {
                 self.check_values(attributes)?;
                 let merged = merge(&qp.attributes, attributes);
                 self.enter(cx, qpn, state, merged)?;
+                self.limits_rates |= merged.max_rate_mbps > 0 && !self.config.zero_time;
             }
         }
         Ok(Outcome::default())
@@ -263,6 +264,7 @@ fn merge(old: &QpAttributes, new: &QpAttributes) -> QpAttributes {
         RNR_RETRY_COUNT: rnr_retry_count;
         MAX_OUTBOUND_READS: max_outbound_reads;
         WEIGHT: weight;
+        MAX_RATE: max_rate_mbps;
     }
     merged
 }

@@ -45,7 +45,7 @@ impl Nic {
         let Some(port) = self.ports.get_mut(usize::from(qp.port())) else { return };
         if !qp.sends_queued && qp.is_ready_to_send(now) {
             qp.sends_queued = true;
-            port.queue(now, qp.next_send().max(self.timing.engines.free(qpn)), Direction::Request, class, qpn);
+            port.queue(now, qp.next_request().max(self.timing.engines.free(qpn)), Direction::Request, class, qpn);
         }
         if !qp.replies_queued && qp.has_reply() {
             qp.replies_queued = true;

@@ -61,6 +61,8 @@ pub(crate) struct QueuePair {
     pub(crate) held: BTreeMap<u64, Arrived>,
     /// Its newest WQEs are decoded then, and its requests leave not before.
     pub(crate) sends_from: Time,
+    /// Its requests leave not before, by the rate that the driver has given it.
+    pub(crate) limited_until: Time,
     /// The newest request of the peer is checked then, and answers leave not before.
     pub(crate) replies_from: Time,
     /// Waits for its turn to send requests.
@@ -99,6 +101,7 @@ impl QueuePair {
             inbox: VecDeque::new(),
             held: BTreeMap::new(),
             sends_from: Time::ZERO,
+            limited_until: Time::ZERO,
             replies_from: Time::ZERO,
             sends_queued: false,
             turns_taken: 0,

@@ -84,7 +84,7 @@ impl Nic {
             if over && !qp.has_another_turn() {
                 break;
             }
-            let at = qp.next_send();
+            let at = qp.next_request();
             if at > cx.now {
                 qp.sends_queued = true;
                 self.ports[port].queue(cx.now, at, Direction::Request, class, qpn);

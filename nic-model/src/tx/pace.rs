@@ -6,7 +6,7 @@ use crate::dma::Cx;
 use crate::ethernet::EthernetPort;
 use crate::nic::Nic;
 use crate::qp::QueuePair;
-use des::Time;
+use des::{Rate, Time};
 use wire::{Body, Bth, Ext, Frame, Opcode, Payload, Psn};
 
 /// The code point of notifications, priority 6 in the usual maps (NVIDIA's default).
@@ -52,6 +52,11 @@ impl QueuePair {
         self.flow.as_ref().map_or(Time::ZERO, |flow| flow.next_send())
     }
 
+    /// When its next request may leave.
+    pub(crate) fn next_request(&self) -> Time {
+        self.next_send().max(self.limited_until)
+    }
+
     /// When its next answer may leave: data keeps its distance, acknowledgements do not wait.
     pub(crate) fn next_reply(&self) -> Time {
         let data = self.responder.as_deref().is_some_and(crate::transport::Responder::next_is_data);
@@ -62,6 +67,9 @@ impl QueuePair {
 impl Nic {
     /// Lets congestion control see a packet of a connected queue pair that is about to leave.
     pub(super) fn regulate(&mut self, now: Time, sender: &Sender, frame: &mut Frame) {
+        if self.limits_rates && sender.direction == Direction::Request {
+            self.limit_rate(now, sender.qpn, frame);
+        }
         if self.config.congestion == Scheme::None {
             return;
         }
@@ -77,6 +85,17 @@ impl Nic {
         }
         if !packet.payload.is_empty() {
             flow.on_sent(now, cable_bytes);
+        }
+    }
+
+    /// A request takes its time at the rate that the driver has given its queue pair.
+    fn limit_rate(&mut self, now: Time, qpn: u32, frame: &Frame) {
+        let Some(qp) = self.qps.get_mut(qpn) else { return };
+        let most_bps = u64::from(qp.attributes.max_rate_mbps) * 1_000_000;
+        let data = matches!(&frame.body, Body::Roce(packet) if !packet.payload.is_empty());
+        if most_bps > 0 && data {
+            let rate = Rate::from_bps(most_bps);
+            qp.limited_until = qp.limited_until.max(now) + rate.time_for(frame.cable_len() as u64);
         }
     }
 

@@ -4,7 +4,7 @@ use crate::support::driver::LOG_CQ;
 use crate::support::{Connection, Qp, Registered, World};
 use des::Dur;
 use nic_model::port::Input;
-use nic_model::regs::cmd::{Command, CommandStatus, CqContext, QpType, SrqContext};
+use nic_model::regs::cmd::{Command, CommandStatus, CqContext, QpAttributes, QpState, QpType, SrqContext};
 use nic_model::regs::cqe::{CqeFlags, Syndrome};
 use nic_model::regs::eqe::{CqErrorCause, EventType};
 use nic_model::regs::wqe::{Body, DataList, Opcode, WqeFlags};
@@ -199,6 +199,24 @@ fn a_shared_queue_without_receives_makes_the_sender_wait() {
     world.run();
     assert_eq!(world.completions(&mut a).iter().map(|cqe| cqe.syndrome).collect::<Vec<_>>(), [Syndrome::NONE]);
     assert_eq!(world.completions(&mut b).len(), 1);
+}
+
+#[test]
+fn a_queue_pair_tells_that_it_takes_no_more_shared_receives() {
+    let mut world = World::new(true);
+    let (srqn, ring, record) = world.create_srq(1, 0);
+    let (a, shared) = (world.create_qp(0, QpType::RC), world.create_qp_with(1, QpType::RC, Some(srqn)));
+    world.connect([&a, &shared], true, Connection::default());
+    let [_, own] = world.reliable_pair(Connection::default());
+    let sink = world.buffer(1, 100, 2);
+    world.post_receive_to(1, (ring, record), 0, &[sink.at(0, 100)]);
+    let error = QpAttributes { state: QpState::ERROR, ..QpAttributes::default() };
+    for qp in [&own, &shared, &shared] {
+        world.modify(qp, error);
+    }
+    world.run();
+    let told: Vec<(EventType, u32)> = world.take_events(1).iter().map(|event| (event.event, event.number)).collect();
+    assert_eq!(told, [(EventType::LAST_WQE, shared.number)], "once, and of the one with a shared queue");
 }
 
 #[test]

@@ -167,3 +167,27 @@ fn weights_share_the_line() {
         assert!(fair, "one to two to four by {turn:?}: {done:?}");
     }
 }
+
+#[test]
+fn a_queue_pair_keeps_its_rate_and_the_others_have_the_rest() {
+    const LENGTH: u32 = 1 << 20;
+    let mut world = World::new(false);
+    let (source, sink) = (world.buffer(0, LENGTH.into(), 1), world.buffer(1, LENGTH.into(), 2));
+    let mut ends = [0; 2].map(|_| world.reliable_pair(Connection::default())[0]);
+    let limit =
+        QpAttributes { state: QpState::RTS, mask: QpMask::MAX_RATE, max_rate_mbps: 5_000, ..QpAttributes::default() };
+    world.modify(&ends[0], limit);
+    let start = world.now;
+    for end in &mut ends {
+        let remote = RemoteAddress { address: sink.address(), key: sink.key };
+        let list = DataList::Segments(smallvec![source.at(0, LENGTH)]);
+        world.send(end, Opcode::WRITE, Body::Remote(remote, list));
+    }
+    world.run();
+    let took = ends.each_mut().map(|end| written(&world.completions(end)[0]).since(start));
+    // Headers take their share of the rate too.
+    let least = [5, 100].map(|gbps| Rate::from_gbps(gbps).time_for(LENGTH.into()));
+    for (took, least) in took.into_iter().zip(least) {
+        assert!(took > least && took.as_ps() < least.as_ps() * 110 / 100, "{took} for {least}");
+    }
+}

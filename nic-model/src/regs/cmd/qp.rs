@@ -107,6 +107,8 @@ flags! {
         const MAX_OUTBOUND_READS = 0x4000;
         /// `weight`.
         const WEIGHT = 0x8000;
+        /// `max_rate_mbps`.
+        const MAX_RATE = 0x1_0000;
     }
 }
 
@@ -160,6 +162,8 @@ block! {
         /// Turns that it takes when it is its turn among the queue pairs of its traffic class, 1 to 255; 1 if never set. A turn
         /// is a message or a packet, as the device arbitrates.
         0x44 weight: u8,
+        /// Most that its requests use of the cable, in Mb/s: packets with data keep their distance. 0 is no limit but the cable's.
+        0x48 max_rate_mbps: u32,
     }
 }
 
@@ -249,7 +253,7 @@ const RTS_RC: QpMask = all(&[
     QpMask::RNR_RETRY_COUNT,
     QpMask::MAX_OUTBOUND_READS,
 ]);
-const LIVE: QpMask = all(&[QpMask::ACCESS, QpMask::QKEY, QpMask::MIN_RNR_TIMER, QpMask::WEIGHT]);
+const LIVE: QpMask = all(&[QpMask::ACCESS, QpMask::QKEY, QpMask::MIN_RNR_TIMER, QpMask::WEIGHT, QpMask::MAX_RATE]);
 
 /// Every transition that a driver may ask for. To RESET and to ERROR one may go from every state, with no attributes.
 pub const TRANSITIONS: &[Transition] = {
