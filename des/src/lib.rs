@@ -1,7 +1,8 @@
 //! Discrete-event kernel of the simulator.
 //!
-//! Reading order: [`time`] (picoseconds), [`key`] (the total order), [`queue`] (what happens next), [`agenda`] (the same
-//! for one of many that run in windows), [`rng`] (named random streams from one seed), [`hash`] (the fingerprint of a run).
+//! Reading order: [`time`] (picoseconds), [`key`] (the total order), [`soonest`] (what comes first), [`queue`] (what happens next),
+//! [`agenda`] (the same for one of many that run in windows), [`rng`] (named random streams from one seed), [`hash`] (the
+//! fingerprint of a run).
 //!
 //! Invariants:
 //! * events are ordered by [`Key`] alone, and no two events of a run share a key;
@@ -13,6 +14,7 @@ pub mod hash;
 pub mod key;
 pub mod queue;
 pub mod rng;
+pub mod soonest;
 pub mod time;
 
 pub use agenda::Agenda;
@@ -20,4 +22,5 @@ pub use hash::TraceHash;
 pub use key::{Key, Phase, Sequencer, SourceId};
 pub use queue::EventQueue;
 pub use rng::{Ratio, Rng};
+pub use soonest::Soonest;
 pub use time::{Dur, Rate, Time};

@@ -1,23 +1,21 @@
-//! What happens next: a four-way heap of keyed events.
+//! What happens next: keyed events, smallest key first.
 
 use crate::key::Key;
+use crate::soonest::Soonest;
 use crate::time::Time;
-
-/// Children of a heap node. Four keys fit a cache line and halve the depth of a binary heap.
-const ARITY: usize = 4;
 
 /// The events to come, smallest key first.
 ///
 /// Keep `E` small (16 bytes): every sift moves it. Larger payloads belong in a box or a slab.
 #[derive(Clone, Debug)]
 pub struct EventQueue<E> {
-    heap: Vec<(Key, E)>,
+    events: Soonest<Key, E>,
     now: Time,
 }
 
 impl<E> Default for EventQueue<E> {
     fn default() -> Self {
-        Self { heap: Vec::new(), now: Time::ZERO }
+        Self { events: Soonest::new(), now: Time::ZERO }
     }
 }
 
@@ -37,24 +35,24 @@ impl<E> EventQueue<E> {
     /// How many events wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.heap.len()
+        self.events.len()
     }
 
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.events.is_empty()
     }
 
     /// All events to come, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &(Key, E)> {
-        self.heap.iter()
+        self.events.iter()
     }
 
     /// The key of the next event.
     #[must_use]
     pub fn next_key(&self) -> Option<Key> {
-        self.heap.first().map(|&(key, _)| key)
+        self.events.first().map(|&(key, _)| key)
     }
 
     /// Adds an event.
@@ -63,51 +61,22 @@ impl<E> EventQueue<E> {
     /// If the event lies in the past: cause would follow effect.
     pub fn push(&mut self, key: Key, event: E) {
         assert!(key.time() >= self.now, "event {key:?} lies before now ({})", self.now);
-        self.heap.push((key, event));
-        self.sift_up(self.heap.len() - 1);
+        self.events.put(key, event);
     }
 
     /// Takes the next event, if its time is before `limit`.
     pub fn pop_before(&mut self, limit: Time) -> Option<(Key, E)> {
-        if self.heap.first()?.0.time() >= limit {
+        if self.next_key()?.time() >= limit {
             return None;
         }
-        let (key, event) = self.heap.swap_remove(0);
-        if !self.heap.is_empty() {
-            self.sift_down();
-        }
-        self.now = key.time();
-        Some((key, event))
+        let next = self.events.take()?;
+        self.now = next.0.time();
+        Some(next)
     }
 
     /// Takes the next event.
     pub fn pop(&mut self) -> Option<(Key, E)> {
         self.pop_before(Time::MAX)
-    }
-
-    fn sift_up(&mut self, mut at: usize) {
-        while at > 0 {
-            let parent = (at - 1) / ARITY;
-            if self.heap[parent].0 < self.heap[at].0 {
-                break;
-            }
-            self.heap.swap(parent, at);
-            at = parent;
-        }
-    }
-
-    fn sift_down(&mut self) {
-        let mut at = 0;
-        loop {
-            let first = at * ARITY + 1;
-            let last = (first + ARITY).min(self.heap.len());
-            let Some(smallest) = (first..last).min_by_key(|&child| self.heap[child].0) else { break };
-            if self.heap[at].0 < self.heap[smallest].0 {
-                break;
-            }
-            self.heap.swap(at, smallest);
-            at = smallest;
-        }
     }
 }
 

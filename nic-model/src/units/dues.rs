@@ -1,21 +1,19 @@
 //! Things with a moment, soonest first.
 
-use des::Time;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use des::{Soonest, Time};
 
 /// A set of things and the moments at which they are due. Mostly it holds one or two, and each packet may put one in.
 #[derive(Clone, Debug)]
-pub(crate) struct Dues<T>(BinaryHeap<Reverse<(Time, T)>>);
+pub(crate) struct Dues<T>(Soonest<(Time, T), ()>);
 
-impl<T: Ord> Dues<T> {
+impl<T: Ord + Copy> Dues<T> {
     pub(crate) const fn new() -> Self {
-        Self(BinaryHeap::new())
+        Self(Soonest::new())
     }
 
     /// Puts something in. What is there already with the same moment is there once.
     pub(crate) fn put(&mut self, at: Time, thing: T) {
-        self.0.push(Reverse((at, thing)));
+        self.0.put((at, thing), ());
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -24,7 +22,7 @@ impl<T: Ord> Dues<T> {
 
     /// When the first is due.
     pub(crate) fn next(&self) -> Option<Time> {
-        self.0.peek().map(|Reverse((at, _))| *at)
+        self.0.first().map(|((at, _), ())| *at)
     }
 
     /// Takes the first if it is due. Among those of one moment the smallest is the first.
@@ -32,9 +30,9 @@ impl<T: Ord> Dues<T> {
         if self.next()? > now {
             return None;
         }
-        let Reverse(first) = self.0.pop()?;
-        while self.0.peek().is_some_and(|Reverse(next)| *next == first) {
-            self.0.pop();
+        let (first, ()) = self.0.take()?;
+        while self.0.first().is_some_and(|(next, ())| *next == first) {
+            self.0.take();
         }
         Some(first)
     }
