@@ -1,6 +1,6 @@
 //! What a simulated host is made of, for those that touch it: physical memory, page lists, the bus a driver sees.
 //!
-//! Reading order: [`memory`] (pages that device and processor share), [`mdl`] (a locked buffer as a list of its pages),
+//! Reading order: [`memory`] (pages that device and processor share; `page` is one of them), [`mdl`] (a locked buffer as a list of its pages),
 //! [`bus`] (what a device driver may do to its device).
 //!
 //! Invariants:
@@ -12,6 +12,9 @@ pub mod bus;
 pub mod mdl;
 pub mod memory;
 
+mod page;
+
 pub use bus::HostBus;
 pub use mdl::Mdl;
-pub use memory::{Arena, HostMemory, MemoryError, PAGE_SIZE};
+pub use memory::{Arena, HostMemory, MemoryError};
+pub use page::PAGE_SIZE;

@@ -1,6 +1,6 @@
 //! A locked buffer, described by its pages: the counterpart of a Windows memory descriptor list.
 
-use crate::memory::PAGE_SIZE;
+use crate::page::PAGE_SIZE;
 
 /// A virtually contiguous, locked buffer.
 ///

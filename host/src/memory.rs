@@ -1,14 +1,12 @@
 //! Physical memory of one host: 4 KiB pages made on demand, and the device's writes that are still on their way.
 
 use crate::mdl::Mdl;
+use crate::page::{PAGE_SIZE, Page};
 use bytes::Bytes;
 use des::Time;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
 use std::sync::Arc;
-
-/// Bytes of a page, as on x86, x64 and ARM64 Windows and Linux.
-pub const PAGE_SIZE: u64 = 4096;
 
 /// The first bus address handed out: page zero stays unused, so that a null address is an error.
 const FIRST_PAGE: u64 = 16;
@@ -61,42 +59,6 @@ pub trait Arena: Debug + Send + Sync {
     /// # Errors
     /// [`MemoryError::NotMemory`].
     fn write(&self, address: u64, data: &[u8]) -> Result<(), MemoryError>;
-}
-
-/// A page: most of what drivers ask for is never written.
-#[derive(Clone, Debug, Default)]
-enum Page {
-    /// Only zeros so far.
-    #[default]
-    Untouched,
-    Bytes(Box<[u8; PAGE_SIZE as usize]>),
-}
-
-impl Page {
-    /// Appends what lies from `offset` on.
-    fn append_to(&self, offset: usize, length: usize, into: &mut Vec<u8>) {
-        match self {
-            Self::Untouched => into.resize(into.len() + length, 0),
-            Self::Bytes(bytes) => into.extend_from_slice(&bytes[offset..offset + length]),
-        }
-    }
-
-    /// Copies what lies from `offset` on.
-    fn copy_to(&self, offset: usize, into: &mut [u8]) {
-        match self {
-            Self::Untouched => into.fill(0),
-            Self::Bytes(bytes) => into.copy_from_slice(&bytes[offset..offset + into.len()]),
-        }
-    }
-
-    fn copy_from(&mut self, offset: usize, data: &[u8]) {
-        if matches!(self, Self::Untouched) {
-            *self = Self::Bytes(Box::new([0; PAGE_SIZE as usize]));
-        }
-        if let Self::Bytes(bytes) = self {
-            bytes[offset..offset + data.len()].copy_from_slice(data);
-        }
-    }
 }
 
 /// The memory of one host.
@@ -215,10 +177,23 @@ impl HostMemory {
         let mut outcome = Ok(());
         while self.posted.front().is_some_and(|write| write.at <= now) {
             if let Some(write) = self.posted.pop_front() {
-                outcome = outcome.and(self.write(write.address, &write.data));
+                outcome = outcome.and(self.place(write));
             }
         }
         outcome
+    }
+
+    /// Writes what a device has posted. A whole page is not copied: memory keeps the device's bytes.
+    fn place(&mut self, write: PostedWrite) -> Result<(), MemoryError> {
+        let PostedWrite { address, data, .. } = write;
+        let whole = data.len() as u64 == PAGE_SIZE && address.is_multiple_of(PAGE_SIZE);
+        match self.pages.get_mut((address / PAGE_SIZE) as usize).and_then(Option::as_mut) {
+            Some(page) if whole => {
+                *page = Page::shared(data);
+                Ok(())
+            }
+            _ => self.write(address, &data),
+        }
     }
 
     /// Copies memory at `address` into `into`.
@@ -397,6 +372,21 @@ mod tests {
             memory.read(address, &mut byte).expect("memory");
             assert_eq!(byte[0], expected, "at {now} ps");
         }
+    }
+
+    #[test]
+    fn a_page_that_a_device_wrote_is_copied_when_it_changes() {
+        let mut memory = HostMemory::new();
+        let address = memory.allocate_contiguous(1);
+        let page = Bytes::from(vec![7; PAGE_SIZE as usize]);
+        memory.post_write(Time::ZERO, address, page.clone());
+        memory.settle(Time::ZERO).expect("it is memory");
+        memory.write(address + 1, &[9]).expect("it is memory");
+        let (mut read, mut appended) = ([0; 3], Vec::new());
+        memory.read(address, &mut read).expect("it is memory");
+        memory.read_to(address, 3, &mut appended).expect("it is memory");
+        assert_eq!((read, appended), ([7, 9, 7], vec![7, 9, 7]));
+        assert!(page.iter().all(|byte| *byte == 7), "the packet is what it was");
     }
 
     #[test]
