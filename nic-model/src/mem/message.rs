@@ -12,10 +12,14 @@ pub(crate) fn message_parts(list: &[Data], offset_bytes: u32, length_bytes: u32)
         skip -= before;
         let length_bytes = left.min(piece.length_bytes - before);
         left -= length_bytes;
-        // The last address is inside of no range.
-        let address = piece.address.saturating_add(before.into());
-        (length_bytes > 0).then_some(Range { key: piece.key, address, length_bytes })
+        (length_bytes > 0).then(|| part(piece, before, length_bytes))
     })
+}
+
+/// Part of a piece.
+const fn part(piece: &Data, offset_bytes: u32, length_bytes: u32) -> Range {
+    // The last address is inside of no range.
+    Range { key: piece.key, address: piece.address.saturating_add(offset_bytes as u64), length_bytes }
 }
 
 impl Memory {
@@ -28,6 +32,12 @@ impl Memory {
         length_bytes: u32,
         write: bool,
     ) -> Result<Segments, Fault> {
+        if let [whole] = list
+            && offset_bytes.checked_add(length_bytes).is_some_and(|end| end <= whole.length_bytes)
+            && length_bytes > 0
+        {
+            return self.local(who, part(whole, offset_bytes, length_bytes), write);
+        }
         let (mut segments, mut left) = (Segments::new(), length_bytes);
         for range in message_parts(list, offset_bytes, length_bytes) {
             let here = self.local(who, range, write)?;

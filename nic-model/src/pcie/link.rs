@@ -52,7 +52,7 @@ impl Framing {
 
     /// Bytes of writes of so many bytes in full packets.
     pub(super) const fn full_writes(&self, bytes: u64) -> u64 {
-        bytes + bytes.div_ceil(self.max_payload as u64) * self.request_header
+        bytes + pieces(bytes, self.max_payload) * self.request_header
     }
 
     /// A register write of the processor: a doorbell of 8 bytes, or a write-combined line of 64.
@@ -74,7 +74,16 @@ pub(super) fn bytes(segments: &Segments) -> u64 {
 
 /// Packets of at most `limit` bytes; every piece begins its own.
 fn packets(segments: &Segments, limit: u32) -> u64 {
-    segments.iter().map(|segment| u64::from(segment.length_bytes.div_ceil(limit))).sum::<u64>().max(1)
+    segments.iter().map(|segment| pieces(segment.length_bytes.into(), limit)).sum::<u64>().max(1)
+}
+
+/// Pieces of at most `limit` bytes. All limits of PCIe are powers of two, and a division is slow.
+const fn pieces(length_bytes: u64, limit: u32) -> u64 {
+    if limit.is_power_of_two() {
+        (length_bytes + limit as u64 - 1) >> limit.trailing_zeros()
+    } else {
+        length_bytes.div_ceil(limit as u64)
+    }
 }
 
 /// Data of a link in bits per second, without what the link layer takes.

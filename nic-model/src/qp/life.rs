@@ -3,6 +3,7 @@
 use super::{QueuePair, Receives};
 use crate::alarm::Alarm;
 use crate::dma::{Cx, Purpose};
+use crate::ethernet::EthernetPort;
 use crate::nic::Nic;
 use crate::regs::cqe::CqeOpcode;
 use crate::regs::doorbell::ReceiveDoorbell;
@@ -31,6 +32,14 @@ impl QueuePair {
     fn has_reply(&self) -> bool {
         self.responder.as_deref().is_some_and(crate::transport::Responder::has_reply)
     }
+
+    /// Gets its turn if it has an answer to send.
+    fn queue_replies(&mut self, now: Time, port: &mut EthernetPort) {
+        if !self.replies_queued && self.has_reply() {
+            self.replies_queued = true;
+            port.queue(now, self.next_reply(), Direction::Reply, self.class(), self.number);
+        }
+    }
 }
 
 impl Nic {
@@ -47,10 +56,7 @@ impl Nic {
             qp.sends_queued = true;
             port.queue(now, qp.next_request().max(self.timing.engines.free(qpn)), Direction::Request, class, qpn);
         }
-        if !qp.replies_queued && qp.has_reply() {
-            qp.replies_queued = true;
-            port.queue(now, qp.next_reply(), Direction::Reply, class, qpn);
-        }
+        qp.queue_replies(now, port);
         let Some(requester) = qp.requester.as_ref() else { return };
         if let Some(deadline) = requester.deadline()
             && qp.alarm.is_none_or(|set| deadline < set)
@@ -61,6 +67,14 @@ impl Nic {
         if qp.draining && requester.is_drained() {
             qp.draining = false;
             self.host.event(cx, at, EventType::SQ_DRAINED, qpn, 0);
+        }
+    }
+
+    /// The same after a request of the peer, which can only have called for an answer.
+    pub(crate) fn settle_replies(&mut self, cx: &Cx<'_>, qpn: u32) {
+        let Some(qp) = self.qps.get_mut(qpn) else { return };
+        if let Some(port) = self.ports.get_mut(usize::from(qp.port())) {
+            qp.queue_replies(cx.now, port);
         }
     }
 

@@ -1,10 +1,11 @@
 //! Packets that need a receive WQE wait in their queue pair's inbox until it has been read, and those behind them too.
 
 use super::request::Placement;
+use super::{Meaning, needs_receive};
 use crate::dma::{Cx, Purpose};
 use crate::nic::Nic;
 use crate::port::DmaError;
-use crate::qp::{Arrived, QueuePair, Receives};
+use crate::qp::{Arrived, Receives};
 use crate::receive::{ReceiveQueue, SharedQueue};
 use crate::regs::eqe::EventType;
 use crate::table::Table;
@@ -25,15 +26,22 @@ pub(super) fn queue_of<'a>(qp: &'a mut Receives, shared: &'a mut Table<SharedQue
 
 impl Nic {
     /// A request or datagram has come.
-    pub(super) fn put_into_inbox(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, packet: &RocePacket) {
+    pub(super) fn put_into_inbox(
+        &mut self,
+        cx: &mut Cx<'_>,
+        at: Time,
+        qpn: u32,
+        meaning: Meaning,
+        packet: &RocePacket,
+    ) {
         let Some(qp) = self.qps.get_mut(qpn) else { return };
-        if qp.inbox.is_empty() && qp.state.responds() && !QueuePair::needs_receive(packet) {
-            // The usual packet waits for nothing.
+        if qp.inbox.is_empty() && qp.state.responds() && !needs_receive(meaning) {
+            // The usual packet waits for nothing, and uses up nothing that is to be read ahead.
             self.take_packet(cx, at, qpn, packet, false);
             if self.qps.get(qpn).is_some_and(|qp| !qp.inbox.is_empty()) {
-                return self.serve_inbox(cx, at, qpn, false);
+                self.serve_inbox(cx, at, qpn, false);
             }
-            return self.read_ahead(cx, at, qpn);
+            return;
         }
         if qp.inbox.len() >= INBOX_PACKETS_MAX {
             self.host.counters.rx_overflows += 1;
@@ -48,10 +56,8 @@ impl Nic {
     fn serve_inbox(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, mut told: bool) {
         while let Some(qp) = self.qps.get_mut(qpn).filter(|qp| qp.state.responds()) {
             let Some(front) = qp.inbox.front() else { break };
-            if QueuePair::needs_receive(&front.packet)
-                && !std::mem::take(&mut told)
-                && self.wait_for_receive(cx, at, qpn)
-            {
+            let meaning = front.packet.bth.opcode.decode().map(|(_, operation, position)| (operation, position));
+            if meaning.is_some_and(needs_receive) && !std::mem::take(&mut told) && self.wait_for_receive(cx, at, qpn) {
                 return;
             }
             let Some(arrived) = self.qps.get_mut(qpn).and_then(|qp| qp.inbox.pop_front()) else { break };
@@ -156,6 +162,7 @@ impl Nic {
         if qp.is_datagram() {
             return self.datagram(cx, at, qpn, packet);
         }
+        let shared = if let Receives::Shared(srqn) = qp.receives { Some(srqn) } else { None };
         let Some(mut responder) = qp.responder.take() else { return };
         let mut placement = Placement {
             cx,
@@ -187,9 +194,7 @@ impl Nic {
             }
         }
         self.judge(cx, at, qpn, verdict);
-        let shared = self.qps.get(qpn).map(|qp| &qp.receives);
-        if let Some(Receives::Shared(srqn)) = shared {
-            let srqn = *srqn;
+        if let Some(srqn) = shared {
             self.check_srq_limit(cx, srqn, false);
         }
     }

@@ -20,7 +20,10 @@ use crate::regs::cmd::QpType;
 use crate::regs::eqe::EventType;
 use crate::transport::{Packet, QpState};
 use des::Time;
-use wire::{Body, Ecn, Frame, Opcode, Operation, ParseError, RocePacket, Transport};
+use wire::{Body, Ecn, Frame, Opcode, Operation, ParseError, Position, RocePacket, Transport};
+
+/// What a packet is part of, and where it stands there.
+type Meaning = (Operation, Position);
 
 /// Why a packet is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,12 +71,12 @@ impl Nic {
             return;
         }
         match self.classify(port, packet) {
-            Ok((qpn, operation)) => {
+            Ok((qpn, meaning)) => {
                 self.host.counters.rx_packets += 1;
                 self.host.counters.rx_bytes += bytes;
                 let at = self.timing.responder.book(cx.now).end;
                 let at = self.host.cached(at, Kind::Qp, qpn.into());
-                self.accept(cx, at, qpn, operation, packet);
+                self.accept(cx, at, qpn, meaning, packet);
                 self.watch_buffer(cx);
             }
             Err(reason) => {
@@ -89,8 +92,8 @@ impl Nic {
     }
 
     /// The queue pair that a packet is for, after the checks that all packets undergo (IBTA volume 1, 9.6.1).
-    fn classify(&self, port: u8, packet: &RocePacket) -> Result<(u32, Operation), Drop> {
-        let (transport, operation, _) = packet.bth.opcode.decode().ok_or(Drop::Malformed)?;
+    fn classify(&self, port: u8, packet: &RocePacket) -> Result<(u32, Meaning), Drop> {
+        let (transport, operation, position) = packet.bth.opcode.decode().ok_or(Drop::Malformed)?;
         if packet.bth.version != 0 {
             return Err(Drop::Malformed);
         }
@@ -114,7 +117,7 @@ impl Nic {
         if !same_partition(qp.attributes.pkey, packet.bth.pkey) {
             return Err(Drop::Partition);
         }
-        Ok((qp.number, operation))
+        Ok((qp.number, (operation, position)))
     }
 
     /// The other side of a queue pair says that its packets meet congestion.
@@ -141,7 +144,7 @@ impl Nic {
         }
     }
 
-    fn accept(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, operation: Operation, packet: &RocePacket) {
+    fn accept(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, meaning: Meaning, packet: &RocePacket) {
         use Operation::{Acknowledge, AtomicAcknowledge, ReadResponse};
         let Some(qp) = self.qps.get_mut(qpn) else { return };
         qp.replies_from = qp.replies_from.max(at);
@@ -151,22 +154,22 @@ impl Nic {
         if !packet.payload.is_empty() {
             self.watch_congestion(cx, qpn, packet);
         }
-        if matches!(operation, Acknowledge | AtomicAcknowledge | ReadResponse) {
+        if matches!(meaning.0, Acknowledge | AtomicAcknowledge | ReadResponse) {
             self.response(cx, at, qpn, packet);
+            self.settle(cx, at, qpn);
         } else {
-            self.count_request(operation, packet);
-            self.put_into_inbox(cx, at, qpn, packet);
+            self.count_request(meaning);
+            self.put_into_inbox(cx, at, qpn, meaning, packet);
+            self.settle_replies(cx, qpn);
         }
-        self.settle(cx, at, qpn);
     }
 
-    fn count_request(&mut self, operation: Operation, packet: &RocePacket) {
-        let begins = packet.bth.opcode.decode().is_some_and(|(_, _, position)| position.is_first());
+    fn count_request(&mut self, (operation, position): Meaning) {
         let counters = &mut self.host.counters;
         match operation {
             Operation::ReadRequest => counters.rx_read_requests += 1,
             Operation::CompareSwap | Operation::FetchAdd => counters.rx_atomic_requests += 1,
-            Operation::Send | Operation::Write => counters.rx_write_requests += u64::from(begins),
+            Operation::Send | Operation::Write => counters.rx_write_requests += u64::from(position.is_first()),
             _ => {}
         }
     }
@@ -205,15 +208,14 @@ impl QueuePair {
             }
         }
     }
+}
 
-    /// Whether a packet uses up a receive WQE, or begins to.
-    fn needs_receive(packet: &RocePacket) -> bool {
-        use wire::Position::{LastImmediate, OnlyImmediate};
-        match packet.bth.opcode.decode() {
-            Some((_, Operation::Send, position)) => position.is_first(),
-            Some((_, Operation::Write, position)) => matches!(position, LastImmediate | OnlyImmediate),
-            _ => false,
-        }
+/// Whether a packet uses up a receive WQE, or begins to.
+const fn needs_receive((operation, position): Meaning) -> bool {
+    match operation {
+        Operation::Send => position.is_first(),
+        Operation::Write => matches!(position, Position::LastImmediate | Position::OnlyImmediate),
+        _ => false,
     }
 }
 

@@ -80,7 +80,22 @@ impl Nic {
         while let Some(next) = step.take() {
             let taken = self.take_step(cx, qpn, next);
             let over = taken == Taken::Ended || self.config.profile.turn.value != Turn::Message;
-            let Some(qp) = self.qps.get_mut(qpn).filter(|qp| qp.is_ready_to_send(cx.now)) else { break };
+            let Some(qp) = self.qps.get_mut(qpn) else { break };
+            if !over
+                && taken == Taken::Fetching
+                && qp.next_send() <= cx.now
+                && self.ports[port].is_alone(cx.now)
+                && self.timing.engines.free(qpn) <= cx.now
+            {
+                // It would be picked again at once.
+                let continues = qp.state.continues_requests();
+                let requester = qp.requester.as_mut().filter(|_| continues);
+                step = requester.and_then(|requester| requester.next_step(cx.now));
+                continue;
+            }
+            if !qp.is_ready_to_send(cx.now) {
+                break;
+            }
             if over && !qp.has_another_turn() {
                 break;
             }
@@ -91,11 +106,6 @@ impl Nic {
             } else if over {
                 qp.sends_queued = true;
                 self.ports[port].requests.push_again(class, qpn);
-            } else if taken == Taken::Fetching
-                && self.ports[port].is_alone(cx.now)
-                && self.timing.engines.free(qpn) <= cx.now
-            {
-                step = qp.requester.as_mut().and_then(|requester| requester.next_step(cx.now));
             } else {
                 qp.sends_queued = true;
                 self.ports[port].requests.push_front(class, qpn);

@@ -116,13 +116,15 @@ impl Hardware {
         if self.gone {
             return false;
         }
-        let mut outbox = std::mem::take(&mut self.outbox);
-        self.nic.handle(now, input, &mut outbox);
-        let spoke = !outbox.is_empty();
-        for (delay, output) in outbox.drain(..) {
-            self.take(now, now + delay, output);
+        self.nic.handle(now, input, &mut self.outbox);
+        let spoke = !self.outbox.is_empty();
+        if spoke {
+            let mut outbox = std::mem::take(&mut self.outbox);
+            for (delay, output) in outbox.drain(..) {
+                self.take(now, now + delay, output);
+            }
+            self.outbox = outbox;
         }
-        self.outbox = outbox;
         self.rearm();
         spoke
     }

@@ -68,6 +68,9 @@ impl NodeSlot {
         for (at, phase, later) in node.wanted() {
             sink.own(sequencer.key(at, phase), later.into());
         }
+        if node.hardware.outgoing.is_empty() {
+            return;
+        }
         for outgoing in node.hardware.outgoing.drain(..) {
             match outgoing {
                 Outgoing::Frame { at, frame, .. } => {
