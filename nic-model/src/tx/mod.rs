@@ -83,7 +83,7 @@ impl Nic {
             let Some(qp) = self.qps.get_mut(qpn) else { break };
             if !over
                 && taken == Taken::Fetching
-                && qp.next_send() <= cx.now
+                && qp.next_request() <= cx.now
                 && self.ports[port].is_alone(cx.now)
                 && self.timing.engines.free(qpn) <= cx.now
             {
