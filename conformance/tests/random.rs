@@ -11,8 +11,10 @@ use provider::ndk::CallKind;
 /// Programs of a run that is not told how many: `rnic conformance --programs` runs more.
 const PROGRAMS: u64 = 300;
 
-/// Functions that programs do not call: what `Adapter` calls for them, and what needs a peer's consent to be legal.
-const UNCALLED: &[&CallKind] = &[&CallKind::OpenAdapter, &CallKind::CloseAdapter, &CallKind::SendAndInvalidate];
+/// Functions that programs do not call: what `Adapter` calls for them, what needs a peer's consent to be legal, and the one
+/// of an extension.
+const UNCALLED: &[&CallKind] =
+    &[&CallKind::OpenAdapter, &CallKind::CloseAdapter, &CallKind::SendAndInvalidate, &CallKind::Atomic];
 
 fn step() -> impl Strategy<Value = Step> {
     (select(Verb::ALL), any::<u8>(), any::<u8>()).prop_map(|(verb, pick, how)| Step { verb, pick, how })

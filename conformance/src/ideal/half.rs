@@ -49,7 +49,7 @@ pub fn capabilities(addresses: Vec<IpAddr>) -> Capabilities {
 }
 
 /// What a device can do that has nothing but what every adapter must: no windows, no shared receive queues, no resizing, no
-/// moderation, bytes in any order.
+/// moderation, no atomics, bytes in any order.
 #[must_use]
 pub fn bare_capabilities(addresses: Vec<IpAddr>) -> Capabilities {
     Capabilities {
@@ -59,6 +59,7 @@ pub fn bare_capabilities(addresses: Vec<IpAddr>) -> Capabilities {
         resize_srq: false,
         moderate_cq: false,
         in_order_dma: false,
+        atomics: false,
         ..capabilities(addresses)
     }
 }
