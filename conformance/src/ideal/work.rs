@@ -176,9 +176,6 @@ impl Medium {
 
     /// Does an atomic at a node; returns what was there before.
     fn change(&mut self, node: usize, key: u32, address: u64, operation: AtomicOperation) -> Result<[u8; 8], Status> {
-        if !address.is_multiple_of(8) {
-            return Err(Status::REMOTE_RESOURCES);
-        }
         let wanted = MrFlags::ALLOW_REMOTE_READ | MrFlags::ALLOW_REMOTE_WRITE;
         self.remote(node, key, address, 8, wanted)?;
         let bytes: [u8; 8] = self.load(node, key, address, 8)?.try_into().map_err(|_| Status::INTERNAL_ERROR)?;

@@ -49,7 +49,7 @@ impl<B: Backend> Engine<B> {
                 Ok(transfer(SendOperation::Read { remote_address, key }, OperationType::Read, sgl))
             }
             Post::Atomic { sgl, remote_address, key, operation } => {
-                self.check_atomic(sgl)?;
+                self.check_atomic(sgl, remote_address)?;
                 let operation = SendOperation::Atomic { remote_address, key, operation };
                 Ok(transfer(operation, OperationType::Atomic, sgl))
             }
@@ -148,12 +148,13 @@ impl<B: Backend> Engine<B> {
         Ok(Prepared { operation, kind: OperationType::Invalidate, sgl: &[], now: Now::Nothing, effect })
     }
 
-    /// Of an address that is no multiple of eight the peer makes an error completion.
-    fn check_atomic(&self, sgl: &[Sge]) -> Result<(), Status> {
+    /// The device is not asked about an address that is no multiple of eight: soft RoCE does not survive the question.
+    fn check_atomic(&self, sgl: &[Sge], remote_address: u64) -> Result<(), Status> {
         if !self.backend.capabilities().atomics {
             return Err(Status::NOT_SUPPORTED);
         }
-        let sound = matches!(sgl, [sge] if sge.length_bytes == ATOMIC_BYTES);
+        let aligned = remote_address.is_multiple_of(ATOMIC_BYTES.into());
+        let sound = aligned && matches!(sgl, [sge] if sge.length_bytes == ATOMIC_BYTES);
         if sound { Ok(()) } else { Err(Status::INVALID_PARAMETER) }
     }
 
