@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 pub enum Execution {
     /// The caller waits: the result is there when `submit` returns.
     Inline,
-    /// The result comes as [`Event::CommandDone`].
+    /// The result comes as [`Event::CommandDone`](super::Event::CommandDone).
     Queued,
 }
 
@@ -20,7 +20,7 @@ pub enum Execution {
 pub enum Submitted {
     /// It has run.
     Done(CommandResult),
-    /// It runs; [`Event::CommandDone`] will tell.
+    /// It runs; [`Event::CommandDone`](super::Event::CommandDone) will tell.
     Queued(CommandId),
 }
 
@@ -138,14 +138,15 @@ pub enum Command<'a> {
         /// List entries.
         max_sge: u32,
     },
-    /// Arms [`Event::SrqLimit`]; zero disarms.
+    /// Arms [`Event::SrqLimit`](super::Event::SrqLimit); zero disarms.
     SetSrqLimit {
         /// Which.
         srq: SrqId,
         /// Event below this many receives.
         limit: u32,
     },
-    /// More room in a shared receive queue; what is posted stays posted. Where [`Capabilities::resize_srq`] says so.
+    /// More room in a shared receive queue; what is posted stays posted. Where
+    /// [`Capabilities::resize_srq`](super::Capabilities::resize_srq) says so.
     ResizeSrq {
         /// Which.
         srq: SrqId,
@@ -200,7 +201,7 @@ pub enum Command<'a> {
     },
     /// Ends an object; it has no users any more.
     Destroy(Resource),
-    /// → [`CommandOutput::Listening`]; then [`Event::ConnectionRequest`]s.
+    /// → [`CommandOutput::Listening`]; then [`Event::ConnectionRequest`](super::Event::ConnectionRequest)s.
     Listen {
         /// Own address; port zero: any.
         address: SocketAddr,
