@@ -1,7 +1,7 @@
 //! A switch with output queues and a shared buffer.
 //!
 //! Reading order: [`config`], `buffer` (memory accounts and flow control thresholds), [`ecn`], `schedule`, `port` (a
-//! line and its queues), [`watchdog`], [`route`], [`counters`]; here is how they play together.
+//! line and its queues), [`watchdog`], [`route`], [`counters`], [`history`]; here is how they play together.
 //!
 //! A frame that finds its line free is sent at once and costs no event of the switch's own; one that has to wait is
 //! taken up by a wake-up when the line is free. The switch looks at addresses, priority and congestion bits and writes
@@ -11,6 +11,7 @@ mod buffer;
 pub mod config;
 pub mod counters;
 pub mod ecn;
+pub mod history;
 mod port;
 pub mod route;
 mod schedule;
@@ -21,6 +22,7 @@ pub use config::{
 };
 pub use counters::{Depths, DropReason, Drops, PriorityCounters};
 pub use ecn::EcnCurve;
+pub use history::History;
 pub use route::RouteTable;
 pub use watchdog::{Watchdog, WatchdogAction};
 
@@ -75,6 +77,7 @@ pub struct Switch {
     router: Router,
     /// Draws of congestion marks.
     marks: Rng,
+    history: History,
 }
 
 impl Switch {
@@ -96,6 +99,7 @@ impl Switch {
             buffer: Buffer::new(config.buffer, ports.len())?,
             router: Router::new(routes, config.path_choice, stream("paths")),
             marks: stream("marks"),
+            history: History::default(),
             config,
         })
     }
@@ -147,6 +151,7 @@ impl Switch {
             self.ports[usize::from(in_port)].counters[priority].drops[reason] += 1;
         } else {
             port.enqueue(held);
+            self.history.note(now, port.queues[priority].bytes);
             port.ask_for_service(now, out);
         }
         if self.buffer.must_pause(in_port, priority) {
@@ -187,6 +192,7 @@ impl Switch {
             let (in_port, priority) = (held.in_port, usize::from(held.priority));
             self.buffer.release(in_port, priority, held.bytes);
             let behind_bytes = port.queues[priority].bytes;
+            self.history.note(now, behind_bytes);
             if port.ecn[priority].is_some_and(|curve| curve.marks(behind_bytes, &mut self.marks))
                 && held.frame.mark_congested()
             {
@@ -260,6 +266,12 @@ impl Switch {
     #[must_use]
     pub fn depths(&self, port: u16) -> Depths {
         self.ports[usize::from(port)].depths
+    }
+
+    /// How long its queues were over time.
+    #[must_use]
+    pub const fn history(&self) -> &History {
+        &self.history
     }
 
     /// For how long until `now` the peer of a port has kept its priorities silent, added up.

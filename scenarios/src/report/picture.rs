@@ -1,8 +1,10 @@
-//! Pictures of a study, as SVG: its flows by size and slowdown.
+//! Pictures of a study, as SVG: its flows by size and slowdown, its queues over time.
 //!
 //! Whole numbers throughout: logarithms are those of binary numbers, eighth by eighth.
 
 use super::study::StudyReport;
+use super::units::bytes;
+use des::Dur;
 
 const WIDTH: u64 = 720;
 const HEIGHT: u64 = 420;
@@ -33,6 +35,46 @@ pub fn slowdowns(title: &str, study: &StudyReport) -> String {
     svg
 }
 
+/// The longest queue over time. Empty if nothing has ever waited.
+#[must_use]
+pub fn queues(title: &str, study: &StudyReport) -> String {
+    let history = &study.queue_history;
+    let count = history.bytes_max.len() as u64;
+    let top = history.bytes_max.iter().copied().max().unwrap_or(0);
+    if top == 0 {
+        return String::new();
+    }
+    let (low, right) = (HEIGHT - MARGIN, WIDTH - MARGIN);
+    let x = |place: u64| MARGIN + (WIDTH - 2 * MARGIN) * place / count;
+    let y = |bytes: u64| low - (u128::from(HEIGHT - 2 * MARGIN) * u128::from(bytes) / u128::from(top)) as u64;
+    let mut lines = vec![opening(&format!("{title}: longest switch queue over time"))];
+    for quarter in 0..=4 {
+        let (level, place) = (top * quarter / 4, count * quarter / 4);
+        let (y, x) = (y(level), x(place));
+        lines.push(format!(r##"<line x1="{MARGIN}" y1="{y}" x2="{right}" y2="{y}" stroke="#e4e8ee"/>"##));
+        lines.push(format!(r#"<text x="{}" y="{}" text-anchor="end">{}</text>"#, MARGIN - 6, y + 4, bytes(level)));
+        let time = Dur::from_ps(history.stretch_ps * place);
+        lines.push(format!(r#"<text x="{x}" y="{}" text-anchor="middle">{time}</text>"#, low + 16));
+    }
+    // A stair: each stretch has its peak from end to end.
+    let stairs = (0..).zip(&history.bytes_max).map(|(place, &bytes)| format!("H{} V{}", x(place), y(bytes)));
+    let path = stairs.collect::<Vec<_>>().join(" ");
+    lines.push(format!(
+        r##"<path d="M{MARGIN} {low} {path} H{right} V{low} Z" fill="#2f6fb0" fill-opacity="0.25" stroke="#2f6fb0"/>"##
+    ));
+    lines.push("</svg>\n".to_owned());
+    lines.join("\n")
+}
+
+/// The beginning of a picture, with its title.
+fn opening(title: &str) -> String {
+    let size = format!(r#"viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}""#);
+    let font = r#"font-family="Helvetica, Arial, sans-serif" font-size="11""#;
+    let svg = format!(r#"<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>"#);
+    let ground = r#"<rect width="100%" height="100%" fill="white"/>"#;
+    format!("{svg}\n{ground}\n<text x=\"{MARGIN}\" y=\"28\" font-size=\"15\">{}</text>", escaped(title))
+}
+
 struct Axes {
     /// Powers of two of bytes.
     left: u64,
@@ -58,15 +100,7 @@ impl Axes {
             svg.push_str(&text);
             svg.push('\n');
         };
-        let size = format!(r#"viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}""#);
-        line(format!(
-            r#"<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="Helvetica, Arial, sans-serif" font-size="11">"#
-        ));
-        line(r#"<rect width="100%" height="100%" fill="white"/>"#.to_owned());
-        line(format!(
-            r#"<text x="{MARGIN}" y="28" font-size="15">{}: slowdown of flows by size</text>"#,
-            escaped(title)
-        ));
+        line(opening(&format!("{title}: slowdown of flows by size")));
         for power in (self.left..=self.right).step_by(step(self.right - self.left)) {
             let (x, low) = (self.x(power * PARTS), HEIGHT - MARGIN);
             line(format!(r##"<line x1="{x}" y1="{MARGIN}" x2="{x}" y2="{low}" stroke="#e4e8ee"/>"##));
@@ -128,7 +162,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::study::{FlowReport, Slowdown};
+    use crate::report::study::{FlowReport, QueueHistory, Slowdown};
 
     #[test]
     fn every_completed_flow_is_a_point() {
@@ -140,6 +174,15 @@ mod tests {
         assert_eq!(svg.matches("<polyline").count(), 2);
         assert!(svg.contains("a &amp; b") && svg.trim_end().ends_with("</svg>"));
         assert_eq!(slowdowns("none", &StudyReport::default()), "");
+    }
+
+    #[test]
+    fn queues_are_stairs_over_time() {
+        let queue_history = QueueHistory { stretch_ps: 1 << 20, bytes_max: vec![0, 2_000, 1_000, 0] };
+        let svg = queues("a & b", &StudyReport { queue_history, ..StudyReport::default() });
+        assert!(svg.contains("V60 ") && svg.contains("V210 "), "the peak and half of it: {svg}");
+        assert!(svg.contains("a &amp; b") && svg.trim_end().ends_with("</svg>"));
+        assert_eq!(queues("none", &StudyReport::default()), "");
     }
 
     #[test]

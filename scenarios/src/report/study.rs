@@ -39,12 +39,23 @@ pub struct StudyReport {
     /// The queue, up to a factor of two, that half of the frames found at most when they came to a switch port; nine of ten;
     /// ninety-nine of a hundred.
     pub queue_bytes: [u64; 3],
+    /// The longest queue of all switches over time.
+    pub queue_history: QueueHistory,
     /// The switch ports with the longest queues.
     pub ports: Vec<PortReport>,
     /// Slowdowns by size.
     pub slowdown: Vec<Slowdown>,
     /// The flows, in the order of the plan.
     pub flows: Vec<FlowReport>,
+}
+
+/// Queues over time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct QueueHistory {
+    /// Length of a stretch.
+    pub stretch_ps: u64,
+    /// The longest queue of each stretch from zero on, in bytes.
+    pub bytes_max: Vec<u64>,
 }
 
 /// A switch port.

@@ -4,12 +4,12 @@ use super::ideal::Ideal;
 use super::station::SwitchSlot;
 use super::traffic::Planned;
 use super::world::World;
-use crate::report::study::{FlowReport, PORTS_MAX, PortReport, Slowdown, StudyReport};
+use crate::report::study::{FlowReport, PORTS_MAX, PortReport, QueueHistory, Slowdown, StudyReport};
 use crate::report::{Finding, RunReport, Severity, Versions, judge_study};
 use crate::spec::{Cluster, Flows, Scenario};
 use crate::switches;
 use des::Time;
-use fabric::switch::{Depths, PriorityCounters};
+use fabric::switch::{Depths, History, PriorityCounters};
 use fabric::topology::CableEnd;
 use fabric::{NodeId, Topology};
 use nic_model::regs::counters::Counters;
@@ -65,6 +65,7 @@ pub(super) fn report(
         queue_bytes_max: total.queue_bytes_max,
         queue_bytes: [500, 900, 990]
             .map(|permille| depths(world).quantile(total.tx_frames, permille).min(total.queue_bytes_max)),
+        queue_history: history(world),
         ports: longest(ports),
         slowdown: Slowdown::by_size(&reports),
         flows: reports,
@@ -91,6 +92,13 @@ fn depths(world: &World) -> Depths {
         (0..slot.switch.port_count() as u16).for_each(|port| depths += slot.switch.depths(port));
     }
     depths
+}
+
+/// The longest queue of all switches over time.
+fn history(world: &World) -> QueueHistory {
+    let mut all = History::default();
+    world.switches().for_each(|slot| all.merge(slot.switch.history().clone()));
+    QueueHistory { stretch_ps: all.stretch().as_ps(), bytes_max: all.bytes().to_vec() }
 }
 
 /// All switch ports.
