@@ -12,15 +12,16 @@ pub(crate) enum Page {
     #[default]
     Untouched,
     Bytes(Box<[u8; PAGE_SIZE as usize]>),
-    /// Written as a whole by a device, whose bytes they still are: copied when something else is written.
-    Shared(Bytes),
+    /// Written as a whole by a device, whose bytes they still are: copied when something else is written. In a box, so that
+    /// the many pages that nobody touches stay small.
+    Shared(Box<Bytes>),
 }
 
 impl Page {
     /// A page with the bytes of a device. What they are a part of stays as long as the page does.
     pub(crate) fn shared(data: Bytes) -> Self {
         assert_eq!(data.len() as u64, PAGE_SIZE, "a page is shared as a whole");
-        Self::Shared(data)
+        Self::Shared(Box::new(data))
     }
 
     /// Appends what lies from `offset` on.
