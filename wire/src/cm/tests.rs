@@ -158,7 +158,7 @@ fn what_is_not_ours_is_named() {
     assert_eq!(refusal(0, 9), Err("MAD base version at byte 0 is 0x9, not 0x1".into()));
     assert_eq!(refusal(1, 1), Err("MAD management class at byte 1 is 0x1, not 0x7".into()));
     assert_eq!(refusal(3, 0x83), Err("MAD method at byte 3 is 0x83, not 0x3".into()));
-    assert_eq!(refusal(17, 0x17), Err("MAD attribute identifier at byte 16 is 0x17, not 0x10".into()));
+    assert_eq!(refusal(17, 0x19), Err("MAD attribute identifier at byte 16 is 0x19, not 0x10".into()));
     let cut = "management datagram at byte 0 needs 256 bytes, 255 are there";
     assert_eq!(Mad::parse(&good[..255]).map_err(|error| error.to_string()), Err(cut.into()));
     let long = Mad::parse(&[&good[..], &[0]].concat()).map_err(|error| error.to_string());
