@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use wire::Qpn;
 
 fn data_segment() -> impl Strategy<Value = Data> {
     (0..INLINE, any::<u32>(), any::<u64>()).prop_map(|(length_bytes, key, address)| Data { length_bytes, key, address })
