@@ -1,15 +1,14 @@
-//! Physical memory of one host: 4 KiB pages made on demand, and the device's writes that are still on their way.
+//! Memory of one host: buffers of consumers, what a device may reach, and its writes that are still on their way.
 
+use crate::arena::Arena;
+use crate::iommu::{Access, Fault, Iommu, Remapping, Rights};
 use crate::mdl::Mdl;
-use crate::page::{PAGE_SIZE, Page};
+use crate::page::PAGE_SIZE;
+use crate::physical::Physical;
 use bytes::Bytes;
 use des::Time;
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt::Debug;
 use std::sync::Arc;
-
-/// The first bus address handed out: page zero stays unused, so that a null address is an error.
-const FIRST_PAGE: u64 = 16;
 
 /// Virtual addresses of consumers' buffers lie here, far from every bus address, so that one taken for the other fails.
 const VIRTUAL_BASE: u64 = 0x7f00_0000_0000;
@@ -25,6 +24,9 @@ pub enum MemoryError {
         /// Bytes asked for.
         length: usize,
     },
+    /// The IOMMU refuses a device's access.
+    #[error("{0}")]
+    Blocked(Fault),
 }
 
 /// A write that the device has issued and that becomes visible at `at`.
@@ -35,41 +37,13 @@ struct PostedWrite {
     data: Bytes,
 }
 
-/// Memory of this machine, lent as a host's memory: its addresses are those that a processor and a real device use.
-///
-/// All methods do what those of [`HostMemory`] do.
-pub trait Arena: Debug + Send + Sync {
-    /// See [`HostMemory::allocate`]; bus addresses are virtual ones.
-    fn allocate(&self, length_bytes: u64, offset: u64) -> Mdl;
-
-    /// See [`HostMemory::free`].
-    fn free(&self, mdl: &Mdl);
-
-    /// See [`HostMemory::allocated_pages`].
-    fn allocated_pages(&self) -> usize;
-
-    /// See [`HostMemory::read`].
-    ///
-    /// # Errors
-    /// [`MemoryError::NotMemory`].
-    fn read(&self, address: u64, into: &mut [u8]) -> Result<(), MemoryError>;
-
-    /// See [`HostMemory::write`].
-    ///
-    /// # Errors
-    /// [`MemoryError::NotMemory`].
-    fn write(&self, address: u64, data: &[u8]) -> Result<(), MemoryError>;
-}
-
 /// The memory of one host.
 ///
 /// A device's writes are queued with the moment they take effect and are applied when somebody looks
 /// ([`settle`](Self::settle)): exact, and without an event per write.
 #[derive(Clone, Debug, Default)]
 pub struct HostMemory {
-    /// Indexed by page number; `None` is no memory.
-    pages: Vec<Option<Page>>,
-    free: BTreeMap<u64, ()>,
+    physical: Physical,
     posted: VecDeque<PostedWrite>,
     next_virtual: u64,
     /// Consumers' buffers by their virtual address: the processor's page table.
@@ -78,6 +52,8 @@ pub struct HostMemory {
     scatter: u64,
     /// All memory lies there instead, if there is one.
     arena: Option<Arc<dyn Arena>>,
+    /// Without one, a device's addresses are physical ones.
+    iommu: Option<Box<Iommu>>,
 }
 
 impl HostMemory {
@@ -85,6 +61,14 @@ impl HostMemory {
     #[must_use]
     pub fn new() -> Self {
         Self { next_virtual: VIRTUAL_BASE, ..Self::default() }
+    }
+
+    /// Memory that its device reaches through an IOMMU: only what is mapped.
+    #[must_use]
+    pub fn behind_iommu() -> Self {
+        let mut memory = Self::new();
+        memory.iommu = Some(Box::new(Iommu::new(&mut memory.physical)));
+        memory
     }
 
     /// Memory that lies elsewhere. A clone is the same memory: there is one of it.
@@ -99,10 +83,7 @@ impl HostMemory {
         if let Some(arena) = &self.arena {
             return arena.allocate(count as u64 * PAGE_SIZE, 0).virtual_address;
         }
-        let first = (self.pages.len() as u64).max(FIRST_PAGE);
-        self.pages.resize_with(first as usize, || None);
-        self.pages.extend((0..count).map(|_| Some(Page::default())));
-        first * PAGE_SIZE
+        self.physical.allocate_run(count)
     }
 
     /// Frees what [`allocate_contiguous`](Self::allocate_contiguous) returned. Later accesses fail.
@@ -114,9 +95,8 @@ impl HostMemory {
                 pages: vec![address],
             });
         }
-        let first = address / PAGE_SIZE;
-        for page in first..first + count as u64 {
-            self.release(page);
+        for page in 0..count as u64 {
+            self.physical.free_page(address + page * PAGE_SIZE);
         }
     }
 
@@ -130,7 +110,7 @@ impl HostMemory {
         let count = (offset + length_bytes).div_ceil(PAGE_SIZE).max(1);
         let virtual_address = self.next_virtual + offset;
         self.next_virtual += (count + 1) * PAGE_SIZE;
-        let mut pages: Vec<u64> = (0..count).map(|_| self.one_page() * PAGE_SIZE).collect();
+        let mut pages: Vec<u64> = (0..count).map(|_| self.physical.allocate_page()).collect();
         self.scatter = self.scatter.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let rotation = (self.scatter >> 33) as usize % pages.len();
         pages.rotate_left(rotation);
@@ -146,17 +126,62 @@ impl HostMemory {
         }
         self.buffers.remove(&mdl.virtual_address);
         for address in &mdl.pages {
-            self.release(address / PAGE_SIZE);
+            self.physical.free_page(*address);
         }
     }
 
-    /// How many pages exist.
+    /// How many pages have been allocated. Those of the IOMMU's tables are not counted: they follow what is mapped.
     #[must_use]
     pub fn allocated_pages(&self) -> usize {
-        self.arena.as_ref().map_or_else(|| self.pages.iter().flatten().count(), |arena| arena.allocated_pages())
+        let tables = self.iommu.as_ref().map_or(0, |iommu| iommu.table_pages());
+        let own = || self.physical.allocated_pages() - tables;
+        self.arena.as_ref().map_or_else(own, |arena| arena.allocated_pages())
     }
 
-    /// Queues a device's write that takes effect at `at`. Writes take effect in the order of this call.
+    /// Makes pages reachable for the device; gives the addresses by which it reaches them. Physical addresses without an
+    /// IOMMU, else addresses one behind the other until [`unmap`](Self::unmap).
+    pub fn map(&mut self, pages: &[u64], rights: Rights) -> Vec<u64> {
+        match &mut self.iommu {
+            None => pages.to_vec(),
+            Some(iommu) => {
+                let first = iommu.map(&mut self.physical, pages.iter().copied(), rights);
+                (first..).step_by(PAGE_SIZE as usize).take(pages.len()).collect()
+            }
+        }
+    }
+
+    /// As [`map`](Self::map), for pages that are contiguous on the bus from `address` on; gives the first address.
+    pub fn map_contiguous(&mut self, address: u64, count: usize, rights: Rights) -> u64 {
+        match &mut self.iommu {
+            None => address,
+            Some(iommu) => {
+                let pages = (0..count).map(|page| address + page as u64 * PAGE_SIZE);
+                iommu.map(&mut self.physical, pages, rights)
+            }
+        }
+    }
+
+    /// Takes back what [`map`](Self::map) or [`map_contiguous`](Self::map_contiguous) gave from this address on. Nothing
+    /// happens if they did not, or without an IOMMU.
+    pub fn unmap(&mut self, address: u64) {
+        if let Some(iommu) = &mut self.iommu {
+            iommu.unmap(&mut self.physical, address);
+        }
+    }
+
+    /// The IOMMU, if there is one.
+    #[must_use]
+    pub fn iommu(&self) -> Option<&Iommu> {
+        self.iommu.as_deref()
+    }
+
+    /// What has been mapped and unmapped since the last time, if anything.
+    #[inline]
+    pub fn take_remapping(&mut self) -> Option<Remapping> {
+        self.iommu.as_mut()?.take_remapping()
+    }
+
+    /// Queues a device's write that takes effect at `at`, and is translated then. Writes take effect in the order of this call.
     pub fn post_write(&mut self, at: Time, address: u64, data: Bytes) {
         self.posted.push_back(PostedWrite { at, address, data });
     }
@@ -183,17 +208,34 @@ impl HostMemory {
         outcome
     }
 
-    /// Writes what a device has posted. A whole page is not copied: memory keeps the device's bytes.
     fn place(&mut self, write: PostedWrite) -> Result<(), MemoryError> {
         let PostedWrite { address, data, .. } = write;
-        let whole = data.len() as u64 == PAGE_SIZE && address.is_multiple_of(PAGE_SIZE);
-        match self.pages.get_mut((address / PAGE_SIZE) as usize).and_then(Option::as_mut) {
-            Some(page) if whole => {
-                *page = Page::shared(data);
+        match (&mut self.iommu, &self.arena) {
+            (None, None) => self.physical.place(address, data),
+            (None, Some(arena)) => arena.write(address, &data),
+            (Some(iommu), _) => {
+                let mut done = 0;
+                for (at, length) in in_pages(address, data.len()) {
+                    let to = iommu.translate(&self.physical, at, Access::Write).map_err(MemoryError::Blocked)?;
+                    self.physical.place(to, data.slice(done..done + length))?;
+                    done += length;
+                }
                 Ok(())
             }
-            _ => self.write(address, &data),
         }
+    }
+
+    /// Appends `length` bytes that the device reads at `address` to `into`.
+    ///
+    /// # Errors
+    /// [`MemoryError`]; what was appended before the page that is missing or not mapped stays.
+    pub fn device_read(&mut self, address: u64, length: usize, into: &mut Vec<u8>) -> Result<(), MemoryError> {
+        let Some(iommu) = &mut self.iommu else { return self.read_to(address, length, into) };
+        for (at, length) in in_pages(address, length) {
+            let from = iommu.translate(&self.physical, at, Access::Read).map_err(MemoryError::Blocked)?;
+            self.physical.read_to(from, length, into)?;
+        }
+        Ok(())
     }
 
     /// Copies memory at `address` into `into`.
@@ -204,19 +246,7 @@ impl HostMemory {
         if let Some(arena) = &self.arena {
             return arena.read(address, into);
         }
-        let refused = MemoryError::NotMemory { address, length: into.len() };
-        let mut at = address;
-        let mut rest = into;
-        while !rest.is_empty() {
-            let (page, offset) = ((at / PAGE_SIZE) as usize, (at % PAGE_SIZE) as usize);
-            let length = rest.len().min(PAGE_SIZE as usize - offset);
-            let source = self.pages.get(page).and_then(Option::as_ref).ok_or(refused)?;
-            let (piece, tail) = rest.split_at_mut(length);
-            source.copy_to(offset, piece);
-            rest = tail;
-            at = at.checked_add(length as u64).ok_or(refused)?;
-        }
-        Ok(())
+        self.physical.read(address, into)
     }
 
     /// Appends `length` bytes of memory at `address` to `into`, which need not be cleared for that.
@@ -229,17 +259,7 @@ impl HostMemory {
             into.resize(before + length, 0);
             return arena.read(address, &mut into[before..]);
         }
-        let refused = MemoryError::NotMemory { address, length };
-        let (mut at, mut left) = (address, length);
-        while left > 0 {
-            let (page, offset) = ((at / PAGE_SIZE) as usize, (at % PAGE_SIZE) as usize);
-            let piece = left.min(PAGE_SIZE as usize - offset);
-            let source = self.pages.get(page).and_then(Option::as_ref).ok_or(refused)?;
-            source.append_to(offset, piece, into);
-            left -= piece;
-            at = at.checked_add(piece as u64).ok_or(refused)?;
-        }
-        Ok(())
+        self.physical.read_to(address, length, into)
     }
 
     /// Copies `data` into memory at `address`.
@@ -250,18 +270,7 @@ impl HostMemory {
         if let Some(arena) = &self.arena {
             return arena.write(address, data);
         }
-        let refused = MemoryError::NotMemory { address, length: data.len() };
-        let mut at = address;
-        let mut rest = data;
-        while !rest.is_empty() {
-            let (page, offset) = ((at / PAGE_SIZE) as usize, (at % PAGE_SIZE) as usize);
-            let length = rest.len().min(PAGE_SIZE as usize - offset);
-            let target = self.pages.get_mut(page).and_then(Option::as_mut).ok_or(refused)?;
-            target.copy_from(offset, &rest[..length]);
-            rest = &rest[length..];
-            at = at.checked_add(length as u64).ok_or(refused)?;
-        }
-        Ok(())
+        self.physical.write(address, data)
     }
 
     /// A little helper for rings: the 32-bit big-endian word at `address`, `None` where there is no memory.
@@ -306,26 +315,17 @@ impl HostMemory {
         }
         whole(mdl, offset, done, data.len())
     }
+}
 
-    fn one_page(&mut self) -> u64 {
-        if let Some((page, ())) = self.free.pop_first() {
-            self.pages[page as usize] = Some(Page::default());
-            return page;
-        }
-        // Every second page stays a hole: an overrun of one page then hits nothing.
-        let page = (self.pages.len() as u64).max(FIRST_PAGE) + 1;
-        self.pages.resize_with(page as usize, || None);
-        self.pages.push(Some(Page::default()));
-        page
-    }
-
-    fn release(&mut self, page: u64) {
-        if let Some(slot) = self.pages.get_mut(page as usize)
-            && slot.take().is_some()
-        {
-            self.free.insert(page, ());
-        }
-    }
+/// The pieces of a range that lie in one page each: address and length.
+fn in_pages(address: u64, length: usize) -> impl Iterator<Item = (u64, usize)> {
+    let mut done = 0;
+    std::iter::from_fn(move || {
+        let at = address.wrapping_add(done as u64);
+        let piece = (length - done).min((PAGE_SIZE - at % PAGE_SIZE) as usize);
+        done += piece;
+        (piece > 0).then_some((at, piece))
+    })
 }
 
 fn whole(mdl: &Mdl, offset: u64, done: usize, wanted: usize) -> Result<(), MemoryError> {

@@ -151,6 +151,11 @@ impl Dma {
         (counters.iotlb_hits, counters.iotlb_misses) = self.pcie.iotlb();
     }
 
+    /// See [`Pcie::invalidate`].
+    pub(crate) fn invalidate(&mut self, address: u64, pages: u64) {
+        self.pcie.invalidate(address, pages);
+    }
+
     /// When an interrupt raised at `at` reaches the processor's side of the link.
     pub(crate) fn interrupt(&mut self, at: Time) -> Time {
         self.pcie.interrupt(at)

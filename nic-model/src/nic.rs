@@ -117,6 +117,7 @@ impl Nic {
             }
             Input::LinkState { port, up } => self.link_state(cx, port, up),
             Input::Wake => {}
+            Input::Invalidate { address, pages } => self.host.dma.invalidate(address, pages),
             Input::Reset => self.reset(),
             Input::Defect(defect) => self.defect(cx, defect),
         }

@@ -55,6 +55,13 @@ pub enum Input {
     },
     /// The moment of [`Nic::next_wakeup`](crate::Nic::next_wakeup) has come (or has passed, or the NIC was woken for nothing).
     Wake,
+    /// The host's IOMMU has changed what it translates: from now on no translation of these pages is at hand.
+    Invalidate {
+        /// Bus address of the first page.
+        address: u64,
+        /// How many pages of 4 KiB.
+        pages: u64,
+    },
     /// Function-level reset: everything is as after power-on.
     Reset,
     /// Something breaks on purpose.

@@ -1,6 +1,6 @@
 //! The adapter that a scenario's `[nic]`, `[congestion]` and `[fabric]` describe.
 
-use crate::spec::nic::{Recovery, Timeout};
+use crate::spec::nic::{Iommu, Recovery, Timeout};
 use crate::spec::{Nic, NicTime, Scenario};
 use crate::switches;
 use fabric::address::Endpoint;
@@ -11,6 +11,9 @@ use nic_model::transport::requester;
 
 /// The code point of all connections. 26 is usual for RoCE; switches make it priority 3, which is lossless by default.
 pub(crate) const DSCP: u8 = 26;
+
+/// Where the number of translations that an IOMMU has at hand is from, with a profile without one.
+const IOTLB: Origin = Origin::Measured("pcie-bench on Broadwell: no misses up to 64 pages of 4 KiB");
 
 /// The adapter with these addresses; `index` tells adapters apart.
 pub(crate) fn config(scenario: &Scenario, own: Endpoint, index: u32, congestion: Scheme) -> Config {
@@ -51,6 +54,13 @@ fn changed(mut profile: Profile, nic: &Nic) -> Profile {
     change(&mut profile.ack_every_packets, nic.ack_every_packets);
     change(&mut profile.receive_buffer_bytes, nic.receive_buffer_bytes);
     change(&mut profile.pcie.lanes, nic.pcie_lanes);
+    match nic.iommu {
+        Some(Iommu::Off) => change(&mut profile.host.iotlb_entries, Some(0)),
+        Some(Iommu::Identity | Iommu::Translate) if profile.host.iotlb_entries.value == 0 => {
+            profile.host.iotlb_entries = Sourced { value: 64, origin: IOTLB };
+        }
+        _ => {}
+    }
     profile
 }
 

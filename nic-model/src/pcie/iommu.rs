@@ -1,7 +1,7 @@
 //! The host's IOMMU as a device feels it: translations that are at hand, and walks for those that are not.
 //!
-//! It lies on the host's side. Addresses are translated to themselves; what the host forbids it answers with
-//! [`DmaError::Blocked`](crate::port::DmaError::Blocked).
+//! It lies on the host's side: here is only what it costs. What an address leads to the host knows, which answers what it forbids
+//! with [`DmaError::Blocked`](crate::port::DmaError::Blocked), and says what is no longer at hand.
 
 use crate::port::Segments;
 use crate::profile::{HostProfile, Replacement};
@@ -33,6 +33,12 @@ impl Iommu {
                 misses: 0,
             })
         })
+    }
+
+    /// Forgets the translations of pages.
+    pub(super) fn invalidate(&mut self, address: u64, pages: u64) {
+        let first = address >> PAGE_SHIFT;
+        self.kept.forget_if(|page| page >= first && page - first < pages);
     }
 
     /// When all pages of an access that comes at `at` are translated.

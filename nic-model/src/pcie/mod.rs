@@ -208,6 +208,13 @@ impl Pcie {
         self.iommu.as_ref().map_or((0, 0), |iommu| (iommu.hits, iommu.misses))
     }
 
+    /// The IOMMU keeps no translation of these pages any more.
+    pub(crate) fn invalidate(&mut self, address: u64, pages: u64) {
+        if let Some(iommu) = &mut self.iommu {
+            iommu.invalidate(address, pages);
+        }
+    }
+
     /// For how long a processor waits for a register.
     pub(crate) const fn register_read(&self) -> Dur {
         self.register_read
@@ -293,6 +300,13 @@ mod tests {
         let again = pcie.read(later, &page(1)).since(later);
         assert_eq!(first.as_ns() - again.as_ns(), 300);
         assert_eq!(pcie.iotlb(), (1, 1));
+        pcie.invalidate(2 << 12, 1 << 60);
+        pcie.invalidate(0, 1);
+        pcie.read(later, &page(1));
+        assert_eq!(pcie.iotlb(), (2, 1), "the page itself was not invalidated");
+        pcie.invalidate(1 << 12, 1);
+        pcie.read(later, &page(1));
+        assert_eq!(pcie.iotlb(), (2, 2));
     }
 
     #[test]

@@ -92,6 +92,14 @@ pub trait Backend {
         Err(Status::NOT_SUPPORTED)
     }
 
+    /// Makes pages of the consumer reachable for the device; gives the addresses by which the device reaches them.
+    fn map(&mut self, _host: &mut Self::Host, pages: &[u64]) -> Vec<u64> {
+        pages.to_vec()
+    }
+
+    /// Takes back what [`map`](Self::map) gave.
+    fn unmap(&mut self, _host: &mut Self::Host, _addresses: &[u64]) {}
+
     /// Takes the next completion of a queue.
     fn poll(&mut self, host: &mut Self::Host, cq: CqId) -> Option<WorkCompletion>;
 

@@ -206,6 +206,9 @@ impl<B: Backend> Engine<B> {
         }
         let object = self.objects.handle(id);
         let entry = self.objects.remove(id).expect("a closing object is there");
+        if let Body::Adapter(adapter) = &entry.body {
+            self.release_all_lams(host, adapter);
+        }
         self.forget(&entry.body);
         let close = self.closes.remove(&id).expect("the close of an object that goes is known");
         Gone { waiter: close.waiter, object, antecedents: self.lifetimes.remove(id) }

@@ -204,7 +204,7 @@ impl<B: Backend> Engine<B> {
             Call::GetCqResultsEx { cq, results } => Out::Count(self.get_extended_results(host, cq, results)),
             call => {
                 match call {
-                    Call::ReleaseLam { adapter, lam } => self.release_lam(adapter, lam),
+                    Call::ReleaseLam { adapter, lam } => self.release_lam(host, adapter, lam),
                     Call::ArmCq { cq, notify } => self.arm_cq(host, cq, notify),
                     Call::Flush { qp } => self.flush(host, qp),
                     Call::ControlConnectEvents { listener, pause } => {

@@ -1,6 +1,8 @@
-//! Logical address mappings. There is no IOMMU between device and memory: logical addresses are bus addresses.
+//! Logical address mappings: the addresses by which the device reaches pages of the consumer. Without an IOMMU they are those of
+//! memory.
 
 use super::Engine;
+use super::adapter::Adapter;
 use super::dispatch::Returned;
 use super::lifetime::ObjectId;
 use super::requests::{Request, Work};
@@ -37,7 +39,7 @@ impl<B: Backend> Engine<B> {
         }
         let lam = LogicalAddressMapping {
             adapter_context: 0,
-            adapter_pages: mdl.pages[..count].to_vec(),
+            adapter_pages: self.backend.map(host, &mdl.pages[..count]),
             first_byte_offset: u32::try_from(mdl.first_byte_offset()).map_err(|_| Status::INVALID_PARAMETER)?,
         };
         let request = Request { owner, kind: CallKind::BuildLam, completion, work: Work::BuildLam(lam) };
@@ -53,11 +55,17 @@ impl<B: Backend> Engine<B> {
     }
 
     /// Takes a mapping back, if it was handed out and not changed.
-    pub(super) fn release_lam(&mut self, adapter: Object, lam: &LogicalAddressMapping) {
+    pub(super) fn release_lam(&mut self, host: &mut B::Host, adapter: Object, lam: &LogicalAddressMapping) {
         let Ok(id) = self.live(adapter, ObjectKind::Adapter) else { return };
         let lams = &mut self.objects.adapter_mut(id).lams;
         if lams.get(&lam.adapter_context) == Some(lam) {
             lams.remove(&lam.adapter_context);
+            self.backend.unmap(host, &lam.adapter_pages);
         }
+    }
+
+    /// Takes all mappings of an adapter back that is closed.
+    pub(super) fn release_all_lams(&mut self, host: &mut B::Host, adapter: &Adapter) {
+        adapter.lams.values().for_each(|lam| self.backend.unmap(host, &lam.adapter_pages));
     }
 }

@@ -3,7 +3,7 @@
 use super::SimBackend;
 use super::attributes;
 use super::cq::{self, CompletionQueue};
-use super::memory;
+use super::memory::{self, Mapping};
 use super::object::{QpSpec, QueuePair, SharedQueue};
 use super::operation::{Attempt, Next, Task};
 use crate::backend::{Command, CommandId, CommandOutput, CommandResult, CqId, PdId, QpId, Resource, SrqId};
@@ -58,8 +58,12 @@ impl SimBackend {
             }
             Command::FlushQp(qp) => self.flush(qp, Ok(CommandOutput::Done)),
             Command::RegisterMr { pd, mdl, length_bytes, rights } => {
-                memory::register(pd, mdl, length_bytes, memory::rights_of(rights), &self.limits)
-                    .map(|command| Next::Run(command, Task::Register))
+                let rights = memory::rights_of(rights);
+                memory::register(pd, mdl, length_bytes, rights, &self.limits)
+                    .map(|(context, mut pages)| {
+                        let mapping = Mapping::of_region(host.memory(), &context, &mut pages);
+                        Next::Run(DeviceCommand::CreateMkey(context, pages), Task::Register(mapping))
+                    })
                     .into()
             }
             Command::CreateFastRegisterMr { max_pages, .. }
@@ -110,7 +114,7 @@ impl SimBackend {
         }
         let consumer = self.cqs.get(&cq).ok_or(Status::INVALID_PARAMETER)?.consumer();
         let (ring, log_entries) = cq::allocate_unused(host.memory(), depth);
-        let context = CqContext { ring_address: ring.address, log_entries, consumer, ..CqContext::default() };
+        let context = CqContext { ring_address: ring.bus_address, log_entries, consumer, ..CqContext::default() };
         Ok(Next::Run(DeviceCommand::ResizeCq(cq.0, context), Task::ResizeCq { cq, ring, log_entries }))
     }
 

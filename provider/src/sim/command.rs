@@ -3,6 +3,7 @@
 use super::ring::{DmaBuffer, load, store};
 use crate::ndk::Status;
 use des::{Dur, Time};
+use host::iommu::Rights;
 use host::{HostBus, PAGE_SIZE};
 use nic_model::regs::bar;
 use nic_model::regs::cmd::{Command, CommandError, CommandStatus, REPLY_AT, Reply, SLOT_BYTES, Slot};
@@ -50,14 +51,15 @@ pub(super) struct CommandQueue {
 impl CommandQueue {
     /// Allocates the slots and tells the device where they are.
     pub(super) fn install(host: &mut dyn HostBus, timeout: Dur) -> Self {
-        let memory = DmaBuffer::allocate(host.memory(), (1 + bar::COMMAND_SLOTS) * PAGE_SIZE as usize);
-        host.mmio_write(bar::COMMAND_BASE, &memory.address.to_le_bytes());
+        let memory =
+            DmaBuffer::allocate(host.memory(), (1 + bar::COMMAND_SLOTS) * PAGE_SIZE as usize, Rights::ReadWrite);
+        host.mmio_write(bar::COMMAND_BASE, &memory.bus_address.to_le_bytes());
         Self { memory, timeout, running: [const { None }; POLL_SLOT], waiting: VecDeque::new() }
     }
 
     /// What the device's register says as long as it knows the queue.
     pub(super) const fn base(&self) -> u64 {
-        self.memory.address
+        self.memory.bus_address
     }
 
     /// Runs a command while the processor waits.
@@ -139,10 +141,13 @@ impl CommandQueue {
         let encoded = command.encode();
         let input = encoded.input.as_slice();
         let long = input.len() > PAGE_SIZE as usize;
-        let long_mailbox = long.then(|| DmaBuffer::allocate(host.memory(), input.len()));
-        let own_mailbox = self.memory.address + (1 + slot as u64) * PAGE_SIZE;
-        let input_address = long_mailbox.as_ref().map_or(own_mailbox, |mailbox| mailbox.address);
-        store(host.memory(), input_address, input);
+        let long_mailbox = long.then(|| DmaBuffer::allocate(host.memory(), input.len(), Rights::Read));
+        let own_mailbox = |base| base + (1 + slot as u64) * PAGE_SIZE;
+        let (address, input_address) = match &long_mailbox {
+            Some(mailbox) => (mailbox.address, mailbox.bus_address),
+            None => (own_mailbox(self.memory.address), own_mailbox(self.memory.bus_address)),
+        };
+        store(host.memory(), address, input);
         let content = Slot {
             code: encoded.code,
             token,

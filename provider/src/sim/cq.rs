@@ -4,6 +4,7 @@ use super::ring::{DmaBuffer, load, log2_ceil, store};
 use crate::backend::WorkCompletion;
 use crate::ndk::Status;
 use host::HostMemory;
+use host::iommu::Rights;
 use nic_model::regs::cqe::{Cqe, CqeOpcode, Syndrome};
 use nic_model::regs::doorbell::{CqDoorbell, CqRecord, owner_bit};
 use std::collections::VecDeque;
@@ -31,8 +32,8 @@ impl CompletionQueue {
     pub(super) fn allocate(memory: &mut HostMemory, depth: u32, uar_page: u32) -> Self {
         let log_entries = log2_ceil(depth);
         Self {
-            ring: DmaBuffer::allocate(memory, Cqe::BYTES << log_entries),
-            record: DmaBuffer::allocate(memory, CqRecord::BYTES),
+            ring: DmaBuffer::allocate(memory, Cqe::BYTES << log_entries, Rights::Write),
+            record: DmaBuffer::allocate(memory, CqRecord::BYTES, Rights::Read),
             log_entries,
             consumer: 0,
             sequence: 0,
@@ -47,11 +48,11 @@ impl CompletionQueue {
     }
 
     pub(super) const fn ring_address(&self) -> u64 {
-        self.ring.address
+        self.ring.bus_address
     }
 
     pub(super) const fn record_address(&self) -> u64 {
-        self.record.address
+        self.record.bus_address
     }
 
     pub(super) const fn log_entries(&self) -> u8 {
@@ -97,7 +98,7 @@ impl CompletionQueue {
 /// A ring for RESIZE_CQ.
 pub(super) fn allocate_unused(memory: &mut HostMemory, depth: u32) -> (DmaBuffer, u8) {
     let log_entries = log2_ceil(depth);
-    let ring = DmaBuffer::allocate(memory, Cqe::BYTES << log_entries);
+    let ring = DmaBuffer::allocate(memory, Cqe::BYTES << log_entries, Rights::Write);
     store(memory, ring.address, &vec![UNUSED; ring.capacity()]);
     (ring, log_entries)
 }

@@ -10,6 +10,7 @@ use super::ring::{DmaBuffer, Ring, store};
 use crate::backend::{CqId, PdId};
 use bytes::Bytes;
 use host::HostBus;
+use host::iommu::Rights;
 use nic_model::regs::bar;
 use nic_model::regs::block::Gid;
 use nic_model::regs::cmd::{Command, CqContext, QpContext, QpType};
@@ -119,7 +120,7 @@ impl Datagrams {
         let cq = CompletionQueue::allocate(memory, 2 * (SENDS + RECEIVES), UAR_PAGE);
         let (qp, context) = QueuePair::allocate(memory, &spec, UAR_PAGE);
         let bytes = u64::from(RECEIVES) * kind.receive_slot() + u64::from(SENDS) * kind.send_slot();
-        let buffers = DmaBuffer::allocate(memory, bytes as usize);
+        let buffers = DmaBuffer::allocate(memory, bytes as usize, Rights::ReadWrite);
         let (received, sent, idle, waiting) = (0, 0, 0, VecDeque::new());
         let mut made = Self { qp, kind, qpn: 0, pd: 0, cq, cqn: 0, buffers, key, received, sent, waiting, idle };
         match made.make(host, commands, context, eqn) {
@@ -204,7 +205,7 @@ impl Datagrams {
         let length = cqe.byte_count.checked_sub(GRH_LEN).filter(|&length| length <= self.kind.message_bytes);
         let mut data = Vec::new();
         if let Some(length) = length {
-            let at = self.receive_slot(slot) + u64::from(GRH_LEN);
+            let at = self.buffers.address + self.receive_slot(slot) + u64::from(GRH_LEN);
             host.memory().read_to(at, length as usize, &mut data).map_err(|_| Broken)?;
         }
         self.post_receive(host);
@@ -216,7 +217,7 @@ impl Datagrams {
     fn post_receive(&mut self, host: &mut dyn HostBus) {
         let slot = u64::from(self.received % RECEIVES);
         self.received = self.received.wrapping_add(1);
-        let address = self.receive_slot(slot);
+        let address = self.buffers.bus_address + self.receive_slot(slot);
         let data = Data { length_bytes: self.kind.receive_slot() as u32, key: self.key, address };
         let receives = self.qp.receives.as_mut().expect("the queue pair has its own queue");
         receives.push(host.memory(), slot, &[data]).expect("a slot is posted when it is free");
@@ -237,8 +238,8 @@ impl Datagrams {
     fn post(&mut self, host: &mut dyn HostBus, datagram: &Outgoing) {
         let slot = u64::from(self.sent % SENDS);
         self.sent = self.sent.wrapping_add(1);
-        let address = self.receive_slot(u64::from(RECEIVES)) + slot * self.kind.send_slot();
-        store(host.memory(), address, &datagram.data);
+        let offset = self.receive_slot(u64::from(RECEIVES)) + slot * self.kind.send_slot();
+        store(host.memory(), self.buffers.address + offset, &datagram.data);
         let vector = AddressVector {
             dest_qpn: datagram.dest_qpn,
             qkey: datagram.qkey,
@@ -247,7 +248,11 @@ impl Datagrams {
             source_index: datagram.source_index,
             ..AddressVector::default()
         };
-        let data = Data { length_bytes: datagram.data.len() as u32, key: self.key, address };
+        let data = Data {
+            length_bytes: datagram.data.len() as u32,
+            key: self.key,
+            address: self.buffers.bus_address + offset,
+        };
         let control = Control {
             index: self.qp.sends.next_index(),
             opcode: if datagram.immediate.is_some() { Opcode::SEND_IMMEDIATE } else { Opcode::SEND },
@@ -261,8 +266,9 @@ impl Datagrams {
         self.qp.sends.push(host.memory(), slot, &wqe, None).expect("the caller has seen that there is room");
     }
 
+    /// Where a receive slot is in the buffers.
     fn receive_slot(&self, slot: u64) -> u64 {
-        self.buffers.address + slot * self.kind.receive_slot()
+        slot * self.kind.receive_slot()
     }
 
     fn arm(&self, host: &mut dyn HostBus) {

@@ -2,6 +2,7 @@
 
 use super::ring::{DmaBuffer, load};
 use host::HostMemory;
+use host::iommu::Rights;
 use nic_model::regs::doorbell::{EqDoorbell, owner_bit};
 use nic_model::regs::eqe::Eqe;
 
@@ -24,7 +25,13 @@ pub(super) struct EventQueue {
 impl EventQueue {
     /// A queue of 2^`log_entries`; the device does not know it yet.
     pub(super) fn allocate(memory: &mut HostMemory, log_entries: u8) -> Self {
-        Self { ring: DmaBuffer::allocate(memory, Eqe::BYTES << log_entries), log_entries, consumer: 0, eqn: 0, idle: 0 }
+        Self {
+            ring: DmaBuffer::allocate(memory, Eqe::BYTES << log_entries, Rights::Write),
+            log_entries,
+            consumer: 0,
+            eqn: 0,
+            idle: 0,
+        }
     }
 
     pub(super) fn free(self, memory: &mut HostMemory) {
@@ -32,7 +39,7 @@ impl EventQueue {
     }
 
     pub(super) const fn ring_address(&self) -> u64 {
-        self.ring.address
+        self.ring.bus_address
     }
 
     /// Takes the next entry.

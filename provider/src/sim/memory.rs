@@ -3,7 +3,7 @@
 use super::ring::DmaBuffer;
 use crate::backend::PdId;
 use crate::ndk::{MrFlags, Status};
-use host::{HostMemory, Mdl, PAGE_SIZE};
+use host::{HostMemory, Mdl, PAGE_SIZE, iommu};
 use nic_model::regs::bar::Limits;
 use nic_model::regs::cmd::{Command, KeyKind, MkeyContext, Rights};
 
@@ -20,8 +20,30 @@ pub(super) struct Region {
     pub(super) key: u32,
     /// Pages of a fast registration; zero: registered by command.
     pub(super) max_pages: u32,
+    /// The buffer of one registered by command.
+    mapping: Option<Mapping>,
     /// Page lists that no request uses.
     free_lists: Vec<DmaBuffer>,
+}
+
+/// Pages of a consumer that the device reaches until they are unmapped.
+#[derive(Clone, Debug)]
+pub(super) struct Mapping {
+    bus_address: u64,
+}
+
+impl Mapping {
+    /// Maps the pages of a region and puts in their place what the device calls them.
+    pub(super) fn of_region(memory: &mut HostMemory, context: &MkeyContext, pages: &mut Vec<u64>) -> Option<Self> {
+        let writes = Rights::LOCAL_WRITE | Rights::REMOTE_WRITE | Rights::REMOTE_ATOMIC;
+        let rights = if context.rights.intersects(writes) { iommu::Rights::ReadWrite } else { iommu::Rights::Read };
+        *pages = memory.map(pages, rights);
+        pages.first().map(|&bus_address| Self { bus_address })
+    }
+
+    pub(super) fn free(self, memory: &mut HostMemory) {
+        memory.unmap(self.bus_address);
+    }
 }
 
 /// A window.
@@ -32,14 +54,14 @@ pub(super) struct Window {
 }
 
 impl Region {
-    pub(super) const fn new(key: u32, max_pages: u32) -> Self {
-        Self { key, max_pages, free_lists: Vec::new() }
+    pub(super) const fn new(key: u32, max_pages: u32, mapping: Option<Mapping>) -> Self {
+        Self { key, max_pages, mapping, free_lists: Vec::new() }
     }
 
     /// A page list that the device reads later: it belongs to the request until that has ended.
     pub(super) fn list(&mut self, memory: &mut HostMemory, pages: &[u64]) -> DmaBuffer {
         let bytes = self.max_pages as usize * PAGE_ENTRY_BYTES;
-        let list = self.free_lists.pop().unwrap_or_else(|| DmaBuffer::allocate(memory, bytes));
+        let list = self.free_lists.pop().unwrap_or_else(|| DmaBuffer::allocate(memory, bytes, iommu::Rights::Read));
         let content: Vec<u8> = pages.iter().flat_map(|page| page.to_be_bytes()).collect();
         super::ring::store(memory, list.address, &content);
         list
@@ -51,6 +73,7 @@ impl Region {
     }
 
     pub(super) fn free(self, memory: &mut HostMemory) {
+        self.mapping.into_iter().for_each(|mapping| mapping.free(memory));
         self.free_lists.into_iter().for_each(|list| list.free(memory));
     }
 }
@@ -65,7 +88,7 @@ pub(super) const fn max_pages(limits: &Limits) -> u64 {
     limits.max_mailbox_bytes.saturating_sub(MkeyContext::BYTES as u64) / PAGE_ENTRY_BYTES as u64
 }
 
-/// Registers the first `length_bytes` of a buffer; keys address it by its virtual addresses.
+/// The region of the first `length_bytes` of a buffer, with its pages; keys address it by its virtual addresses.
 ///
 /// # Errors
 /// INVALID_PARAMETER for more bytes than the buffer has, INSUFFICIENT_RESOURCES for more pages than a command can list.
@@ -75,7 +98,7 @@ pub(super) fn register(
     length_bytes: u64,
     rights: Rights,
     limits: &Limits,
-) -> Result<Command, Status> {
+) -> Result<(MkeyContext, Vec<u64>), Status> {
     if length_bytes == 0 || length_bytes > mdl.length_bytes {
         return Err(Status::INVALID_PARAMETER);
     }
@@ -95,7 +118,7 @@ pub(super) fn register(
         length_bytes,
         variant: 0,
     };
-    Ok(Command::CreateMkey(context, pages))
+    Ok((context, pages))
 }
 
 /// A region for fast registration.
@@ -154,7 +177,7 @@ mod tests {
         let mut memory = HostMemory::new();
         let mdl = memory.allocate(3 * PAGE_SIZE, 100);
         let pages = |length| match register(PdId(1), &mdl, length, Rights::empty(), &limits) {
-            Ok(Command::CreateMkey(context, pages)) => {
+            Ok((context, pages)) => {
                 assert_eq!((context.start, context.length_bytes), (mdl.virtual_address, length));
                 assert_eq!(context.page_count as usize, pages.len());
                 Ok(pages)
@@ -172,7 +195,7 @@ mod tests {
     #[test]
     fn page_lists_are_used_again() {
         let mut memory = HostMemory::new();
-        let mut region = Region::new(0x100, 600);
+        let mut region = Region::new(0x100, 600, None);
         let (first, second) = (region.list(&mut memory, &[1]), region.list(&mut memory, &[2]));
         assert_ne!(first.address, second.address, "both requests may be under way");
         let pages = memory.allocated_pages();

@@ -48,6 +48,7 @@ use device::Device;
 use echo::Echo;
 use event::EventQueue;
 use host::HostBus;
+use host::iommu::Rights;
 use memory::{Region, Window};
 use nic_model::regs::bar::{self, Features, Limits};
 use object::{QueuePair, SharedQueue};
@@ -222,6 +223,14 @@ impl Backend for SimBackend {
 
     fn read_local(&mut self, host: &mut Self::Host, address: u64, into: &mut [u8]) -> Result<(), Status> {
         host.memory().read_virtual(address, into).map_err(|_| Status::ACCESS_VIOLATION)
+    }
+
+    fn map(&mut self, host: &mut Self::Host, pages: &[u64]) -> Vec<u64> {
+        host.memory().map(pages, Rights::ReadWrite)
+    }
+
+    fn unmap(&mut self, host: &mut Self::Host, addresses: &[u64]) {
+        addresses.first().into_iter().for_each(|first| host.memory().unmap(*first));
     }
 
     fn poll(&mut self, host: &mut Self::Host, cq: CqId) -> Option<WorkCompletion> {

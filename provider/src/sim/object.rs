@@ -3,6 +3,7 @@
 use super::memory;
 use super::ring::{DmaBuffer, ReceiveQueue, SendQueue, log2_ceil, send_wqe_blocks};
 use crate::backend::{ConnectionId, CqId, PdId, SrqId};
+use host::iommu::Rights;
 use host::{HostMemory, PAGE_SIZE};
 use nic_model::regs::cmd::{QpContext, QpState, QpType, SrqContext};
 use nic_model::regs::doorbell::ReceiveRecord;
@@ -59,15 +60,17 @@ impl QueuePair {
             Some(_) => 0,
             None => page_aligned(ReceiveQueue::ring_bytes(spec.receive_depth, spec.max_receive_sge)),
         };
-        let buffer = DmaBuffer::allocate(memory, send_bytes + receive_bytes + ReceiveRecord::BYTES);
-        let receive_address = buffer.address + send_bytes as u64;
-        let record_address = receive_address + receive_bytes as u64;
+        let buffer = DmaBuffer::allocate(memory, send_bytes + receive_bytes + ReceiveRecord::BYTES, Rights::Read);
+        let receives_at = |base| base + send_bytes as u64;
+        let record_at = |base| receives_at(base) + receive_bytes as u64;
+        let receive_address = receives_at(buffer.address);
+        let record_address = record_at(buffer.address);
         let sends = SendQueue::new(buffer.address, spec.send_depth, wqe_blocks);
         let own = ReceiveQueue::new(receive_address, record_address, spec.receive_depth, spec.max_receive_sge);
         let context = QpContext {
-            sq_address: buffer.address,
-            rq_address: receive_address,
-            record_address,
+            sq_address: buffer.bus_address,
+            rq_address: receives_at(buffer.bus_address),
+            record_address: record_at(buffer.bus_address),
             qp_type: spec.qp_type,
             log_sq_blocks: sends.log_blocks(),
             log_rq_wqes: own.log_wqes(),
@@ -117,11 +120,11 @@ pub(super) struct SharedQueue {
 impl SharedQueue {
     /// Ring and record in one piece, and what the device must be told of them.
     pub(super) fn allocate(memory: &mut HostMemory, pd: PdId, depth: u32, max_sge: u32) -> (Self, SrqContext) {
-        let (buffer, record_address) = Self::memory_for(memory, depth, max_sge);
-        let receives = ReceiveQueue::new(buffer.address, record_address, depth, max_sge);
+        let (buffer, record_offset) = Self::memory_for(memory, depth, max_sge);
+        let receives = ReceiveQueue::new(buffer.address, buffer.address + record_offset, depth, max_sge);
         let context = SrqContext {
-            ring_address: buffer.address,
-            record_address,
+            ring_address: buffer.bus_address,
+            record_address: buffer.bus_address + record_offset,
             pd: pd.0,
             log_wqes: receives.log_wqes(),
             log_stride: receives.log_stride(),
@@ -130,21 +133,20 @@ impl SharedQueue {
         (Self { memory: buffer, next_memory: None, max_sge, receives }, context)
     }
 
-    /// Memory for a ring, and the address of the record behind it.
+    /// Memory for a ring, and where the record is in it.
     fn memory_for(memory: &mut HostMemory, depth: u32, max_sge: u32) -> (DmaBuffer, u64) {
         let ring_bytes = page_aligned(ReceiveQueue::ring_bytes(depth, max_sge));
-        let buffer = DmaBuffer::allocate(memory, ring_bytes + ReceiveRecord::BYTES);
-        let record_address = buffer.address + ring_bytes as u64;
-        (buffer, record_address)
+        let buffer = DmaBuffer::allocate(memory, ring_bytes + ReceiveRecord::BYTES, Rights::Read);
+        (buffer, ring_bytes as u64)
     }
 
     /// A larger ring, with all that is posted, and what the device must be told of it.
     pub(super) fn begin_growth(&mut self, memory: &mut HostMemory, depth: u32) -> SrqContext {
-        let (buffer, record_address) = Self::memory_for(memory, depth, self.max_sge);
-        self.receives.begin_growth(memory, buffer.address, record_address, depth);
+        let (buffer, record_offset) = Self::memory_for(memory, depth, self.max_sge);
+        self.receives.begin_growth(memory, buffer.address, buffer.address + record_offset, depth);
         let context = SrqContext {
-            ring_address: buffer.address,
-            record_address,
+            ring_address: buffer.bus_address,
+            record_address: buffer.bus_address + record_offset,
             log_wqes: log2_ceil(depth),
             log_stride: self.receives.log_stride(),
             ..SrqContext::default()

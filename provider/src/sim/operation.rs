@@ -5,7 +5,7 @@ use super::attributes;
 use super::command::{Answer, status_of};
 use super::connect::Acceptance;
 use super::cq::CompletionQueue;
-use super::memory::{Region, Window};
+use super::memory::{Mapping, Region, Window};
 use super::object::{QueuePair, SharedQueue, id_of_key};
 use super::ring::DmaBuffer;
 use crate::backend::{
@@ -46,7 +46,7 @@ pub(super) enum Task {
     Initialize(QpId),
     /// A queue pair that could not be initialized goes again.
     Undo(QpId, Status),
-    Register,
+    Register(Option<Mapping>),
     CreateFastRegister {
         max_pages: u32,
     },
@@ -182,8 +182,8 @@ impl SimBackend {
                 self.forget(host, Resource::Qp(id));
                 Next::End(Err(status))
             }
-            (Task::Register, Ok(reply)) => self.region(reply.result, 0),
-            (Task::CreateFastRegister { max_pages }, Ok(reply)) => self.region(reply.result, max_pages),
+            (Task::Register(mapping), Ok(reply)) => self.region(reply.result, 0, mapping),
+            (Task::CreateFastRegister { max_pages }, Ok(reply)) => self.region(reply.result, max_pages, None),
             (Task::CreateWindow, Ok(reply)) => {
                 let (key, mw) = (reply.result, MwId(id_of_key(reply.result)));
                 self.windows.insert(mw, Window { key });
@@ -191,7 +191,11 @@ impl SimBackend {
             }
             (Task::Destroy(resource, attempt), reply) => self.destroyed(host, resource, attempt, reply.map(drop)),
             (
-                task @ (Task::CreateCq(_) | Task::ResizeCq { .. } | Task::CreateSrq(_) | Task::CreateQp(_)),
+                task @ (Task::CreateCq(_)
+                | Task::ResizeCq { .. }
+                | Task::CreateSrq(_)
+                | Task::CreateQp(_)
+                | Task::Register(_)),
                 Err(status),
             ) => {
                 unmake(host, task);
@@ -220,9 +224,9 @@ impl SimBackend {
         Next::DONE
     }
 
-    fn region(&mut self, key: u32, max_pages: u32) -> Next {
+    fn region(&mut self, key: u32, max_pages: u32, mapping: Option<Mapping>) -> Next {
         let mr = MrId(id_of_key(key));
-        self.regions.insert(mr, Region::new(key, max_pages));
+        self.regions.insert(mr, Region::new(key, max_pages, mapping));
         Next::End(Ok(CommandOutput::Keys { resource: Resource::Mr(mr), local: key, remote: key }))
     }
 }
@@ -234,6 +238,7 @@ fn unmake(host: &mut dyn HostBus, task: Task) {
         Task::ResizeCq { ring, .. } => ring.free(host.memory()),
         Task::CreateSrq(srq) => srq.free(host.memory()),
         Task::CreateQp(qp) => qp.free(host.memory()),
+        Task::Register(Some(mapping)) => mapping.free(host.memory()),
         _ => {}
     }
 }

@@ -173,7 +173,7 @@ impl SimBackend {
             rights: rights_of(rights),
             start: base_address,
             length_bytes,
-            list_address: list.address,
+            list_address: list.bus_address,
             page_count: pages.len() as u32,
             page_shift: PAGE_SHIFT,
         });

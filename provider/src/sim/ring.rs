@@ -2,6 +2,7 @@
 
 use crate::backend::MrId;
 use crate::ndk::Status;
+use host::iommu::Rights;
 use host::{HostMemory, PAGE_SIZE};
 use nic_model::regs::bar;
 use nic_model::regs::doorbell::ReceiveRecord;
@@ -14,21 +15,26 @@ const OWN_MEMORY: &str = "the driver frees a buffer only after the device has le
 /// Blocks that a BlueFlame buffer holds.
 const PUSH_BLOCKS_MAX: u32 = bar::BLUEFLAME_BUFFER_BYTES as u32 / BLOCK_BYTES as u32;
 
-/// Pages that are contiguous on the bus.
+/// Contiguous pages that the device reaches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DmaBuffer {
+    /// Where the driver finds them.
     pub(super) address: u64,
+    /// Where the device does.
+    pub(super) bus_address: u64,
     pages: usize,
 }
 
 impl DmaBuffer {
-    /// Zeroed memory for `bytes`.
-    pub(super) fn allocate(memory: &mut HostMemory, bytes: usize) -> Self {
+    /// Zeroed memory for `bytes`, with which the device may do what `rights` say.
+    pub(super) fn allocate(memory: &mut HostMemory, bytes: usize, rights: Rights) -> Self {
         let pages = bytes.div_ceil(PAGE_SIZE as usize).max(1);
-        Self { address: memory.allocate_contiguous(pages), pages }
+        let address = memory.allocate_contiguous(pages);
+        Self { address, bus_address: memory.map_contiguous(address, pages, rights), pages }
     }
 
     pub(super) fn free(self, memory: &mut HostMemory) {
+        memory.unmap(self.bus_address);
         memory.free_contiguous(self.address, self.pages);
     }
 

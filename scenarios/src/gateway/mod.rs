@@ -100,7 +100,7 @@ pub fn run(options: &Options, surroundings: Surroundings<'_>) -> Result<GatewayR
     let Surroundings { ether, capture, clock, stop, say } = surroundings;
     let identity = &options.identity;
     let provider = Provider { version: NdkVersion::V2_0, ..Provider::default() };
-    let device = node::Device { nic: nic(identity.mac), driver: driver(options) };
+    let device = node::Device { nic: nic(identity.mac), driver: driver(options), mapping: None };
     let node = node::assemble(device, false, 1, |backend| {
         let plan = node::NodePlan::default();
         stack::healthy(backend, (&provider, 0), &plan, None, options.faults.seed, "gateway")

@@ -1,7 +1,7 @@
 //! A node from a scenario: its NIC, the driver that starts it, the provider's layers over it.
 
 use super::stack::{self, Stack};
-use super::{BusConfig, Core, Hardware, HostTiming, Node, NodePlan, Striker};
+use super::{BusConfig, Core, Hardware, HostTiming, MappingCost, Node, NodePlan, Striker};
 use crate::adapter;
 use crate::cluster::ClusterError;
 use crate::conformance::Trial;
@@ -65,6 +65,7 @@ pub(crate) fn bring_up(setup: &Setup<'_>) -> Result<Node, ClusterError> {
     let device = Device {
         nic: adapter::config(scenario, setup.own, setup.host, setup.congestion),
         driver: driver_config(setup),
+        mapping: MappingCost::of_scenario(&scenario.nic),
     };
     let node = assemble(device, zero, scenario.cluster.processors, provider)
         .map_err(|error| ClusterError::Device { node: setup.host as usize, what: error.to_string() })?;
@@ -77,6 +78,8 @@ pub(crate) fn bring_up(setup: &Setup<'_>) -> Result<Node, ClusterError> {
 pub(crate) struct Device {
     pub nic: NicConfig,
     pub driver: sim::Config,
+    /// An IOMMU translates what the NIC says.
+    pub mapping: Option<MappingCost>,
 }
 
 /// Builds a node around a device and starts it; `provider` puts the layers over the driver. With `zero`, nothing takes time.
@@ -87,7 +90,7 @@ pub(crate) fn assemble(
     provider: impl FnOnce(SimBackend) -> Box<dyn Stack>,
 ) -> Result<Node, BringUpError> {
     let scale = |length| if zero { Dur::ZERO } else { length };
-    let bus = BusConfig { mmio_write: scale(MMIO_WRITE), elide_payload: false };
+    let bus = BusConfig { mmio_write: scale(MMIO_WRITE), elide_payload: false, mapping: device.mapping };
     let mut hardware = Hardware::new(Nic::new(device.nic), bus);
     hardware.begin(Time::ZERO);
     let backend = SimBackend::new(&mut hardware, device.driver)?;

@@ -34,8 +34,9 @@ impl Hardware {
     }
 
     fn command(&mut self, now: Time, slot: u8) {
-        let mut bytes = [0; SLOT_BYTES];
-        let read = self.memory.read(self.command_base + u64::from(slot) * SLOT_BYTES as u64, &mut bytes);
+        let mut bytes = Vec::new();
+        let read =
+            self.memory.device_read(self.command_base + u64::from(slot) * SLOT_BYTES as u64, SLOT_BYTES, &mut bytes);
         let Some(content) = read.ok().and_then(|()| Slot::read(&bytes)) else { return };
         if let Some(Blow::Command(defect)) = self.striker.judge(now, Happening::Command(content.code)) {
             self.tell(now, Input::Defect(Defect::Command { slot, defect }));

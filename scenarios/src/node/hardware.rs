@@ -1,8 +1,10 @@
 //! The NIC and the memory of a node, and the bus between them.
 
+use super::remapping::{MappingCost, dma_error};
 use super::strike::{Blow, Happening, Striker};
 use crate::spec::fault::machine::Dma;
 use des::{Dur, Phase, Time};
+use host::iommu::Range;
 use host::{HostBus, HostMemory};
 use nic_model::Nic;
 use nic_model::port::{DmaError, DmaKind, DmaTag, Input, Outbox, Output, Segments};
@@ -56,6 +58,8 @@ pub(crate) struct BusConfig {
     pub mmio_write: Dur,
     /// Message data is only counted, not moved.
     pub elide_payload: bool,
+    /// There is an IOMMU that translates, and this is what it costs the driver.
+    pub mapping: Option<MappingCost>,
 }
 
 /// The NIC, the memory, and all that is under way between them.
@@ -87,7 +91,7 @@ impl Hardware {
     pub(crate) fn new(nic: Nic, config: BusConfig) -> Self {
         Self {
             nic,
-            memory: HostMemory::new(),
+            memory: if config.mapping.is_some() { HostMemory::behind_iommu() } else { HostMemory::new() },
             config,
             now: Time::ZERO,
             spent: Dur::ZERO,
@@ -116,6 +120,7 @@ impl Hardware {
         if self.gone {
             return false;
         }
+        self.follow_mappings(now);
         self.nic.handle(now, input, &mut self.outbox);
         let spoke = !self.outbox.is_empty();
         if spoke {
@@ -164,6 +169,21 @@ impl Hardware {
         self.settle(now);
         let data = self.gather(&read);
         self.tell(now, Input::DmaReadDone { tag: read.tag, data });
+    }
+
+    /// The driver has waited for what it has had mapped and unmapped, and the adapter hears of it: before all that either does
+    /// next.
+    fn follow_mappings(&mut self, now: Time) {
+        let Some(done) = self.memory.take_remapping() else { return };
+        self.spent += self.config.mapping.map_or(Dur::ZERO, |cost| cost.of(&done));
+        for Range { address, pages } in done.unmapped {
+            self.tell(now, Input::Invalidate { address, pages });
+        }
+    }
+
+    /// Ends the processor's part of a step.
+    pub(super) fn end(&mut self) {
+        self.follow_mappings(self.now);
     }
 
     /// Whether the adapter has been pulled out.
@@ -218,7 +238,7 @@ impl Hardware {
         }
     }
 
-    fn gather(&self, read: &DmaRead) -> Result<Payload, DmaError> {
+    fn gather(&mut self, read: &DmaRead) -> Result<Payload, DmaError> {
         if let Some(error) = read.error {
             return Err(error);
         }
@@ -228,9 +248,7 @@ impl Hardware {
         }
         let mut bytes = Vec::with_capacity(length);
         for segment in &read.segments {
-            self.memory
-                .read_to(segment.address, segment.length_bytes as usize, &mut bytes)
-                .map_err(|_| DmaError::NotMemory { address: segment.address })?;
+            self.memory.device_read(segment.address, segment.length_bytes as usize, &mut bytes).map_err(dma_error)?;
         }
         Ok(Payload::Bytes(bytes.into()))
     }
@@ -246,8 +264,8 @@ impl Hardware {
     }
 
     fn settle(&mut self, now: Time) {
-        if let Err(host::MemoryError::NotMemory { address, .. }) = self.memory.settle(now) {
-            self.tell(now, Input::DmaWriteFailed(DmaError::NotMemory { address }));
+        if let Err(error) = self.memory.settle(now) {
+            self.tell(now, Input::DmaWriteFailed(dma_error(error)));
         }
         while let Some(&(_, error)) = self.failed_writes.front().filter(|(at, _)| *at <= now) {
             self.failed_writes.pop_front();
@@ -274,6 +292,7 @@ impl HostBus for Hardware {
     }
 
     fn mmio_write(&mut self, offset: u64, data: &[u8]) {
+        self.follow_mappings(self.now);
         // Posted writes keep their order even when two processors are a little apart.
         let soonest = self.posted.back().map_or(Time::ZERO, |last| last.at);
         let at = (HostBus::now(self) + self.config.mmio_write).max(soonest);
@@ -283,6 +302,7 @@ impl HostBus for Hardware {
 
     fn mmio_read(&mut self, offset: u64) -> u64 {
         let now = self.now;
+        self.follow_mappings(now);
         while let Some(write) = self.posted.pop_front() {
             self.deliver(now, write.offset, &write.data);
         }

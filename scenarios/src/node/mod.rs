@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`hardware`] (NIC, memory and the bus), this module (one event at a time), [`port`] (calls from the
 //! consumers), [`stack`] (the provider's layers), [`plan`] (what a fault plan says of a node), [`strike`] (its rows about the
-//! machine) with [`broken`] (what they do on the bus), [`planted`] and [`careless`] (bugs on purpose), [`bring_up`] (all of it
+//! machine) with [`broken`] (what they do on the bus), [`remapping`] (an IOMMU's costs), [`planted`] and [`careless`] (bugs on purpose), [`bring_up`] (all of it
 //! from a scenario), [`meter`] (what the report counts), [`journal`] (what two backends are compared by).
 
 mod bring_up;
@@ -14,6 +14,7 @@ pub(crate) mod meter;
 pub(crate) mod plan;
 mod planted;
 mod port;
+mod remapping;
 pub(crate) mod stack;
 mod strike;
 
@@ -21,6 +22,7 @@ pub(crate) use bring_up::{Device, Setup, assemble, bring_up};
 pub(crate) use hardware::{BusConfig, Hardware, Later, Outgoing};
 pub(crate) use plan::NodePlan;
 pub(crate) use port::Node;
+pub(crate) use remapping::MappingCost;
 pub(crate) use stack::Stack;
 pub(crate) use strike::Striker;
 
@@ -277,6 +279,7 @@ impl Core {
 
     /// Ends a step: the processor was busy, and what the hardware wants later is the node's to do later.
     fn finish(&mut self, processor: u8) {
+        self.hardware.end();
         let until = HostBus::now(&self.hardware);
         let index = usize::from(processor) % self.busy_until.len();
         self.busy_until[index] = self.busy_until[index].max(until);

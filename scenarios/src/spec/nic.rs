@@ -30,6 +30,9 @@ pub struct Nic {
     /// An acknowledgement is asked for every so many packets of a message; some schemes need each one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ack_every_packets: Option<u32>,
+    /// What stands between the adapters and memory. Absent: costs what the profile says, which is nothing without an IOTLB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iommu: Option<Iommu>,
     /// Lanes of the slot, which are all the host's bandwidth.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pcie_lanes: Option<u8>,
@@ -55,6 +58,7 @@ impl Default for Nic {
             end_to_end_credits: None,
             window_packets: None,
             ack_every_packets: None,
+            iommu: None,
             pcie_lanes: None,
             receive_buffer_bytes: None,
             xoff_bytes: None,
@@ -111,6 +115,18 @@ pub enum NicTime {
     Timed,
     /// None.
     Zero,
+}
+
+/// What the hosts' IOMMUs do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Iommu {
+    /// Nothing: there is none.
+    Off,
+    /// Addresses lead to themselves; looking that up takes time.
+    Identity,
+    /// Adapters reach what their driver has mapped, by addresses of their own. Anything else is refused.
+    Translate,
 }
 
 /// What is sent again after a loss.

@@ -7,6 +7,7 @@ use super::station::{NodeSlot, Station, SwitchSlot};
 use super::traffic::Planned;
 use super::world::World;
 use crate::cluster::ClusterError;
+use crate::node::MappingCost;
 use crate::options::Threads;
 use crate::spec::{Flows, NicTime, Scenario};
 use crate::{adapter, switches};
@@ -138,6 +139,7 @@ fn nodes(
         mtu_bytes: scenario.cluster.mtu_bytes,
     };
     let timed = scenario.nic.time == NicTime::Timed;
+    let mapping = MappingCost::of_scenario(&scenario.nic);
     let scheme = switches::scheme(scenario, topology);
     let mut nodes = Vec::with_capacity(uses.len());
     for host in 0..topology.host_count() {
@@ -145,9 +147,9 @@ fn nodes(
         for ((port, end), link) in (0..).zip(ends).zip(topology.build_uplinks(host, scenario.about.seed)) {
             let endpoint = topology.endpoint(host, port);
             let uses = uses[endpoint.0 as usize];
-            let node =
-                LightNode::new(endpoint, adapter::config(scenario, endpoint, endpoint.0, scheme), habits, uses, timed)
-                    .map_err(|what| ClusterError::Device { node: endpoint.0 as usize, what })?;
+            let nic = adapter::config(scenario, endpoint, endpoint.0, scheme);
+            let node = LightNode::new(endpoint, nic, habits, uses, timed, mapping)
+                .map_err(|what| ClusterError::Device { node: endpoint.0 as usize, what })?;
             let sequencer = Sequencer::new(SourceId(endpoint.0));
             nodes.push(NodeSlot { node, link, peer: homes.place(end), sequencer, frames_received: 0 });
         }

@@ -1,7 +1,7 @@
 //! A node of a study: NIC, driver, and a consumer that posts the WRITEs of flows and polls.
 
 use crate::adapter::DSCP;
-use crate::node::{BusConfig, Hardware, Later};
+use crate::node::{BusConfig, Hardware, Later, MappingCost};
 use crate::spec::PayloadMode;
 use des::{Dur, Phase, Time, TraceHash};
 use fabric::address::Endpoint;
@@ -105,10 +105,11 @@ impl LightNode {
         habits: Habits,
         [sends, receives]: [u32; 2],
         timed: bool,
+        mapping: Option<MappingCost>,
     ) -> Result<Self, String> {
         let mmio_write = if timed { MMIO_WRITE } else { Dur::ZERO };
         let elide_payload = habits.payload == PayloadMode::Elided;
-        let mut hardware = Hardware::new(Nic::new(nic), BusConfig { mmio_write, elide_payload });
+        let mut hardware = Hardware::new(Nic::new(nic), BusConfig { mmio_write, elide_payload, mapping });
         hardware.begin(Time::ZERO);
         let config = sim::Config {
             addresses: vec![IpAddr::V4(endpoint.ipv4())],

@@ -42,7 +42,7 @@ proptest! {
     #[test]
     fn what_the_driver_writes_the_device_reads(lists in prop::collection::vec((0_u32..4, any::<bool>()), 1..60)) {
         let mut memory = HostMemory::new();
-        let buffer = DmaBuffer::allocate(&mut memory, 1 << 12);
+        let buffer = DmaBuffer::allocate(&mut memory, 1 << 12, Rights::Read);
         let mut queue = SendQueue::new(buffer.address, 3, send_wqe_blocks(3, 60));
         for (number, (pieces, inline)) in lists.into_iter().enumerate() {
             let list = match inline {
@@ -61,7 +61,7 @@ proptest! {
 #[test]
 fn a_doorbell_covers_all_that_was_posted_since_the_last() {
     let mut memory = HostMemory::new();
-    let buffer = DmaBuffer::allocate(&mut memory, 1 << 12);
+    let buffer = DmaBuffer::allocate(&mut memory, 1 << 12, Rights::Read);
     let mut queue = SendQueue::new(buffer.address, 8, 2);
     assert_eq!(queue.ring(&memory, true), None);
     for (id, pieces) in [(0, 1), (1, 6), (2, 0)] {
@@ -79,7 +79,7 @@ fn a_doorbell_covers_all_that_was_posted_since_the_last() {
 #[test]
 fn a_full_queue_refuses_and_a_completion_gives_back_all_before_it() {
     let mut memory = HostMemory::new();
-    let buffer = DmaBuffer::allocate(&mut memory, 1 << 12);
+    let buffer = DmaBuffer::allocate(&mut memory, 1 << 12, Rights::Read);
     let mut queue = SendQueue::new(buffer.address, 3, 1);
     for id in 0..3 {
         queue.push(&mut memory, id, &wqe(0, Body::Empty), None).expect("there is room");
@@ -98,7 +98,7 @@ fn a_full_queue_refuses_and_a_completion_gives_back_all_before_it() {
 #[test]
 fn receives_read_back_and_the_record_counts_them() {
     let mut memory = HostMemory::new();
-    let buffer = DmaBuffer::allocate(&mut memory, 1 << 12);
+    let buffer = DmaBuffer::allocate(&mut memory, 1 << 12, Rights::Read);
     let record = buffer.address + 2048;
     let mut queue = ReceiveQueue::new(buffer.address, record, 3, 2);
     assert_eq!((queue.log_wqes(), queue.log_stride()), (2, 6));
@@ -116,7 +116,7 @@ fn receives_read_back_and_the_record_counts_them() {
 #[test]
 fn shared_receives_end_in_any_order_without_losing_an_id() {
     let mut memory = HostMemory::new();
-    let buffer = DmaBuffer::allocate(&mut memory, 1 << 12);
+    let buffer = DmaBuffer::allocate(&mut memory, 1 << 12, Rights::Read);
     let mut queue = ReceiveQueue::new(buffer.address, buffer.address + 2048, 4, 1);
     for id in 0..4 {
         queue.push(&mut memory, id, &[]).expect("there is room");
