@@ -103,6 +103,7 @@ impl Nic {
             Input::MmioRead { offset } => self.mmio_read(cx, offset),
             Input::DmaReadDone { tag, data } => {
                 if let Some(purpose) = self.host.dma.take(tag) {
+                    self.host.counters.iommu_faults += u64::from(matches!(data, Err(DmaError::Blocked { .. })));
                     self.read_done(cx, purpose, data);
                 }
             }
@@ -187,6 +188,7 @@ impl Nic {
     /// that the IOMMU blocks may have been any: the device cannot vouch for what memory says, and fails.
     fn write_failed(&mut self, cx: &mut Cx<'_>, error: DmaError) {
         self.host.counters.dma_errors += 1;
+        self.host.counters.iommu_faults += u64::from(matches!(error, DmaError::Blocked { .. }));
         if !matches!(error, DmaError::NotMemory { .. }) {
             self.host.health = Health::DMA_FAILED;
             self.host.event(cx, cx.now, EventType::INTERNAL_ERROR, 0, Health::DMA_FAILED.0 as u32);

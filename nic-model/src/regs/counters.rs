@@ -189,4 +189,6 @@ counters! {
     /// Lines read from host memory to translate, directories included: a miss reads one of each level of its region's tables that
     /// is not at hand.
     mtt_levels_read,
+    /// DMA that the IOMMU has refused.
+    iommu_faults,
 }

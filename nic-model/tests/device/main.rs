@@ -5,6 +5,7 @@ mod control;
 mod dissection;
 mod doorbells;
 mod hostile;
+mod iommu;
 mod keys;
 mod messages;
 mod programs;

@@ -30,14 +30,16 @@ pub(super) struct Recipe {
     pub(super) selective: bool,
     /// Every on-chip memory has a few entries: caches miss, atomics and translations wait.
     pub(super) small: bool,
+    /// The devices lie behind IOMMUs.
+    pub(super) translate: bool,
 }
 
 /// All recipes; smaller ones are smaller programs.
 pub(super) fn recipes() -> impl Strategy<Value = Recipe> {
     let mischief = prop_oneof![1 => Just(0_u8), 4 => 0..16_u8];
-    let device = (any::<bool>(), any::<bool>(), any::<bool>());
+    let device = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (any::<u64>(), 1..4_u8, 1..28_u8, mischief, any::<bool>(), device).prop_map(
-        |(seed, rounds, posts, mischief, fails, (zero_time, selective, small))| Recipe {
+        |(seed, rounds, posts, mischief, fails, (zero_time, selective, small, translate))| Recipe {
             seed,
             rounds,
             posts,
@@ -46,6 +48,7 @@ pub(super) fn recipes() -> impl Strategy<Value = Recipe> {
             zero_time,
             selective,
             small,
+            translate,
         },
     )
 }
@@ -53,12 +56,12 @@ pub(super) fn recipes() -> impl Strategy<Value = Recipe> {
 impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seed, rounds, posts, mischief, .. } = self;
-        let [fails, zero_time, selective, small] =
-            [self.fails, self.zero_time, self.selective, self.small].map(u8::from);
+        let [fails, zero_time, selective, small, translate] =
+            [self.fails, self.zero_time, self.selective, self.small, self.translate].map(u8::from);
         write!(
             f,
             "seed={seed} rounds={rounds} posts={posts} mischief={mischief} fails={fails} zero_time={zero_time} \
-             selective={selective} small={small}"
+             selective={selective} small={small} translate={translate}"
         )
     }
 }
@@ -81,6 +84,7 @@ impl FromStr for Recipe {
             zero_time: field("zero_time")? != 0,
             selective: field("selective")? != 0,
             small: field("small")? != 0,
+            translate: field("translate")? != 0,
         })
     }
 }

@@ -91,7 +91,11 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn new(recipe: &Recipe) -> Self {
-        let mut world = World::with(|config| device(config, recipe));
+        let mut world = if recipe.translate {
+            World::behind_iommus(|config| device(config, recipe))
+        } else {
+            World::with(|config| device(config, recipe))
+        };
         let homes = [0, 1].map(|node| Home {
             source: world.buffer(node, SOURCE_BYTES, 1),
             sink: world.buffer(node, SINK_BYTES, 2),
@@ -205,9 +209,10 @@ impl End {
     fn new(world: &mut World, qp: Qp, queue: usize) -> Self {
         let node = qp.node;
         let slab = world.buffer(node, SLAB_BYTES + 8 * WORDS, 8);
-        let pages = world.nodes[node].memory.allocate_contiguous(1);
-        let list: Vec<u8> = slab.mdl.pages.iter().flat_map(|page| page.to_be_bytes()).collect();
-        world.nodes[node].memory.write(pages, &list).expect("the list is memory");
+        let place = world.nodes[node].allocate(1);
+        let list: Vec<u8> = slab.pages.iter().flat_map(|page| page.to_be_bytes()).collect();
+        world.nodes[node].memory.write(place, &list).expect("the list is memory");
+        let pages = world.nodes[node].bus(place);
         let kinds = [KeyKind::FAST_REGISTER, KeyKind::WINDOW_1, KeyKind::WINDOW_2];
         let extras = kinds.map(|kind| {
             let pd = world.nodes[node].driver.pd;

@@ -2,7 +2,7 @@
 
 use super::world::World;
 use des::Rng;
-use host::Mdl;
+use host::{Mdl, iommu};
 use nic_model::regs::bar;
 use nic_model::regs::block::Gid;
 use nic_model::regs::cmd::{
@@ -62,6 +62,8 @@ pub(crate) struct Qp {
 #[derive(Clone, Debug)]
 pub(crate) struct Registered {
     pub(crate) mdl: Mdl,
+    /// What the device calls its pages.
+    pub(crate) pages: Vec<u64>,
     pub(crate) key: u32,
 }
 
@@ -101,15 +103,15 @@ impl Registered {
 impl World {
     pub(super) fn bring_up(&mut self, node: usize) {
         assert_eq!(self.mmio_read(node, bar::SIGNATURE), bar::SIGNATURE_VALUE);
-        let memory = &mut self.nodes[node].memory;
-        let (commands, mailbox, eq) =
-            (memory.allocate_contiguous(1), memory.allocate_contiguous(64), memory.allocate_contiguous(1));
-        self.nodes[node].driver = Driver { commands, mailbox, eq, ..Driver::default() };
-        self.mmio_write(node, bar::COMMAND_BASE, &commands.to_le_bytes());
+        let host = &mut self.nodes[node];
+        let (commands, mailbox, eq) = (host.allocate(1), host.allocate(64), host.allocate(1));
+        host.driver = Driver { commands, mailbox, eq, ..Driver::default() };
+        self.mmio_write(node, bar::COMMAND_BASE, &self.nodes[node].bus(commands).to_le_bytes());
         self.command(node, &Command::Init);
         self.command(node, &Command::SetAddress(SourceAddress::new(0, 0, Gid::from(ip(node)))));
+        let ring_address = self.nodes[node].bus(eq);
         let context =
-            EqContext { ring_address: eq, log_entries: LOG_EQ, vector: 3, classes: EqClasses::all(), uar_page: 0 };
+            EqContext { ring_address, log_entries: LOG_EQ, vector: 3, classes: EqClasses::all(), uar_page: 0 };
         self.nodes[node].driver.eqn = self.command(node, &Command::CreateEq(context)).result;
         self.nodes[node].driver.pd = self.command(node, &Command::AllocPd).result;
         self.arm_eq(node);
@@ -123,8 +125,8 @@ impl World {
         let block = Slot {
             code: encoded.code,
             token,
-            input_address,
-            output_address: mailbox + 40 * 4096,
+            input_address: self.nodes[node].bus(input_address),
+            output_address: self.nodes[node].bus(mailbox + 40 * 4096),
             input_bytes: encoded.input.len() as u32,
             output_bytes: 4096,
             operand: encoded.operand,
@@ -171,7 +173,7 @@ impl World {
         output_bytes: u32,
     ) -> (CommandStatus, u32) {
         let Driver { commands, mailbox, .. } = self.nodes[node].driver;
-        let (input_address, output_address) = (mailbox + 0x3_0000, mailbox + 0x3_8000);
+        let [input_address, output_address] = [0x3_0000, 0x3_8000].map(|at| self.nodes[node].bus(mailbox + at));
         let slot = Slot { code, input_address, output_address, input_bytes, output_bytes, owner: 1, ..Slot::default() };
         self.nodes[node].memory.write(commands + POLLED_SLOT * 64, &slot.encode()).expect("slots are memory");
         self.mmio_write(node, bar::COMMAND_POLL, &POLLED_SLOT.to_le_bytes());
@@ -187,23 +189,21 @@ impl World {
     }
 
     pub(crate) fn create_cq(&mut self, node: usize, log: u8) -> Cq {
-        let memory = &mut self.nodes[node].memory;
-        let ring = memory.allocate_contiguous(((64 << log) / 4096).max(1));
-        let record = memory.allocate_contiguous(1);
-        let eqn = self.nodes[node].driver.eqn;
-        let context =
-            CqContext { ring_address: ring, record_address: record, log_entries: log, eqn, ..CqContext::default() };
+        let host = &mut self.nodes[node];
+        let (ring, record) = (host.allocate(((64 << log) / 4096).max(1)), host.allocate(1));
+        let (ring_address, record_address, eqn) = (host.bus(ring), host.bus(record), host.driver.eqn);
+        let context = CqContext { ring_address, record_address, log_entries: log, eqn, ..CqContext::default() };
         let number = self.command(node, &Command::CreateCq(context)).result;
         Cq { number, ring, log, record, consumer: 0 }
     }
 
     pub(crate) fn create_srq(&mut self, node: usize, limit: u32) -> (u32, u64, u64) {
-        let memory = &mut self.nodes[node].memory;
-        let (ring, record) = (memory.allocate_contiguous(1), memory.allocate_contiguous(1));
+        let host = &mut self.nodes[node];
+        let (ring, record) = (host.allocate(1), host.allocate(1));
         let context = SrqContext {
-            ring_address: ring,
-            record_address: record,
-            pd: self.nodes[node].driver.pd,
+            ring_address: host.bus(ring),
+            record_address: host.bus(record),
+            pd: host.driver.pd,
             log_wqes: LOG_RQ,
             log_stride: LOG_STRIDE,
             limit,
@@ -217,13 +217,12 @@ impl World {
 
     pub(crate) fn create_qp_with(&mut self, node: usize, qp_type: QpType, srqn: Option<u32>) -> Qp {
         let cq = self.create_cq(node, LOG_CQ);
-        let memory = &mut self.nodes[node].memory;
-        let (sq, rq, record) =
-            (memory.allocate_contiguous(2), memory.allocate_contiguous(1), memory.allocate_contiguous(1));
+        let host = &mut self.nodes[node];
+        let (sq, rq, record) = (host.allocate(2), host.allocate(1), host.allocate(1));
         let context = QpContext {
-            sq_address: sq,
-            rq_address: rq,
-            record_address: record,
+            sq_address: host.bus(sq),
+            rq_address: host.bus(rq),
+            record_address: host.bus(record),
             qp_type,
             log_sq_blocks: LOG_SQ,
             log_rq_wqes: LOG_RQ,
@@ -243,11 +242,11 @@ impl World {
     /// Replaces a queue pair's completion queue by one of `1 << log` entries; gives what was left in the old one.
     pub(crate) fn resize_cq(&mut self, qp: &mut Qp, log: u8) -> Vec<Cqe> {
         let bytes = Cqe::BYTES << log;
-        let memory = &mut self.nodes[qp.node].memory;
-        let ring = memory.allocate_contiguous(bytes.div_ceil(4096));
-        memory.write(ring, &vec![0xff; bytes]).expect("rings are memory");
-        let consumer = qp.cq.consumer;
-        let context = CqContext { ring_address: ring, log_entries: log, consumer, ..CqContext::default() };
+        let host = &mut self.nodes[qp.node];
+        let ring = host.allocate(bytes.div_ceil(4096));
+        host.memory.write(ring, &vec![0xff; bytes]).expect("rings are memory");
+        let (ring_address, consumer) = (host.bus(ring), qp.cq.consumer);
+        let context = CqContext { ring_address, log_entries: log, consumer, ..CqContext::default() };
         let first = self.command(qp.node, &Command::ResizeCq(qp.cq.number, context)).result;
         let mut left = Vec::new();
         while qp.cq.consumer != first {
@@ -312,7 +311,9 @@ impl World {
 
     /// Allocates and registers a buffer.
     pub(crate) fn register(&mut self, node: usize, length_bytes: u64, offset: u64, rights: Rights) -> Registered {
-        let mdl = self.nodes[node].memory.allocate(length_bytes, offset);
+        let memory = &mut self.nodes[node].memory;
+        let mdl = memory.allocate(length_bytes, offset);
+        let pages = memory.map(&mdl.pages, iommu::Rights::ReadWrite);
         let context = MkeyContext {
             kind: KeyKind::REGION,
             variant: 0x11,
@@ -323,8 +324,8 @@ impl World {
             start: mdl.virtual_address,
             length_bytes,
         };
-        let key = self.command(node, &Command::CreateMkey(context, mdl.pages.clone())).result;
-        Registered { mdl, key }
+        let key = self.command(node, &Command::CreateMkey(context, pages.clone())).result;
+        Registered { mdl, pages, key }
     }
 
     /// A registered buffer with everything allowed, filled with a pattern.

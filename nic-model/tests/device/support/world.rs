@@ -1,8 +1,8 @@
 //! Two hosts with a device each, a cable between them, and the events of all.
 
-use bytes::BytesMut;
 use des::{Dur, Time};
-use host::HostMemory;
+use host::iommu::{Range, Rights};
+use host::{HostMemory, MemoryError, PAGE_SIZE};
 use nic_model::port::{DmaError, DmaTag, Input, Outbox, Output, Segments};
 use nic_model::{Config, Nic};
 use smallvec::SmallVec;
@@ -30,7 +30,26 @@ pub(crate) struct Node {
     pub(crate) memory: HostMemory,
     pub(crate) interrupts: Vec<(Time, u16)>,
     pub(crate) driver: super::driver::Driver,
+    /// What the device calls the driver's pages.
+    bus: BTreeMap<u64, u64>,
     wake: Option<Time>,
+}
+
+impl Node {
+    /// Contiguous pages that the device reaches; the driver's address of the first.
+    pub(crate) fn allocate(&mut self, pages: usize) -> u64 {
+        let address = self.memory.allocate_contiguous(pages);
+        let bus = self.memory.map_contiguous(address, pages, Rights::ReadWrite);
+        let offsets = (0..pages as u64).map(|page| page * PAGE_SIZE);
+        self.bus.extend(offsets.map(|offset| (address + offset, bus + offset)));
+        address
+    }
+
+    /// The device's address for one of the driver's.
+    pub(crate) fn bus(&self, address: u64) -> u64 {
+        let offset = address % PAGE_SIZE;
+        self.bus.get(&(address - offset)).map_or(address, |page| page + offset)
+    }
 }
 
 /// Two hosts.
@@ -53,14 +72,24 @@ impl World {
     }
 
     pub(crate) fn with(change: impl Fn(&mut Config)) -> Self {
+        Self::of_memory(HostMemory::new, change)
+    }
+
+    /// Devices that reach only what is mapped.
+    pub(crate) fn behind_iommus(change: impl Fn(&mut Config)) -> Self {
+        Self::of_memory(HostMemory::behind_iommu, change)
+    }
+
+    fn of_memory(memory: impl Fn() -> HostMemory, change: impl Fn(&mut Config)) -> Self {
         let nodes = [0, 1].map(|index| {
             let mut config = Config::generic(index + 1);
             change(&mut config);
             Node {
                 nic: Nic::new(config),
-                memory: HostMemory::new(),
+                memory: memory(),
                 interrupts: Vec::new(),
                 driver: Default::default(),
+                bus: BTreeMap::new(),
                 wake: None,
             }
         });
@@ -88,11 +117,20 @@ impl World {
     /// Tells a device something.
     pub(crate) fn tell(&mut self, node: usize, input: Input) {
         let mut outbox = Outbox::new();
+        self.invalidate(node, &mut outbox);
         self.nodes[node].nic.handle(self.now, input, &mut outbox);
         for (delay, output) in outbox {
             self.take(node, self.now + delay, output);
         }
         self.rearm(node);
+    }
+
+    /// The device hears of what was unmapped before it hears anything else.
+    fn invalidate(&mut self, node: usize, outbox: &mut Outbox) {
+        let Node { nic, memory, .. } = &mut self.nodes[node];
+        for Range { address, pages } in memory.take_remapping().into_iter().flat_map(|done| done.unmapped) {
+            nic.handle(self.now, Input::Invalidate { address, pages }, outbox);
+        }
     }
 
     fn rearm(&mut self, node: usize) {
@@ -136,24 +174,19 @@ impl World {
     }
 
     fn settle(&mut self, node: usize, at: Time) {
-        if let Err(host::MemoryError::NotMemory { address, .. }) = self.nodes[node].memory.settle(at) {
-            self.tell(node, Input::DmaWriteFailed(DmaError::NotMemory { address }));
+        if let Err(error) = self.nodes[node].memory.settle(at) {
+            self.tell(node, Input::DmaWriteFailed(refused(error)));
         }
     }
 
     fn read(&mut self, node: usize, segments: &Segments) -> Result<Payload, DmaError> {
         self.settle(node, self.now);
-        let length: usize = segments.iter().map(|segment| segment.length_bytes as usize).sum();
-        let mut bytes = BytesMut::zeroed(length);
-        let mut done = 0;
+        let mut bytes = Vec::new();
         for segment in segments {
-            let end = done + segment.length_bytes as usize;
-            let memory = &self.nodes[node].memory;
-            let refused = |_| DmaError::NotMemory { address: segment.address };
-            memory.read(segment.address, &mut bytes[done..end]).map_err(refused)?;
-            done = end;
+            let memory = &mut self.nodes[node].memory;
+            memory.device_read(segment.address, segment.length_bytes as usize, &mut bytes).map_err(refused)?;
         }
-        Ok(Payload::Bytes(bytes.freeze()))
+        Ok(Payload::Bytes(bytes.into()))
     }
 
     /// A register write.
@@ -164,6 +197,7 @@ impl World {
     /// A register read: control reads that the device makes for it are answered at once.
     pub(crate) fn mmio_read(&mut self, node: usize, offset: u64) -> u64 {
         let mut outbox = Outbox::new();
+        self.invalidate(node, &mut outbox);
         self.nodes[node].nic.handle(self.now, Input::MmioRead { offset }, &mut outbox);
         let mut answer = None;
         while !outbox.is_empty() {
@@ -231,5 +265,13 @@ impl World {
             assert!(self.step(), "it has not happened and nothing is left");
         }
         panic!("it does not happen");
+    }
+}
+
+/// Why a DMA fails that memory refuses.
+const fn refused(error: MemoryError) -> DmaError {
+    match error {
+        MemoryError::NotMemory { address, .. } => DmaError::NotMemory { address },
+        MemoryError::Blocked(fault) => DmaError::Blocked { address: fault.address },
     }
 }
