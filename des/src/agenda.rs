@@ -65,16 +65,14 @@ impl<E> Agenda<E> {
             std::mem::swap(&mut self.due, &mut self.bag);
             self.bag_ends = Time::ZERO;
         } else {
-            let mut at = 0;
-            while at < self.bag.len() {
-                let time = self.bag[at].0.time();
-                if time < end {
-                    self.due.push(self.bag.swap_remove(at));
-                } else {
-                    stays_from = stays_from.min(time);
-                    at += 1;
+            let is_due = |(key, _): &mut (Key, E)| {
+                let is_due = key.time() < end;
+                if !is_due {
+                    stays_from = stays_from.min(key.time());
                 }
-            }
+                is_due
+            };
+            self.due.extend(self.bag.extract_if(.., is_due));
         }
         self.bag_begins = stays_from;
         // What comes by one cable was thrown in soonest first: reversed, little is left to sort.

@@ -4,6 +4,7 @@ use crate::adapter::DSCP;
 use crate::node::{BusConfig, Hardware, Later, MappingCost};
 use crate::spec::PayloadMode;
 use des::{Dur, Phase, Time, TraceHash};
+use fabric::Flight;
 use fabric::address::Endpoint;
 use host::{Mdl, PAGE_SIZE};
 use nic_model::Nic;
@@ -17,7 +18,7 @@ use provider::sim::cm::RemoteEnd;
 use provider::sim::{self, SimBackend};
 use std::net::{IpAddr, SocketAddr};
 use wire::cm::PathMtu;
-use wire::{Frame, Psn, Qpn};
+use wire::{Psn, Qpn};
 
 /// How all consumers of a study work.
 #[derive(Clone, Copy, Debug)]
@@ -198,10 +199,10 @@ impl LightNode {
         self.hardware.begin(Time::ZERO);
     }
 
-    pub(super) fn frame(&mut self, now: Time, frame: Box<Frame>) {
+    pub(super) fn frame(&mut self, now: Time, frame: Flight) {
         self.hash.mix(frame.wire_len() as u64);
         self.hardware.begin(now);
-        self.hardware.tell(now, Input::Frame { port: 0, frame });
+        self.hardware.tell(now, Input::Frame { port: 0, frame: frame.into_frame() });
     }
 
     pub(super) fn pause(&mut self, now: Time, classes: u8, length: Dur) {
