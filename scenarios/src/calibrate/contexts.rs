@@ -3,6 +3,7 @@
 use super::bench::{Load, Measured, Operation, Posting};
 use super::{Experiment, Runner, mops};
 use des::Dur;
+use nic_model::profile::Profile;
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     number: 14,
@@ -23,13 +24,20 @@ const QPS_PER_THREAD: [u32; 13] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16];
 fn run(runner: &mut Runner<'_>) {
     let Some(profile) = runner.profile("connect-ib") else { return };
     for qps in QPS_PER_THREAD {
-        let mut load = Load::new(&profile, Operation::Read);
-        load.measured = Measured::Responder;
-        load.payload_bytes = 32;
-        (load.threads, load.qps_per_thread, load.window, load.posting) = (THREADS, qps, 1, Posting::Doorbell);
-        load.cable = ONE_WAY;
-        load.requests = runner.requests(30_000);
         let contexts = u64::from(THREADS * qps);
-        runner.point(&profile, "READ", contexts, "Mops", || mops(load.rate()));
+        let requests = runner.requests(30_000);
+        runner.point(&profile, "READ", contexts, "Mops", || mops(load(&profile, qps, requests).rate()));
     }
+}
+
+/// Clients that have so many queue pairs each.
+pub(super) fn load(profile: &Profile, qps_per_thread: u32, requests: u64) -> Load {
+    let mut load = Load::new(profile, Operation::Read);
+    load.measured = Measured::Responder;
+    load.payload_bytes = 32;
+    (load.threads, load.qps_per_thread, load.window) = (THREADS, qps_per_thread, 1);
+    load.posting = Posting::Doorbell;
+    load.cable = ONE_WAY;
+    load.requests = requests;
+    load
 }

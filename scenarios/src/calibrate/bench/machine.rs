@@ -58,6 +58,8 @@ pub(super) struct Machine {
     pub(super) reads: Slab<(DmaTag, Segments, nic_model::port::DmaKind)>,
     pub(super) wake: Option<des::Time>,
     pub(super) key: u32,
+    /// Keys of further regions.
+    pub(super) regions: Vec<u32>,
     /// Bus address of the buffer.
     pub(super) buffer: u64,
     index: u8,
@@ -79,8 +81,9 @@ impl Machine {
         let (commands, mailbox) = (memory.allocate_contiguous(1), memory.allocate_contiguous(4));
         let buffer = memory.allocate_contiguous(BUFFER_PAGES);
         let reads = Slab::new();
-        let (key, pd, eqn) = (0, 0, 0);
-        Self { nic: Nic::new(config), memory, reads, wake: None, key, buffer, index, commands, mailbox, pd, eqn }
+        let (key, pd, eqn, regions) = (0, 0, 0, Vec::new());
+        let nic = Nic::new(config);
+        Self { nic, memory, reads, wake: None, key, regions, buffer, index, commands, mailbox, pd, eqn }
     }
 
     fn ip(index: u8) -> IpAddr {
@@ -96,18 +99,30 @@ impl Machine {
         let events = EqContext { ring_address, log_entries: 6, vector: 0, classes: EqClasses::all(), uar_page: 0 };
         self.eqn = self.command(bus, &Command::CreateEq(events));
         self.pd = self.command(bus, &Command::AllocPd);
+        let pages = (0..BUFFER_PAGES as u64).map(|page| self.buffer + (page << 12)).collect();
+        self.key = self.register(bus, pages);
+    }
+
+    /// Registers a region for each of `regions`, of so many pages, which are all the same page of memory.
+    pub(super) fn register_more(&mut self, bus: &mut impl Registers, regions: u32, pages: u32) {
+        for _ in 0..regions {
+            let key = self.register(bus, vec![self.buffer; pages as usize]);
+            self.regions.push(key);
+        }
+    }
+
+    fn register(&mut self, bus: &mut impl Registers, pages: Vec<u64>) -> u32 {
         let context = MkeyContext {
             kind: KeyKind::REGION,
             variant: 0x11,
             page_shift: 12,
             pd: self.pd,
             rights: Rights::LOCAL_WRITE | Rights::REMOTE_READ | Rights::REMOTE_WRITE | Rights::REMOTE_ATOMIC,
-            page_count: BUFFER_PAGES as u32,
+            page_count: pages.len() as u32,
             start: BUFFER,
-            length_bytes: (BUFFER_PAGES as u64) << 12,
+            length_bytes: (pages.len() as u64) << 12,
         };
-        let pages = (0..BUFFER_PAGES as u64).map(|page| self.buffer + (page << 12)).collect();
-        self.key = self.command(bus, &Command::CreateMkey(context, pages));
+        self.command(bus, &Command::CreateMkey(context, pages))
     }
 
     fn command(&mut self, bus: &mut impl Registers, command: &Command) -> u32 {

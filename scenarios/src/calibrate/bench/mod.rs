@@ -57,6 +57,8 @@ pub(super) struct Load {
     pub(super) processor: fn(u32, u32) -> Processor,
     /// Counters that atomics go to.
     pub(super) counters: u64,
+    /// READs and WRITEs go anywhere in so many regions of so many pages of 4 KiB, instead of to one place.
+    pub(super) regions: Option<(u32, u32)>,
     /// A store on its way to the adapter.
     pub(super) mmio: Dur,
     /// Cable and switch, one way.
@@ -79,6 +81,7 @@ impl Load {
             posting: Posting::Window,
             processor: |_, _| Processor::default(),
             counters: 4096,
+            regions: None,
             mmio: Dur::from_ns(150),
             cable: Dur::from_ns(200),
             requests: 4_000,
@@ -142,6 +145,9 @@ impl<'a> Bench<'a> {
             outbox: Outbox::new(),
             completed: 0,
         };
+        if let Some((regions, pages)) = load.regions {
+            bench.machines[1].register_more(&mut Setup, regions, pages);
+        }
         bench.create_threads();
         bench
     }

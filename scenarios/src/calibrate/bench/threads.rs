@@ -181,11 +181,16 @@ impl Bench<'_> {
         let load = self.load;
         let [here, there] = &mut self.machines;
         let local = Data { length_bytes: load.payload_bytes, key: here.key, address: BUFFER };
-        let target = match load.operation {
-            Operation::FetchAdd => BUFFER + self.rng.below(load.counters) * 8,
-            _ => BUFFER,
+        let remote = match (load.operation, load.regions) {
+            (Operation::FetchAdd, _) => {
+                RemoteAddress { address: BUFFER + self.rng.below(load.counters) * 8, key: there.key }
+            }
+            (_, Some((_, pages))) => {
+                let key = there.regions[self.rng.below(there.regions.len() as u64) as usize];
+                RemoteAddress { address: BUFFER + (self.rng.below(pages.into()) << 12), key }
+            }
+            _ => RemoteAddress { address: BUFFER, key: there.key },
         };
-        let remote = RemoteAddress { address: target, key: there.key };
         let list = || match load.payload_bytes {
             0 => DataList::Segments(SmallVec::new()),
             _ => DataList::Segments(smallvec![local]),
