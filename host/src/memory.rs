@@ -134,7 +134,7 @@ impl HostMemory {
     #[must_use]
     pub fn allocated_pages(&self) -> usize {
         let tables = self.iommu.as_ref().map_or(0, |iommu| iommu.table_pages());
-        let own = || self.physical.allocated_pages() - tables;
+        let own = || self.physical.allocated_pages().saturating_sub(tables);
         self.arena.as_ref().map_or_else(own, |arena| arena.allocated_pages())
     }
 

@@ -73,14 +73,12 @@ impl Table {
         let mut table = self.root;
         for level in (2..=LEVELS).rev() {
             let at = entry_at(table, address, level);
-            let mut entry = load(memory, at).unwrap_or(0);
-            if entry == 0 {
+            table = self.next(memory, at).unwrap_or_else(|| {
                 let next = memory.allocate_page();
                 self.used.insert(next, 0);
-                entry = next | READ | WRITE;
-                self.put(memory, table, at, entry);
-            }
-            table = entry & FRAME;
+                self.put(memory, table, at, next | READ | WRITE);
+                next
+            });
         }
         let bits = [Access::Read, Access::Write].into_iter().filter(|access| rights.allows(*access)).map(bit_of);
         self.put(memory, table, entry_at(table, address, 1), page & FRAME | bits.sum::<u64>());
@@ -90,11 +88,9 @@ impl Table {
     pub(super) fn clear(&mut self, memory: &mut Physical, address: u64) {
         let mut path = [self.root; LEVELS as usize];
         for level in (2..=LEVELS).rev() {
-            let entry = load(memory, entry_at(path[usize::from(level) - 1], address, level)).unwrap_or(0);
-            if entry == 0 {
-                return;
-            }
-            path[usize::from(level) - 2] = entry & FRAME;
+            let at = entry_at(path[usize::from(level) - 1], address, level);
+            let Some(next) = self.next(memory, at) else { return };
+            path[usize::from(level) - 2] = next;
         }
         for (table, level) in path.into_iter().zip(1..) {
             self.put(memory, table, entry_at(table, address, level), 0);
@@ -106,11 +102,17 @@ impl Table {
         }
     }
 
+    /// The table that the entry at `at` leads to. Software may have written anything there: only tables of the unit count.
+    fn next(&self, memory: &Physical, at: u64) -> Option<u64> {
+        let next = load(memory, at)? & FRAME;
+        self.used.contains_key(&next).then_some(next)
+    }
+
     fn put(&mut self, memory: &mut Physical, table: u64, at: u64, entry: u64) {
         let before = load(memory, at).unwrap_or(0);
         store(memory, at, entry);
         if let Some(used) = self.used.get_mut(&table) {
-            *used = *used + u16::from(entry != 0) - u16::from(before != 0);
+            *used = (*used + u16::from(entry != 0)).saturating_sub(u16::from(before != 0));
         }
     }
 

@@ -139,6 +139,28 @@ proptest! {
     }
 
     #[test]
+    fn tables_that_somebody_has_overwritten_are_survived(
+        words in proptest::collection::vec((0..8_u64, 0..512_u64, any::<u64>()), 1..60),
+        counts in proptest::collection::vec(1..600_u64, 1..6),
+    ) {
+        let (mut memory, mut iommu) = unit();
+        let page = memory.allocate_page();
+        let mut ranges = Vec::new();
+        for count in counts {
+            ranges.push(iommu.map(&mut memory, vec![page; count as usize].into_iter(), Rights::ReadWrite));
+            for (table, entry, word) in &words {
+                // Every second page is memory: tables first.
+                let written = memory.write(ROOT + table * 2 * PAGE_SIZE + entry * 8, &word.to_le_bytes());
+                prop_assert!(written.is_ok() || *table > 0, "the root is memory");
+            }
+            let before = iommu.faults();
+            let refused = ranges.iter().filter(|address| iommu.translate(&memory, **address, Access::Read).is_err());
+            prop_assert_eq!(refused.count() as u64, iommu.faults() - before);
+        }
+        prop_assert!(ranges.into_iter().all(|address| iommu.unmap(&mut memory, address)));
+    }
+
+    #[test]
     fn addresses_are_given_once_and_found_again(steps in proptest::collection::vec((any::<bool>(), 1..20_u64, any::<u16>()), 1..200)) {
         let mut space = Space::new(100, 300);
         let mut taken = BTreeMap::<u64, u64>::new();

@@ -1,7 +1,8 @@
-//! One node: a NIC, its host's memory, and the bus between them.
+//! One node: a NIC, its host's memory, and the bus between them. An IOMMU lets the NIC reach only what its driver has mapped.
 
 use des::{Dur, Time};
-use host::{HostBus, HostMemory};
+use host::iommu::Range;
+use host::{HostBus, HostMemory, MemoryError};
 use nic_model::Nic;
 use nic_model::port::{DmaError, DmaTag, Input, Outbox, Output, Segments};
 use std::collections::{BTreeMap, VecDeque};
@@ -47,7 +48,7 @@ impl Bus {
     pub(crate) fn new(nic: Nic) -> Self {
         Self {
             nic,
-            memory: HostMemory::new(),
+            memory: HostMemory::behind_iommu(),
             unplugged: false,
             refused: 0,
             later: Vec::new(),
@@ -72,6 +73,9 @@ impl Bus {
             return;
         }
         let mut outbox = Outbox::new();
+        for Range { address, pages } in self.memory.take_remapping().into_iter().flat_map(|done| done.unmapped) {
+            self.nic.handle(self.now, Input::Invalidate { address, pages }, &mut outbox);
+        }
         self.nic.handle(self.now, input, &mut outbox);
         for (delay, output) in outbox {
             self.take(self.now + delay, output);
@@ -133,13 +137,14 @@ impl Bus {
         }
     }
 
-    fn gather(&self, segments: &Segments) -> Result<Payload, DmaError> {
+    fn gather(&mut self, segments: &Segments) -> Result<Payload, DmaError> {
         let mut bytes = Vec::new();
         for segment in segments {
-            let mut piece = vec![0; segment.length_bytes as usize];
-            let read = self.memory.read(segment.address, &mut piece);
-            read.map_err(|_| DmaError::NotMemory { address: segment.address })?;
-            bytes.extend(piece);
+            let read = self.memory.device_read(segment.address, segment.length_bytes as usize, &mut bytes);
+            read.map_err(|error| match error {
+                MemoryError::NotMemory { address, .. } => DmaError::NotMemory { address },
+                MemoryError::Blocked(fault) => DmaError::Blocked { address: fault.address },
+            })?;
         }
         Ok(Payload::Bytes(bytes.into()))
     }

@@ -3,6 +3,7 @@
 use crate::transfer::{pattern, post, request};
 use crate::world::{Buffer, End, World, address};
 use host::HostBus;
+use host::iommu::{Access, Fault, Reason};
 use provider::backend::{Backend, Command, CommandOutput, Event, Execution, MrId, MwId, Resource, SendOperation};
 use provider::ndk::{MrFlags, Sge, Status};
 use std::net::SocketAddr;
@@ -26,7 +27,11 @@ fn fast_registrations_come_and_go_by_requests() {
     let Ok(CommandOutput::Keys { resource: Resource::Mr(mr), local, .. }) = world.command(1, HOW, create) else {
         panic!("a region for fast registration")
     };
-    let target = world.step(1, |bus, _| bus.memory().allocate(9_000, 300));
+    let (target, pages) = world.step(1, |bus, driver| {
+        let target = bus.memory().allocate(9_000, 300);
+        let pages = driver.map(bus, &target.pages);
+        (target, pages)
+    });
     let data = pattern(9_000, 9);
     world.fill(0, &buffers[0], &data);
     // Twice without waiting: the second registration must not disturb the page list of the first.
@@ -35,7 +40,7 @@ fn fast_registrations_come_and_go_by_requests() {
         let register = SendOperation::FastRegister {
             mr,
             key,
-            pages: &target.pages,
+            pages: &pages,
             first_byte_offset: 300,
             length_bytes: 9_000,
             base_address,
@@ -129,16 +134,36 @@ fn a_window_opens_a_part_of_a_region() {
 fn the_privileged_key_reaches_bus_addresses() {
     let (mut world, ends, buffers) = connected(MrFlags::ALLOW_REMOTE_WRITE);
     let token = world.nodes[0].driver.capabilities().privileged_key.expect("the device has one");
-    let page = world.step(0, |bus, _| {
+    let page = world.step(0, |bus, driver| {
         let page = bus.memory().allocate_contiguous(1);
         bus.memory().write(page, &pattern(300, 7)).expect("memory");
-        page
+        driver.map(bus, &[page])[0]
     });
     let (remote_address, key) = (buffers[1].mdl.virtual_address, buffers[1].key);
     let source = [Sge { address: page, length_bytes: 300, token }];
     post(&mut world, 0, &ends[0], &request(1, SendOperation::Write { remote_address, key }, &source));
     world.success(0, ends[0].cq, 1);
     assert_eq!(world.bytes(1, &buffers[1], 300), pattern(300, 7));
+}
+
+#[test]
+fn pages_that_were_unmapped_are_out_of_reach_of_the_privileged_key() {
+    let (mut world, ends, buffers) = connected(MrFlags::ALLOW_REMOTE_WRITE);
+    let token = world.nodes[0].driver.capabilities().privileged_key.expect("the device has one");
+    let page = world.step(0, |bus, driver| {
+        let page = bus.memory().allocate_contiguous(1);
+        driver.map(bus, &[page])[0]
+    });
+    let (remote_address, key) = (buffers[1].mdl.virtual_address, buffers[1].key);
+    let write = SendOperation::Write { remote_address, key };
+    let source = [Sge { address: page, length_bytes: 300, token }];
+    post(&mut world, 0, &ends[0], &request(1, write, &source));
+    world.success(0, ends[0].cq, 1);
+    world.step(0, |bus, driver| driver.unmap(bus, &[page]));
+    post(&mut world, 0, &ends[0], &request(2, write, &source));
+    assert_eq!(world.completion(0, ends[0].cq).status, Status::ACCESS_VIOLATION);
+    let iommu = world.nodes[0].bus.memory.iommu().expect("the bus has one");
+    assert_eq!(iommu.records(), [Fault { address: page, access: Access::Read, reason: Reason::NotPresent }]);
 }
 
 #[test]

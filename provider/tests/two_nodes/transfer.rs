@@ -2,7 +2,7 @@
 
 use crate::world::{Buffer, End, World, address, address_6, is_datagram};
 use des::Dur;
-use host::HostBus;
+use host::{HostBus, HostMemory};
 use provider::backend::{
     Backend, Command, CommandOutput, ConnectionLimits, Event, Execution, Resource, SendOperation, SendRequest,
     Submitted,
@@ -30,7 +30,7 @@ const LENGTH: usize = 20_000;
 
 fn everything(how: Execution, destination: SocketAddr) {
     let mut world = World::new();
-    let before = [0, 1].map(|node| world.nodes[node].bus.memory.allocated_pages());
+    let before = [0, 1].map(|node| held(&world.nodes[node].bus.memory));
     let listener = world.listen(destination);
     let ends = [0, 1].map(|node| world.end(node, how, None));
     let buffers = [0, 1].map(|node| world.buffer(node, how, ends[node].pd, LENGTH as u64, ALL));
@@ -64,13 +64,18 @@ fn everything(how: Execution, destination: SocketAddr) {
         assert_eq!(world_node.bus.refused, 0, "the device wrote where it may not");
         let mdl = &buffers[node].mdl;
         world.step(node, |bus, _| bus.memory().free(mdl));
-        assert_eq!(world.nodes[node].bus.memory.allocated_pages(), before[node], "node {node}");
+        assert_eq!(held(&world.nodes[node].bus.memory), before[node], "node {node}");
     }
     let [first, second] = world.nodes;
     for mut node in [first, second] {
         node.driver.remove(&mut node.bus);
-        assert_eq!(node.bus.memory.allocated_pages(), 0);
+        assert_eq!(held(&node.bus.memory), (0, 0));
     }
+}
+
+/// Pages that are allocated, and ranges that are mapped.
+fn held(memory: &HostMemory) -> (usize, usize) {
+    (memory.allocated_pages(), memory.iommu().map_or(0, |iommu| iommu.mapped_ranges()))
 }
 
 /// SEND, WRITE, READ, and an inline WRITE: each is compared byte by byte.

@@ -4,7 +4,7 @@ use super::remapping::{MappingCost, dma_error};
 use super::strike::{Blow, Happening, Striker};
 use crate::spec::fault::machine::Dma;
 use des::{Dur, Phase, Time};
-use host::iommu::Range;
+use host::iommu::{Iommu, Range};
 use host::{HostBus, HostMemory};
 use nic_model::Nic;
 use nic_model::port::{DmaError, DmaKind, DmaTag, Input, Outbox, Output, Segments};
@@ -184,6 +184,11 @@ impl Hardware {
     /// Ends the processor's part of a step.
     pub(super) fn end(&mut self) {
         self.follow_mappings(self.now);
+    }
+
+    /// Pages of memory that are allocated, and ranges that the IOMMU has mapped.
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.memory.allocated_pages(), self.memory.iommu().map_or(0, Iommu::mapped_ranges))
     }
 
     /// Whether the adapter has been pulled out.

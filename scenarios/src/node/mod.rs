@@ -95,8 +95,8 @@ pub(crate) struct Core {
     tasks_at: Option<Time>,
     /// Upcalls entered whose return is still to come.
     running: usize,
-    /// Pages that the driver holds while no adapter is open.
-    pages_at_start: usize,
+    /// What the driver holds while no adapter is open.
+    held_at_start: (usize, usize),
     /// Calls by function, if a row waits for one.
     pub calls: Option<BTreeMap<CallKind, u64>>,
 }
@@ -121,7 +121,7 @@ impl Core {
             provider_wake: None,
             tasks_at: None,
             running: 0,
-            pages_at_start: 0,
+            held_at_start: (0, 0),
             calls: None,
         }
     }
@@ -129,7 +129,7 @@ impl Core {
     /// Forgets the time that starting took: it lies before the run.
     pub(crate) fn started(&mut self) {
         self.hardware.begin(Time::ZERO);
-        self.pages_at_start = self.hardware.memory.allocated_pages();
+        self.held_at_start = self.hardware.held();
         self.flush_hardware();
         self.arm_provider();
     }
@@ -168,15 +168,17 @@ impl Core {
     pub(crate) fn leftovers(&self) -> Vec<String> {
         let left = |what: &str, count: usize| (count > 0).then(|| format!("{count} {what}"));
         let adapter = self.meter.objects.get(&ObjectKind::Adapter).copied().unwrap_or_default();
-        let pages = if adapter.closed == adapter.inline + adapter.pending {
-            self.hardware.memory.allocated_pages().saturating_sub(self.pages_at_start)
+        let (pages, mappings) = if adapter.closed == adapter.inline + adapter.pending {
+            let (pages, mappings) = self.hardware.held();
+            (pages.saturating_sub(self.held_at_start.0), mappings.saturating_sub(self.held_at_start.1))
         } else {
-            0
+            (0, 0)
         };
         [
             left("callbacks have not returned", self.running),
             left("transfers of the NIC have not ended", self.hardware.under_way()),
             left("pages of memory are still allocated", pages),
+            left("ranges of the IOMMU are still mapped", mappings),
         ]
         .into_iter()
         .flatten()

@@ -28,6 +28,7 @@ pub fn summary(scenario: &Scenario, report: &RunReport, colour: Colour) -> Strin
         work::operations(report),
         work::latency(report),
         completions(report),
+        iommus(report),
         replicas(report),
         links(report),
         faults(report),
@@ -190,6 +191,24 @@ fn completions(report: &RunReport) -> Table {
         let mut row = vec![node.name.as_str().into()];
         row.extend(statuses.keys().map(|status| number(node, status)));
         table.row(row);
+    }
+    table
+}
+
+/// What lay between adapters and memory, where translations were looked up.
+fn iommus(report: &RunReport) -> Table {
+    let mut table = Table::new("IOMMU", &["node", ">pages at hand", ">looked up", ">DMA refused"]);
+    for NodeReport { name, counters, .. } in &report.nodes {
+        let number = |counter: &str| counters.get(counter).copied().unwrap_or(0);
+        let [hits, misses, faults] = ["iotlb_hits", "iotlb_misses", "iommu_faults"].map(number);
+        if hits + misses > 0 {
+            table.row(vec![
+                name.as_str().into(),
+                count(hits).into(),
+                count(misses).into(),
+                toned_count(faults, Tone::Notable),
+            ]);
+        }
     }
     table
 }
