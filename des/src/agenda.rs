@@ -80,6 +80,13 @@ impl<E> Agenda<E> {
         self.due.sort_unstable_by(|(left, _), (right, _)| right.cmp(left));
     }
 
+    /// When the next event of the window that ends at `end` is due; `end` if there is none.
+    #[must_use]
+    pub fn next_before(&self, end: Time) -> Time {
+        let own = self.own.next_key().map_or(end, Key::time);
+        self.due.last().map_or(own, |(due, _)| due.time().min(own)).min(end)
+    }
+
     /// Takes the next event of the window that ends at `end`.
     pub fn pop_before(&mut self, end: Time) -> Option<(Key, E)> {
         match self.due.last() {

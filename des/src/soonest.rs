@@ -40,6 +40,7 @@ impl<K, V> Soonest<K, V> {
 
     /// Whether there are none.
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.near.is_empty() && self.far.is_empty()
     }
@@ -51,6 +52,7 @@ impl<K, V> Soonest<K, V> {
 
     /// The first.
     #[must_use]
+    #[inline]
     pub fn first(&self) -> Option<&(K, V)> {
         self.near.last().or_else(|| self.far.first())
     }

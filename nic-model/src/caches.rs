@@ -78,6 +78,11 @@ impl Caches {
         Self { units: units.iter().any(Option::is_some).then(|| Box::new(units)), table_entries }
     }
 
+    /// Whether everything is at hand at once.
+    pub(crate) const fn are_unlimited(&self) -> bool {
+        self.units.is_none()
+    }
+
     /// When something that is wanted at `at` is at hand.
     pub(crate) fn access(&mut self, dma: &mut Dma, counters: &mut Counters, at: Time, kind: Kind, key: u64) -> Time {
         let Some(unit) = self.units.as_mut().and_then(|units| units[kind as usize].as_mut()) else { return at };

@@ -38,6 +38,8 @@ pub struct Config {
     pub congestion: Scheme,
     /// Classes with priority flow control, one bit each: the peer is paused in them before the receive buffer is full.
     pub flow_control: u8,
+    /// Message data is elided everywhere: reads of it take their time on the bus and are not asked for.
+    pub elides_payload: bool,
 }
 
 /// Most ports of a device.
@@ -66,6 +68,7 @@ impl Config {
             features: Features::all(),
             congestion: Scheme::None,
             flow_control: 0,
+            elides_payload: false,
         }
     }
 

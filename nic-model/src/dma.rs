@@ -198,6 +198,9 @@ pub(crate) fn piece(address: u64, length_bytes: u32) -> Segments {
 }
 
 fn length(segments: &Segments) -> u64 {
+    if let [only] = segments.as_slice() {
+        return only.length_bytes.into();
+    }
     segments.iter().map(|segment| u64::from(segment.length_bytes)).sum()
 }
 

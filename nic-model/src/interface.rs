@@ -51,7 +51,11 @@ impl Interface {
     }
 
     /// See [`Caches::access`].
+    #[inline]
     pub(crate) fn cached(&mut self, at: Time, kind: Kind, key: u64) -> Time {
+        if self.caches.are_unlimited() {
+            return at;
+        }
         self.caches.access(&mut self.dma, &mut self.counters, at, kind, key)
     }
 

@@ -30,6 +30,12 @@ pub struct FlowFields {
     pub udp_source_port: u16,
 }
 
+/// Bytes for which a frame of so many bytes keeps the cable busy: padding, check sequence, preamble and gap included.
+#[must_use]
+pub const fn cable_len(wire_len: usize) -> usize {
+    (if wire_len < FRAME_LEN_MIN { FRAME_LEN_MIN } else { wire_len }) + CABLE_OVERHEAD_BYTES
+}
+
 impl From<RocePacket> for Frame {
     fn from(packet: RocePacket) -> Self {
         Self { body: Body::Roce(packet) }
@@ -78,7 +84,7 @@ impl Frame {
     /// Bytes for which the frame keeps the cable busy: padding, check sequence, preamble and gap included.
     #[must_use]
     pub fn cable_len(&self) -> usize {
-        self.wire_len().max(FRAME_LEN_MIN) + CABLE_OVERHEAD_BYTES
+        cable_len(self.wire_len())
     }
 
     /// Destination MAC address.

@@ -31,7 +31,7 @@ pub mod telemetry;
 mod transport;
 
 pub use error::ParseError;
-pub use frame::{CABLE_OVERHEAD_BYTES, FRAME_LEN_MIN, FlowFields};
+pub use frame::{CABLE_OVERHEAD_BYTES, FRAME_LEN_MIN, FlowFields, cable_len};
 pub use headers::{Aeth, AtomicEth, Bth, Deth, Ext, NakCode, Reth};
 pub use opcode::{Opcode, Operation, Position, Transport};
 pub use packet::{Body, Ecn, Frame, Ip, Mac, Payload, RocePacket};

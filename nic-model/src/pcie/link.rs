@@ -67,13 +67,21 @@ impl Framing {
     }
 }
 
-/// All bytes of the pieces.
+/// All bytes of the pieces. Mostly it is one.
+#[inline]
 pub(super) fn bytes(segments: &Segments) -> u64 {
+    if let [only] = segments.as_slice() {
+        return only.length_bytes.into();
+    }
     segments.iter().map(|segment| u64::from(segment.length_bytes)).sum()
 }
 
 /// Packets of at most `limit` bytes; every piece begins its own.
+#[inline]
 fn packets(segments: &Segments, limit: u32) -> u64 {
+    if let [only] = segments.as_slice() {
+        return pieces(only.length_bytes.into(), limit).max(1);
+    }
     segments.iter().map(|segment| pieces(segment.length_bytes.into(), limit)).sum::<u64>().max(1)
 }
 

@@ -247,7 +247,10 @@ impl SendWork {
 
     /// Whether an answer brings data that its segments say where to put.
     pub(crate) fn awaits_data(&self) -> bool {
-        matches!(self.work(), Work::Read { .. } | Work::Atomic { .. })
+        match &self.wqe.body {
+            Body::Remote(..) => self.wqe.control.opcode == Opcode::READ,
+            body => matches!(body, Body::Atomic(..)),
+        }
     }
 
     /// The message data.

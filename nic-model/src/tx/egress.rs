@@ -8,7 +8,7 @@ use crate::profile::Profile;
 use crate::units::{CLASSES, Line};
 use des::{Dur, Rate, Time};
 use std::collections::VecDeque;
-use wire::{Body, Frame, Payload, Psn};
+use wire::{Body, Frame, Payload, Psn, cable_len};
 
 /// Directions of the dialogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,15 +43,16 @@ pub(crate) struct Place {
 struct Outgoing {
     frame: Box<Frame>,
     sender: Sender,
-    /// Its payload is being fetched.
-    waits: bool,
     /// Its payload could not be fetched.
     dropped: bool,
     payload_bytes: u32,
+    wire_bytes: u32,
     /// What it takes of the line.
-    line_bytes: u64,
+    line_bytes: u32,
     /// The stage that built it let it go then.
     built: Time,
+    /// Its payload is there then; [`Time::MAX`] while that is not known.
+    whole: Time,
 }
 
 /// A packet put on the line.
@@ -59,6 +60,7 @@ struct Outgoing {
 pub(crate) struct Leaving {
     pub(crate) frame: Box<Frame>,
     pub(crate) sender: Sender,
+    pub(crate) wire_bytes: u32,
     pub(crate) start: Time,
     pub(crate) end: Time,
 }
@@ -161,7 +163,7 @@ impl Egress {
     }
 
     /// Appends a packet that its stage lets go at `built`. Its payload is there, or comes at `whole` by
-    /// [`deliver`](Self::deliver).
+    /// [`deliver`](Self::deliver) or [`fetched`](Self::fetched).
     pub(crate) fn append(&mut self, lane: u8, frame: Box<Frame>, sender: Sender, built: Time, whole: Option<Time>) {
         let payload_bytes = match &frame.body {
             Body::Roce(packet) => packet.payload.len() as u32,
@@ -171,12 +173,36 @@ impl Egress {
         used.packets += 1;
         used.bytes += payload_bytes;
         let ready = whole.unwrap_or(built);
-        let line_bytes = (frame.cable_len() as u64).saturating_sub(self.not_sent);
+        let wire_bytes = frame.wire_len();
+        let line_bytes = (cable_len(wire_bytes) as u64).saturating_sub(self.not_sent);
         self.forecast = self.forecast.max(ready) + self.line.time_for(line_bytes);
-        let waits = whole.is_some();
-        let packet = Outgoing { frame, sender, waits, dropped: false, payload_bytes, line_bytes, built };
+        let whole = if whole.is_some() { Time::MAX } else { Time::ZERO };
+        let (wire_bytes, line_bytes) = (wire_bytes as u32, line_bytes as u32);
+        let packet = Outgoing { frame, sender, dropped: false, payload_bytes, wire_bytes, line_bytes, built, whole };
         self.lanes[usize::from(lane)].packets.push_back(packet);
         self.occupied |= 1 << lane;
+    }
+
+    /// The payload of so many packets from `first` on is there at `whole`.
+    pub(crate) fn fetched(&mut self, first: Place, packets: u16, whole: Time) {
+        let Some(lane) = self.lanes.get_mut(usize::from(first.lane)) else { return };
+        let start = first.number.saturating_sub(lane.first) as usize;
+        for packet in lane.packets.iter_mut().skip(start).take(packets.into()) {
+            packet.whole = whole;
+        }
+    }
+
+    /// When the next packet is whole, of those in front of a lane that are not yet and of which it is known.
+    pub(crate) fn next_whole(&self, now: Time) -> Option<Time> {
+        let (mut lanes, mut next) = (self.occupied, Time::MAX);
+        while lanes != 0 {
+            let index = lanes.trailing_zeros() as usize;
+            lanes &= lanes - 1;
+            if let Some(front) = self.lanes[index].packets.front().filter(|front| front.whole > now) {
+                next = next.min(front.whole);
+            }
+        }
+        (next < Time::MAX).then_some(next)
     }
 
     /// The payload of a packet is there, or (`None`) will never be: `part` is asked for as many bytes as it has. Gives
@@ -184,7 +210,7 @@ impl Egress {
     pub(crate) fn deliver(&mut self, place: Place, part: impl FnOnce(usize) -> Option<Payload>) -> Option<Sender> {
         let lane = self.lanes.get_mut(usize::from(place.lane))?;
         let packet = lane.packets.get_mut(place.number.checked_sub(lane.first)? as usize)?;
-        packet.waits = false;
+        packet.whole = Time::ZERO;
         match (part(packet.payload_bytes as usize), &mut packet.frame.body) {
             (Some(payload), Body::Roce(roce)) => roce.payload = payload,
             (Some(_), Body::Raw(_)) => {}
@@ -200,7 +226,7 @@ impl Egress {
             let index = lanes.trailing_zeros() as usize;
             lanes &= lanes - 1;
             let lane = &mut self.lanes[index];
-            while lane.packets.front().is_some_and(|packet| !packet.waits) {
+            while lane.packets.front().is_some_and(|packet| packet.whole <= now) {
                 let Some(packet) = lane.packets.pop_front() else { break };
                 lane.first += 1;
                 self.occupied &= !(u16::from(lane.packets.is_empty()) << index);
@@ -210,10 +236,10 @@ impl Egress {
                 if packet.dropped {
                     continue;
                 }
-                let booked = self.line.book(now.max(packet.built), packet.line_bytes);
+                let booked = self.line.book(now.max(packet.built), packet.line_bytes.into());
                 self.forecast = self.forecast.max(booked.end);
-                let Outgoing { frame, sender, .. } = packet;
-                return Some(Leaving { frame, sender, start: booked.start, end: booked.end });
+                let Outgoing { frame, sender, wire_bytes, .. } = packet;
+                return Some(Leaving { frame, sender, wire_bytes, start: booked.start, end: booked.end });
             }
         }
         None

@@ -6,7 +6,6 @@
 
 use super::{Direction, Place, Sender};
 use crate::dma::{Cx, Purpose, slice};
-use crate::interface::Interface;
 use crate::mem::push_segment;
 use crate::nic::Nic;
 use crate::port::{DmaError, DmaKind, Segments};
@@ -39,11 +38,6 @@ impl Gathering {
             (sender.qpn, sender.id, sender.direction) == (self.sender.qpn, self.sender.id, self.sender.direction);
         follows && same && done <= self.line_free && self.packets < PACKETS_MAX
     }
-
-    fn ask(self, cx: &mut Cx<'_>, host: &mut Interface, port: u8) {
-        let purpose = Purpose::Gather { port, place: self.place, packets: self.packets };
-        host.dma.ask(cx, purpose, self.segments, DmaKind::Message, self.done);
-    }
 }
 
 impl Nic {
@@ -61,7 +55,9 @@ impl Nic {
         let done = self.host.book(at, &segments).max(port.egress.wanted());
         match &mut port.gathering {
             Some(open) if open.takes(place, &sender, done) => {
-                segments.into_iter().for_each(|segment| push_segment(&mut open.segments, segment));
+                if !self.config.elides_payload {
+                    segments.into_iter().for_each(|segment| push_segment(&mut open.segments, segment));
+                }
                 open.packets += 1;
                 open.done = open.done.max(done);
             }
@@ -69,7 +65,7 @@ impl Nic {
                 let line_free = port.egress.booked_until();
                 let new = Gathering { place, packets: 1, sender, segments, done, line_free };
                 if let Some(whole) = port.gathering.replace(new) {
-                    whole.ask(cx, &mut self.host, port_number);
+                    self.ask_for(cx, port_number, whole);
                 }
             }
         }
@@ -79,7 +75,20 @@ impl Nic {
     /// No more packets for now: asks for what has been booked.
     pub(super) fn finish_gathering(&mut self, cx: &mut Cx<'_>, port_number: usize) {
         if let Some(whole) = self.ports[port_number].gathering.take() {
-            whole.ask(cx, &mut self.host, port_number as u8);
+            self.ask_for(cx, port_number as u8, whole);
+        }
+    }
+
+    /// Asks for what has been gathered. Where payload is elided nobody need be asked.
+    fn ask_for(&mut self, cx: &mut Cx<'_>, port: u8, gathering: Gathering) {
+        let Gathering { place, packets, segments, done, .. } = gathering;
+        if self.config.elides_payload {
+            if let Some(port) = self.ports.get_mut(usize::from(port)) {
+                port.egress.fetched(place, packets, done);
+            }
+        } else {
+            let purpose = Purpose::Gather { port, place, packets };
+            self.host.dma.ask(cx, purpose, segments, DmaKind::Message, done);
         }
     }
 

@@ -123,9 +123,9 @@ impl Nic {
     }
 
     fn transmit(&mut self, cx: &mut Cx<'_>, port: usize, leaving: Leaving) {
-        let Leaving { frame, sender, start, end } = leaving;
+        let Leaving { frame, sender, wire_bytes, start, end } = leaving;
         self.host.counters.tx_packets += 1;
-        self.host.counters.tx_bytes += frame.wire_len() as u64;
+        self.host.counters.tx_bytes += u64::from(wire_bytes);
         let latency = self.timing.transmit_latency;
         let to_itself = frame.dest_mac() == Some(self.ports[port].mac);
         if to_itself && self.config.features.contains(Features::LOOPBACK) {
@@ -148,7 +148,8 @@ impl Nic {
         let waits = port.requests.has_work(paused) || port.replies.has_work(paused);
         let line = port.egress.resumes(cx.now).filter(|_| waits);
         let distance = port.paced.next();
-        let Some(at) = line.into_iter().chain(resumes).chain(distance).min() else { return };
+        let whole = port.egress.next_whole(cx.now);
+        let Some(at) = line.into_iter().chain(resumes).chain(distance).chain(whole).min() else { return };
         // An alarm that is set and comes earlier looks again by itself.
         if port.alarm.is_none_or(|set| set <= cx.now || at < set) {
             port.alarm = Some(at);

@@ -16,20 +16,27 @@ impl<T: Ord + Copy> Dues<T> {
         self.0.put((at, thing), ());
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// When the first is due.
+    #[inline]
     pub(crate) fn next(&self) -> Option<Time> {
         self.0.first().map(|((at, _), ())| *at)
     }
 
     /// Takes the first if it is due. Among those of one moment the smallest is the first.
+    #[inline]
     pub(crate) fn take(&mut self, now: Time) -> Option<(Time, T)> {
         if self.next()? > now {
             return None;
         }
+        self.take_first()
+    }
+
+    fn take_first(&mut self) -> Option<(Time, T)> {
         let (first, ()) = self.0.take()?;
         while self.0.first().is_some_and(|(next, ())| *next == first) {
             self.0.take();

@@ -60,6 +60,8 @@ pub(crate) struct BusConfig {
     pub elide_payload: bool,
     /// There is an IOMMU that translates, and this is what it costs the driver.
     pub mapping: Option<MappingCost>,
+    /// Whoever runs the node asks the NIC itself when it wants to be woken; else it is a thing that happens later.
+    pub asks_wakes: bool,
 }
 
 /// The NIC, the memory, and all that is under way between them.
@@ -234,7 +236,16 @@ impl Hardware {
         }
     }
 
+    /// The NIC's own moment, if it lies before `end`. For those who ask.
+    #[inline]
+    pub(crate) fn wake_before(&self, end: Time) -> Option<Time> {
+        self.nic.next_wakeup().filter(|at| *at < end && !self.gone)
+    }
+
     fn rearm(&mut self) {
+        if self.config.asks_wakes {
+            return;
+        }
         if let Some(at) = self.nic.next_wakeup()
             && self.wake.is_none_or(|armed| at < armed)
         {

@@ -22,7 +22,6 @@ pub(super) enum Event {
     SwitchWake { port: u16 },
     Mmio,
     DmaDone { slot: u32 },
-    NicWake,
     Interrupt { vector: u16 },
     Begin { number: u32 },
 }
@@ -47,7 +46,7 @@ impl From<Later> for Event {
         match later {
             Later::Mmio => Self::Mmio,
             Later::DmaDone(slot) => Self::DmaDone { slot },
-            Later::NicWake => Self::NicWake,
+            Later::NicWake => unreachable!("the NIC of a study is asked when it wants to be woken"),
             Later::Interrupt(vector) => Self::Interrupt { vector },
         }
     }

@@ -102,7 +102,7 @@ impl LightNode {
     /// A node whose device has been started; `sends` flows will begin here, and `receives` steps of collectives will come.
     pub(super) fn new(
         endpoint: Endpoint,
-        nic: nic_model::Config,
+        mut nic: nic_model::Config,
         habits: Habits,
         [sends, receives]: [u32; 2],
         timed: bool,
@@ -110,7 +110,10 @@ impl LightNode {
     ) -> Result<Self, String> {
         let mmio_write = if timed { MMIO_WRITE } else { Dur::ZERO };
         let elide_payload = habits.payload == PayloadMode::Elided;
-        let mut hardware = Hardware::new(Nic::new(nic), BusConfig { mmio_write, elide_payload, mapping });
+        // An IOMMU looks at each access, also of what is elided.
+        nic.elides_payload = elide_payload && mapping.is_none();
+        let bus = BusConfig { mmio_write, elide_payload, mapping, asks_wakes: true };
+        let mut hardware = Hardware::new(Nic::new(nic), bus);
         hardware.begin(Time::ZERO);
         let config = sim::Config {
             addresses: vec![IpAddr::V4(endpoint.ipv4())],
@@ -217,7 +220,7 @@ impl LightNode {
         match later {
             Later::Mmio if !self.hardware.mmio_is_due(now) => return false,
             Later::Mmio => self.hardware.mmio_arrived(now),
-            Later::NicWake => return self.hardware.wake(now),
+            Later::NicWake => unreachable!("the NIC of a study is asked when it wants to be woken"),
             Later::DmaDone(slot) => {
                 self.hash.mix(u64::from(slot));
                 self.hardware.dma_done(now, slot);
@@ -225,6 +228,16 @@ impl LightNode {
             Later::Interrupt(vector) => self.interrupt(now, vector),
         }
         true
+    }
+
+    /// The NIC's own moment has come; false if nothing has come of it.
+    pub(super) fn wake(&mut self, now: Time) -> bool {
+        self.hardware.begin(now);
+        let happened = self.hardware.tell(now, Input::Wake);
+        if happened {
+            self.hash.mix(now.as_ps());
+        }
+        happened
     }
 
     /// A flow begins.

@@ -129,10 +129,18 @@ impl Part {
         let station = &mut stations[index];
         let mut desk = Desk { post, part: *number, station: index };
         desk.post.agendas[index].open(end);
-        while let Some((key, event)) = desk.post.agendas[index].pop_before(end) {
-            station.handle(key.time(), event, tally, &mut desk);
+        loop {
+            let planned = desk.post.agendas[index].next_before(end);
+            if let Some(now) = station.wake_before(planned) {
+                station.wake(now, tally, &mut desk);
+            } else if let Some((key, event)) = desk.post.agendas[index].pop_before(end) {
+                station.handle(key.time(), event, tally, &mut desk);
+            } else {
+                break;
+            }
         }
-        post.next[index] = post.agendas[index].next_time();
+        let planned = post.agendas[index].next_time();
+        post.next[index] = station.wake_before(planned).unwrap_or(planned);
         if let Station::Node(slot) = station {
             ended.append(&mut slot.node.ended);
         }
@@ -144,7 +152,8 @@ impl Part {
         for (index, station) in stations.iter_mut().enumerate() {
             if let Station::Node(slot) = station {
                 slot.collect(tally, &mut Desk { post, part: *number, station: index });
-                post.next[index] = post.agendas[index].next_time();
+                let planned = post.agendas[index].next_time();
+                post.next[index] = slot.node.hardware.wake_before(planned).unwrap_or(planned);
             }
         }
     }

@@ -42,6 +42,25 @@ impl Station {
         }
     }
 
+    /// When something happens here that nobody has planned, if it is before `end`.
+    #[inline]
+    pub(super) fn wake_before(&self, end: Time) -> Option<Time> {
+        match self {
+            Self::Node(slot) => slot.node.hardware.wake_before(end),
+            Self::Switch(_) => None,
+        }
+    }
+
+    /// The moment of [`wake_before`](Self::wake_before).
+    pub(super) fn wake(&mut self, now: Time, tally: &mut Tally, sink: &mut impl Sink) {
+        if let Self::Node(slot) = self
+            && slot.node.wake(now)
+        {
+            tally.happened(now);
+            slot.collect(tally, sink);
+        }
+    }
+
     /// The fingerprint of what has happened here.
     pub(super) fn hash(&self) -> TraceHash {
         match self {
@@ -99,7 +118,6 @@ impl LightNode {
                 true
             }
             Event::DmaDone { slot } => self.later(now, Later::DmaDone(slot)),
-            Event::NicWake => self.later(now, Later::NicWake),
             Event::Mmio => self.later(now, Later::Mmio),
             Event::Interrupt { vector } => self.later(now, Later::Interrupt(vector)),
             Event::Pause { priorities, length, .. } => {
