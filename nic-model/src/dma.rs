@@ -6,7 +6,6 @@ use crate::regs::counters::Counters;
 use crate::tx::Place;
 use des::{Dur, Time};
 use slab::Slab;
-use smallvec::smallvec;
 use wire::Payload;
 
 /// The present call: its moment and where outputs go.
@@ -194,7 +193,8 @@ impl Read {
 
 /// One piece.
 pub(crate) fn piece(address: u64, length_bytes: u32) -> Segments {
-    smallvec![Segment { address, length_bytes }]
+    let none = Segment { address: 0, length_bytes: 0 };
+    Segments::from_buf_and_len([Segment { address, length_bytes }, none], 1)
 }
 
 fn length(segments: &Segments) -> u64 {

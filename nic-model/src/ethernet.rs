@@ -84,6 +84,12 @@ impl EthernetPort {
         (classes, first)
     }
 
+    /// Whether an address is in the table. Each packet asks, so that addresses are compared as numbers.
+    pub(crate) fn has_address(&self, gid: Gid) -> bool {
+        let wanted = u128::from_ne_bytes(gid.0);
+        self.addresses.iter().any(|known| u128::from_ne_bytes(known.0) == wanted)
+    }
+
     /// A source address, if the driver has set it.
     pub(crate) fn address(&self, index: u8) -> Option<Gid> {
         self.addresses.get(usize::from(index)).copied().filter(|gid| !gid.is_none())

@@ -18,10 +18,7 @@ pub(crate) const CHECKSUM_AT: usize = 10;
 impl Ip {
     /// Bytes of the header when encoded.
     pub(crate) const fn header_len(&self) -> usize {
-        match (self.source, self.destination) {
-            (IpAddr::V4(_), IpAddr::V4(_)) => IPV4_LEN,
-            _ => IPV6_LEN,
-        }
+        if self.source.is_ipv4() && self.destination.is_ipv4() { IPV4_LEN } else { IPV6_LEN }
     }
 
     /// Differentiated services and congestion bits as the one byte that both families have.

@@ -105,18 +105,50 @@ const MEANING: [Option<(Operation, Position)>; 0x18] = {
     ]
 };
 
-/// The five low bits of an operation and position: [`MEANING`] the other way around.
-const LOW: [[Option<u8>; 8]; 8] = {
-    let mut low = [[None; 8]; 8];
+/// What every code means: packets are asked for it at each turn.
+const DECODED: [Option<(Transport, Operation, Position)>; 256] = {
+    let mut decoded = [None; 256];
     let mut code = 0;
-    while code < MEANING.len() {
-        if let Some((operation, position)) = MEANING[code] {
-            low[operation as usize][position as usize] = Some(code as u8);
+    while code < decoded.len() {
+        let (low, transport) = (code & 0x1f, transport_of(code));
+        if let (true, Some(transport)) = (low < MEANING.len(), transport)
+            && let Some((operation, position)) = MEANING[low]
+        {
+            let exists = match transport {
+                Transport::Rc => true,
+                Transport::Uc => low <= 0x0b,
+                Transport::Ud => matches!(low, 0x04 | 0x05),
+            };
+            if exists {
+                decoded[code] = Some((transport, operation, position));
+            }
         }
         code += 1;
     }
-    low
+    decoded
 };
+
+/// [`DECODED`] the other way around.
+const ENCODED: [[[Option<Opcode>; 8]; 8]; 3] = {
+    let mut encoded = [[[None; 8]; 8]; 3];
+    let mut code = 0;
+    while code < DECODED.len() {
+        if let Some((transport, operation, position)) = DECODED[code] {
+            encoded[transport as usize][operation as usize][position as usize] = Some(Opcode(code as u8));
+        }
+        code += 1;
+    }
+    encoded
+};
+
+const fn transport_of(code: usize) -> Option<Transport> {
+    match code >> 5 {
+        0 => Some(Transport::Rc),
+        1 => Some(Transport::Uc),
+        3 => Some(Transport::Ud),
+        _ => None,
+    }
+}
 
 impl Opcode {
     /// RC acknowledgement.
@@ -132,32 +164,36 @@ impl Opcode {
 
     /// The code of an operation, if the transport has it.
     #[must_use]
-    pub fn new(transport: Transport, operation: Operation, position: Position) -> Option<Self> {
-        let low = LOW[operation as usize][position as usize]?;
-        let base = match transport {
-            Transport::Rc => 0x00,
-            Transport::Uc => 0x20,
-            Transport::Ud => 0x60,
-        };
-        Some(Self(base | low)).filter(|code| code.decode().is_some())
+    #[inline]
+    pub const fn new(transport: Transport, operation: Operation, position: Position) -> Option<Self> {
+        ENCODED[transport as usize][operation as usize][position as usize]
     }
 
     /// What the code means; `None` for a code that no supported transport has.
     #[must_use]
-    pub fn decode(self) -> Option<(Transport, Operation, Position)> {
-        let (operation, position) = (*MEANING.get(usize::from(self.0 & 0x1f))?)?;
-        let transport = match self.0 >> 5 {
-            0 => Transport::Rc,
-            1 => Transport::Uc,
-            3 => Transport::Ud,
-            _ => return None,
-        };
-        let exists = match transport {
-            Transport::Rc => true,
-            Transport::Uc => self.0 & 0x1f <= 0x0b,
-            Transport::Ud => matches!(self, Self::UD_SEND_ONLY | Self::UD_SEND_ONLY_IMMEDIATE),
-        };
-        exists.then_some((transport, operation, position))
+    #[inline]
+    pub const fn decode(self) -> Option<(Transport, Operation, Position)> {
+        DECODED[self.0 as usize]
+    }
+
+    /// Whether a message ends with such a packet; so it does with a code that means nothing.
+    #[must_use]
+    #[inline]
+    pub const fn ends_message(self) -> bool {
+        match self.decode() {
+            Some((_, _, position)) => position.is_last(),
+            None => true,
+        }
+    }
+
+    /// Whether a message begins with such a packet; so it does with a code that means nothing.
+    #[must_use]
+    #[inline]
+    pub const fn begins_message(self) -> bool {
+        match self.decode() {
+            Some((_, _, position)) => position.is_first(),
+            None => true,
+        }
     }
 }
 

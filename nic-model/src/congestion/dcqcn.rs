@@ -67,6 +67,10 @@ pub struct Dcqcn {
     /// Something has been cut and the line rate not yet reached again; else timers do not run.
     limited: bool,
     stage: Stage,
+    /// Nothing changes by itself before; asked by every packet.
+    quiet_until: Time,
+    /// `R_C` as a rate, as of when it was last asked for.
+    rate: Rate,
 }
 
 impl Dcqcn {
@@ -89,6 +93,8 @@ impl Dcqcn {
             cut_is_due: false,
             limited: false,
             stage: Stage::FastRecovery,
+            quiet_until: Time::ZERO,
+            rate: line,
             parameters,
         }
     }
@@ -118,10 +124,18 @@ impl Dcqcn {
     }
 
     /// Lets pass what lies before `now`, in the order of its moments.
+    #[inline]
     fn advance(&mut self, now: Time) {
+        if self.limited && now >= self.quiet_until {
+            self.pass(now);
+        }
+    }
+
+    fn pass(&mut self, now: Time) {
         while self.limited {
             let due = self.cut_moment().min(self.next_alpha).min(self.next_increase);
             if due > now {
+                self.quiet_until = due;
                 return;
             }
             if due == self.cut_moment() {
@@ -165,6 +179,7 @@ impl Dcqcn {
         self.next_increase = now + self.parameters.increase_timer;
         self.last_cut = Some(now);
         self.cut_is_due = false;
+        self.quiet_until = Time::ZERO;
         self.limited = true;
         self.stage = Stage::FastRecovery;
     }
@@ -220,6 +235,7 @@ impl CongestionControl for Dcqcn {
         let waits = self.last_cut.is_some_and(|last| now.since(last) < self.parameters.decrease_interval);
         if waits && self.limited {
             self.cut_is_due = true;
+            self.quiet_until = Time::ZERO;
         } else {
             self.cut(now);
         }
@@ -228,6 +244,9 @@ impl CongestionControl for Dcqcn {
     fn allowance(&mut self, now: Time) -> Allowance {
         self.advance(now);
         let free = !self.limited || self.current_bps >= self.line_bps;
-        Allowance { rate: (!free).then(|| Rate::from_bps(self.current_bps)), window_bytes: None }
+        if self.rate.as_bps() != self.current_bps {
+            self.rate = Rate::from_bps(self.current_bps);
+        }
+        Allowance { rate: (!free).then_some(self.rate), window_bytes: None }
     }
 }

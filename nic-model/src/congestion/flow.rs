@@ -24,6 +24,8 @@ pub(crate) struct Flow {
     controller: Controller,
     /// The pacer: the next packet leaves not before.
     next_send: Time,
+    /// The last distance, and of what: rate and length mostly stay, and a division is slow.
+    distance: (Rate, u64, Dur),
     /// When packets left whose round trip is measured; empty for schemes that do not ask.
     departures: VecDeque<(Psn, Time)>,
     /// The first number not sent when the last round began.
@@ -52,6 +54,7 @@ impl Flow {
         Some(Box::new(Self {
             controller,
             next_send: Time::ZERO,
+            distance: (line, 0, Dur::ZERO),
             departures: VecDeque::new(),
             round_end: None,
             echo_mark: false,
@@ -84,7 +87,14 @@ impl Flow {
         self.scheme().on_sent(now, cable_bytes);
         let Allowance { rate, .. } = self.scheme().allowance(now);
         // At the rate of the line, the line itself keeps packets apart.
-        self.next_send = rate.map_or(Time::ZERO, |rate| self.next_send.max(now) + rate.time_for(cable_bytes));
+        let Some(rate) = rate else {
+            self.next_send = Time::ZERO;
+            return;
+        };
+        if (self.distance.0, self.distance.1) != (rate, cable_bytes) {
+            self.distance = (rate, cable_bytes, rate.time_for(cable_bytes));
+        }
+        self.next_send = self.next_send.max(now) + self.distance.2;
     }
 
     /// Whether switches are to say something.

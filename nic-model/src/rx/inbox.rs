@@ -37,8 +37,7 @@ impl Nic {
         let Some(qp) = self.qps.get_mut(qpn) else { return };
         if qp.inbox.is_empty() && qp.state.responds() && !needs_receive(meaning) {
             // The usual packet waits for nothing, and uses up nothing that is to be read ahead.
-            self.take_packet(cx, at, qpn, packet, false);
-            if self.qps.get(qpn).is_some_and(|qp| !qp.inbox.is_empty()) {
+            if self.take_packet(cx, at, qpn, packet, false) {
                 self.serve_inbox(cx, at, qpn, false);
             }
             return;
@@ -157,13 +156,15 @@ impl Nic {
     }
 
     /// Executes a packet whose receive, if it needs one, is at hand or does not exist. `placed`: its payload has been written.
-    fn take_packet(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, packet: &RocePacket, placed: bool) {
-        let Some(qp) = self.qps.get_mut(qpn) else { return };
+    /// True if others wait behind it.
+    fn take_packet(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, packet: &RocePacket, placed: bool) -> bool {
+        let Some(qp) = self.qps.get_mut(qpn) else { return false };
         if qp.is_datagram() {
-            return self.datagram(cx, at, qpn, packet);
+            self.datagram(cx, at, qpn, packet);
+            return false;
         }
         let shared = if let Receives::Shared(srqn) = qp.receives { Some(srqn) } else { None };
-        let Some(mut responder) = qp.responder.take() else { return };
+        let Some(mut responder) = qp.responder.take() else { return false };
         let mut placement = Placement {
             cx,
             at,
@@ -188,6 +189,7 @@ impl Nic {
         } else if verdict == Verdict::Accepted {
             qp.release(due);
         }
+        let others = !qp.inbox.is_empty();
         for job in atomics {
             if let Some(bucket) = self.atomics.push(job) {
                 self.begin_atomic(cx, bucket);
@@ -197,5 +199,6 @@ impl Nic {
         if let Some(srqn) = shared {
             self.check_srq_limit(cx, srqn, false);
         }
+        others
     }
 }

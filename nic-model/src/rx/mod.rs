@@ -99,7 +99,7 @@ impl Nic {
         }
         let here = self.ports.get(usize::from(port)).ok_or(Drop::Address)?;
         let dest = Gid::from(packet.ip.destination);
-        if packet.dest_mac != here.mac || !here.addresses.contains(&dest) {
+        if packet.dest_mac != here.mac || !here.has_address(dest) {
             return Err(Drop::Address);
         }
         let qp = self.qps.get(packet.bth.dest_qp.value()).ok_or(Drop::NoQp)?;

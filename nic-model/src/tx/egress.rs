@@ -162,9 +162,16 @@ impl Egress {
         Place { lane: index as u8, number: lane.first + lane.packets.len() as u64 }
     }
 
-    /// Appends a packet that its stage lets go at `built`. Its payload is there, or comes at `whole` by
+    /// Appends a packet of so many bytes that its stage lets go at `built`. Its payload is there, or comes at `whole` by
     /// [`deliver`](Self::deliver) or [`fetched`](Self::fetched).
-    pub(crate) fn append(&mut self, lane: u8, frame: Box<Frame>, sender: Sender, built: Time, whole: Option<Time>) {
+    pub(crate) fn append(
+        &mut self,
+        lane: u8,
+        frame: Box<Frame>,
+        wire_bytes: usize,
+        sender: Sender,
+        (built, whole): (Time, Option<Time>),
+    ) {
         let payload_bytes = match &frame.body {
             Body::Roce(packet) => packet.payload.len() as u32,
             Body::Raw(_) => 0,
@@ -173,7 +180,6 @@ impl Egress {
         used.packets += 1;
         used.bytes += payload_bytes;
         let ready = whole.unwrap_or(built);
-        let wire_bytes = frame.wire_len();
         let line_bytes = (cable_len(wire_bytes) as u64).saturating_sub(self.not_sent);
         self.forecast = self.forecast.max(ready) + self.line.time_for(line_bytes);
         let whole = if whole.is_some() { Time::MAX } else { Time::ZERO };
@@ -267,11 +273,11 @@ mod tests {
     fn a_lane_keeps_its_order() {
         let mut egress = Egress::new(&Profile::generic(), Some(Rate::from_gbps(100)));
         let first = egress.next_place(0, Direction::Request);
-        egress.append(first.lane, frame(100), sender(0, Direction::Request), Time::ZERO, Some(Time::from_ps(5)));
+        egress.append(first.lane, frame(100), 100, sender(0, Direction::Request), (Time::ZERO, Some(Time::from_ps(5))));
         let second = egress.next_place(0, Direction::Request);
-        egress.append(second.lane, frame(100), sender(1, Direction::Request), Time::ZERO, None);
+        egress.append(second.lane, frame(100), 100, sender(1, Direction::Request), (Time::ZERO, None));
         let reply = egress.next_place(0, Direction::Reply);
-        egress.append(reply.lane, frame(100), sender(7, Direction::Reply), Time::ZERO, None);
+        egress.append(reply.lane, frame(100), 100, sender(7, Direction::Reply), (Time::ZERO, None));
         assert_eq!(leave_all(&mut egress, 0), [7], "answers do not wait for requests");
         assert!(egress.deliver(first, |_| Some(Payload::EMPTY)).is_some());
         assert_eq!(leave_all(&mut egress, 0), [0, 1]);
@@ -282,8 +288,8 @@ mod tests {
     fn what_never_comes_is_left_out_and_pauses_hold() {
         let mut egress = Egress::new(&Profile::generic(), None);
         let lost = egress.next_place(3, Direction::Request);
-        egress.append(lost.lane, frame(100), sender(0, Direction::Request), Time::ZERO, Some(Time::ZERO));
-        egress.append(lost.lane, frame(100), sender(1, Direction::Request), Time::ZERO, None);
+        egress.append(lost.lane, frame(100), 100, sender(0, Direction::Request), (Time::ZERO, Some(Time::ZERO)));
+        egress.append(lost.lane, frame(100), 100, sender(1, Direction::Request), (Time::ZERO, None));
         assert!(egress.deliver(lost, |_| None).is_some());
         assert_eq!(leave_all(&mut egress, 1 << 3), [0; 0]);
         assert_eq!(leave_all(&mut egress, 0), [1]);
@@ -295,7 +301,7 @@ mod tests {
         let mut count = 0;
         while egress.has_room(Direction::Request, Time::ZERO) {
             let place = egress.next_place(0, Direction::Request);
-            egress.append(place.lane, frame(4096), sender(count, Direction::Request), Time::ZERO, None);
+            egress.append(place.lane, frame(4096), 4096, sender(count, Direction::Request), (Time::ZERO, None));
             leave_all(&mut egress, 0);
             count += 1;
         }

@@ -66,7 +66,7 @@ impl QueuePair {
 
 impl Nic {
     /// Lets congestion control see a packet of a connected queue pair that is about to leave.
-    pub(super) fn regulate(&mut self, now: Time, sender: &Sender, frame: &mut Frame) {
+    pub(super) fn regulate(&mut self, now: Time, sender: &Sender, frame: &mut Frame, cable_len: usize) {
         if self.limits_rates && sender.direction == Direction::Request {
             self.limit_rate(now, sender.qpn, frame);
         }
@@ -74,7 +74,6 @@ impl Nic {
             return;
         }
         let Some(flow) = self.qps.get_mut(sender.qpn).and_then(|qp| qp.flow.as_mut()) else { return };
-        let cable_bytes = frame.cable_len() as u64;
         let Body::Roce(packet) = &mut frame.body else { return };
         if sender.direction == Direction::Reply {
             let (marked, telemetry) = flow.take_echo();
@@ -84,7 +83,7 @@ impl Nic {
             packet.telemetry = Some(Box::default());
         }
         if !packet.payload.is_empty() {
-            flow.on_sent(now, cable_bytes);
+            flow.on_sent(now, cable_len as u64);
         }
     }
 
@@ -123,7 +122,8 @@ impl Nic {
         let Some(port) = self.ports.get_mut(usize::from(path.port)) else { return };
         let place = port.egress.next_place(path.class(), Direction::Reply);
         let sender = Sender { qpn, psn: Psn::new(0), direction: Direction::Reply, id: 0, unreliable: false };
-        port.egress.append(place.lane, frame, sender, booked.start, None);
+        let wire_len = frame.wire_len();
+        port.egress.append(place.lane, frame, wire_len, sender, (booked.start, None));
         self.host.counters.np_cnp_sent += 1;
     }
 }

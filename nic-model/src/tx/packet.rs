@@ -13,7 +13,7 @@ use crate::regs::cmd::Rights;
 use crate::regs::eqe::EventType;
 use crate::transport::{Packet, Step};
 use des::Time;
-use wire::{Bth, Deth, Ext, Frame, NakCode, Payload, Position, Psn, Qpn};
+use wire::{Bth, Deth, Ext, Frame, NakCode, Payload, Psn, Qpn, cable_len};
 
 /// A packet that is ready for its lane.
 struct Ready {
@@ -50,10 +50,9 @@ impl Nic {
             return Taken::Ended;
         };
         self.host.counters.retransmitted_packets += u64::from(retransmission);
-        let position = packet.opcode.decode().map_or(Position::Only, |(_, _, position)| position);
         let fetching = match self.request_packet(cx.now, qpn, &packet, id, offset_bytes) {
             Ok(ready) => {
-                if position.is_first() {
+                if packet.opcode.begins_message() {
                     self.timing.engines.book(cx.now, qpn);
                 }
                 self.post(cx, ready)
@@ -63,7 +62,7 @@ impl Nic {
                 false
             }
         };
-        match (position.is_last(), fetching) {
+        match (packet.opcode.ends_message(), fetching) {
             (true, _) => Taken::Ended,
             (false, true) => Taken::Fetching,
             (false, false) => Taken::Goes,
@@ -113,7 +112,7 @@ impl Nic {
         let sender = Sender { qpn, psn: packet.psn, direction: Direction::Request, id, unreliable };
         let known = self.host.cached(qp.sends_from.max(now), Kind::Wqe, wqe_key(qpn, id));
         // Answers are placed by the WQE; without answers it is wanted again only if it must be sent again.
-        if !work.awaits_data() && packet.opcode.decode().is_none_or(|(_, _, position)| position.is_last()) {
+        if packet.opcode.ends_message() && !work.awaits_data() {
             self.host.caches.forget(Kind::Wqe, wqe_key(qpn, id));
         }
         let from = match data {
@@ -178,9 +177,10 @@ impl Nic {
         let Some(port) = self.ports.get_mut(usize::from(number)) else { return false };
         let place = port.egress.next_place(class, sender.direction);
         let whole = fetched.map(|segments| self.gather(cx, booked.end, number, place, sender, segments));
-        self.regulate(cx.now, &sender, &mut frame);
+        let wire_len = frame.wire_len();
+        self.regulate(cx.now, &sender, &mut frame, cable_len(wire_len));
         if let Some(port) = self.ports.get_mut(usize::from(number)) {
-            port.egress.append(place.lane, frame, sender, booked.start, whole);
+            port.egress.append(place.lane, frame, wire_len, sender, (booked.start, whole));
         }
         whole.is_some()
     }

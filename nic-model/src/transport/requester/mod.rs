@@ -265,8 +265,9 @@ impl Requester {
     }
 
     fn send(&mut self, now: Time, index: usize) -> Step {
-        let entry = self.requests[index];
-        let piece = packetise::piece(&self.config, &entry, self.cursor.since(entry.first));
+        let entry = &self.requests[index];
+        let piece = packetise::piece(&self.config, entry, self.cursor.since(entry.first));
+        let (id, solicits, awaits_data) = (entry.request.id, entry.request.solicited, entry.awaits_data());
         let psn = self.cursor.psn();
         let retransmission = self.cursor < self.next;
         self.cursor = self.cursor.plus(piece.span);
@@ -274,7 +275,7 @@ impl Requester {
             self.counters.retransmitted += 1;
         } else {
             self.next = self.cursor;
-            if entry.awaits_data() {
+            if awaits_data {
                 self.reads += 1;
                 self.reserved += piece.span;
             }
@@ -289,12 +290,12 @@ impl Requester {
         let packet = Packet {
             psn,
             opcode: piece.opcode,
-            ack_request: reliable && !entry.awaits_data() && self.asks_for_ack(piece.ends_message),
-            solicited: piece.ends_message && entry.request.solicited,
+            ack_request: reliable && !awaits_data && self.asks_for_ack(piece.ends_message),
+            solicited: piece.ends_message && solicits,
             ext: piece.ext,
             payload_bytes: piece.payload_bytes,
         };
-        Step::Packet { packet, id: entry.request.id, offset_bytes: piece.offset_bytes, retransmission }
+        Step::Packet { packet, id, offset_bytes: piece.offset_bytes, retransmission }
     }
 
     /// The end of a message asks, every so many packets ask, and the packet that closes the window asks.
