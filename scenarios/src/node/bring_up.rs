@@ -90,7 +90,8 @@ pub(crate) fn assemble(
     provider: impl FnOnce(SimBackend) -> Box<dyn Stack>,
 ) -> Result<Node, BringUpError> {
     let scale = |length| if zero { Dur::ZERO } else { length };
-    let bus = BusConfig { mmio_write: scale(MMIO_WRITE), elide_payload: false, mapping: device.mapping, asks_wakes: false };
+    let bus =
+        BusConfig { mmio_write: scale(MMIO_WRITE), elide_payload: false, mapping: device.mapping, asks_wakes: false };
     let mut hardware = Hardware::new(Nic::new(device.nic), bus);
     hardware.begin(Time::ZERO);
     let backend = SimBackend::new(&mut hardware, device.driver)?;

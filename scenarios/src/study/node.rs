@@ -222,7 +222,6 @@ impl LightNode {
             Later::Mmio => self.hardware.mmio_arrived(now),
             Later::NicWake => unreachable!("the NIC of a study is asked when it wants to be woken"),
             Later::DmaDone(slot) => {
-                self.hash.mix(u64::from(slot));
                 self.hardware.dma_done(now, slot);
             }
             Later::Interrupt(vector) => self.interrupt(now, vector),
@@ -233,11 +232,7 @@ impl LightNode {
     /// The NIC's own moment has come; false if nothing has come of it.
     pub(super) fn wake(&mut self, now: Time) -> bool {
         self.hardware.begin(now);
-        let happened = self.hardware.tell(now, Input::Wake);
-        if happened {
-            self.hash.mix(now.as_ps());
-        }
-        happened
+        self.hardware.tell(now, Input::Wake)
     }
 
     /// A flow begins.

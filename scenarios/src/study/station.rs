@@ -110,8 +110,9 @@ impl NodeSlot {
 }
 
 impl LightNode {
-    /// Something happens at a node; false if nothing has come of it.
+    /// Something happens at a node; false if nothing has come of it. What the adapter does by itself shows in what it sends.
     fn handle(&mut self, now: Time, event: Event) -> bool {
+        let inside = matches!(event, Event::DmaDone { .. });
         let happened = match event {
             Event::Frame { frame, .. } => {
                 self.frame(now, frame);
@@ -130,7 +131,7 @@ impl LightNode {
             }
             Event::SwitchWake { .. } => unreachable!("a node is no switch"),
         };
-        if happened {
+        if happened && !inside {
             self.hash.mix(now.as_ps());
         }
         happened

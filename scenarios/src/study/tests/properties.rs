@@ -5,6 +5,7 @@ use super::{run, scenario};
 use crate::cluster::ClusterError;
 use crate::fabrics::{self, Fabric};
 use crate::options::{RunOptions, Threads};
+use crate::report::RunReport;
 use crate::spec::fabric::{Forwarding, Paths};
 use crate::spec::{Pattern, PayloadMode, Scenario, Sizes, Topology, Workload};
 use crate::study::event::Event;
@@ -153,7 +154,9 @@ proptest! {
         flows.payload = PayloadMode::Real;
         let options = RunOptions::default();
         let [elided, real] = [scenario, real].map(|scenario| crate::run(&scenario, &options).expect("it runs"));
-        prop_assert_eq!(elided, real);
+        // Only the work differs: nobody asks for data that is elided.
+        prop_assert!(elided.events <= real.events);
+        prop_assert_eq!(RunReport { events: real.events, ..elided }, real);
     }
 
     #[test]
