@@ -80,18 +80,12 @@ impl<E> Agenda<E> {
         self.due.sort_unstable_by(|(left, _), (right, _)| right.cmp(left));
     }
 
-    /// When the next event of the window that ends at `end` is due; `end` if there is none.
-    #[must_use]
-    pub fn next_before(&self, end: Time) -> Time {
-        let own = self.own.next_key().map_or(end, Key::time);
-        self.due.last().map_or(own, |(due, _)| due.time().min(own)).min(end)
-    }
-
-    /// Takes the next event of the window that ends at `end`.
-    pub fn pop_before(&mut self, end: Time) -> Option<(Key, E)> {
+    /// Takes the next event, if its time is before `limit`, which lies in the open window or at its end.
+    #[inline]
+    pub fn pop_before(&mut self, limit: Time) -> Option<(Key, E)> {
         match self.due.last() {
-            Some(&(due, _)) if self.own.next_key().is_none_or(|own| due < own) => self.due.pop(),
-            _ => self.own.pop_before(end),
+            Some(&(due, _)) if due.time() < limit && self.own.next_key().is_none_or(|own| due < own) => self.due.pop(),
+            _ => self.own.pop_before(limit),
         }
     }
 

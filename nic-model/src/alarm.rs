@@ -35,11 +35,13 @@ impl Alarms {
         self.0.put(at, alarm);
     }
 
+    #[inline]
     pub(crate) fn next(&self) -> Option<Time> {
         self.0.next()
     }
 
     /// Takes an alarm whose moment has come.
+    #[inline]
     pub(crate) fn take_due(&mut self, now: Time) -> Option<Alarm> {
         self.0.take(now).map(|(_, alarm)| alarm)
     }

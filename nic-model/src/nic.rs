@@ -129,6 +129,7 @@ impl Nic {
 
     /// When the device wants [`Input::Wake`] at the latest.
     #[must_use]
+    #[inline]
     pub fn next_wakeup(&self) -> Option<Time> {
         self.host.alarms.next()
     }

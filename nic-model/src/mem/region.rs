@@ -74,11 +74,11 @@ impl Pages {
     }
 
     /// Whether `length_bytes` from `address` on are inside.
-    pub(crate) fn contains(&self, address: u64, length_bytes: u64) -> bool {
-        address
-            .checked_sub(self.start)
-            .and_then(|from_start| from_start.checked_add(length_bytes))
-            .is_some_and(|end| end <= self.length_bytes)
+    #[inline]
+    pub(crate) const fn contains(&self, address: u64, length_bytes: u64) -> bool {
+        // Before the start, the difference is larger than any region.
+        let from_start = address.wrapping_sub(self.start);
+        from_start <= self.length_bytes && length_bytes <= self.length_bytes - from_start
     }
 
     /// The bus addresses of a range; pages that follow each other are one piece.
@@ -86,8 +86,7 @@ impl Pages {
         if !self.contains(address, length_bytes.into()) {
             return Err(Fault::Bounds);
         }
-        let mut at = address - self.start + self.offset;
-        let mut left = length_bytes;
+        let at = address - self.start + self.offset;
         let in_page = at & ((1 << self.page_shift) - 1);
         if in_page + u64::from(length_bytes) <= 1 << self.page_shift
             && let Some(page) = self.list.get((at >> self.page_shift) as usize)
@@ -95,6 +94,11 @@ impl Pages {
         {
             return Ok(piece(page + in_page, length_bytes));
         }
+        self.pieces(at, length_bytes)
+    }
+
+    /// Several pages from an offset in the first on.
+    fn pieces(&self, mut at: u64, mut left: u32) -> Result<Segments, Fault> {
         let mut segments = Segments::new();
         while left > 0 {
             let in_page = at & ((1 << self.page_shift) - 1);

@@ -137,10 +137,10 @@ impl Egress {
         fits && used.packets < self.most.packets && used.bytes < self.most.bytes
     }
 
-    /// When the line has worked off half of what may be booked, if it is booked that far.
-    pub(crate) fn resumes(&self, now: Time) -> Option<Time> {
-        let resume = Time::from_ps(self.forecast.as_ps().saturating_sub(self.horizon.as_ps() / 2));
-        (resume > now).then_some(resume)
+    /// When the line has worked off half of what may be booked; [`Time::MAX`] if it is not booked that far.
+    pub(crate) const fn resumes(&self, now: Time) -> Time {
+        let resume = self.forecast.as_ps().saturating_sub(self.horizon.as_ps() / 2);
+        if resume > now.as_ps() { Time::from_ps(resume) } else { Time::MAX }
     }
 
     /// When the payload of the next packet is wanted at the earliest: a little before the line is free, so that several
@@ -198,8 +198,8 @@ impl Egress {
         }
     }
 
-    /// When the next packet is whole, of those in front of a lane that are not yet and of which it is known.
-    pub(crate) fn next_whole(&self, now: Time) -> Option<Time> {
+    /// When the next packet is whole, of those in front of a lane that are not yet; [`Time::MAX`] if it is not known of any.
+    pub(crate) fn next_whole(&self, now: Time) -> Time {
         let (mut lanes, mut next) = (self.occupied, Time::MAX);
         while lanes != 0 {
             let index = lanes.trailing_zeros() as usize;
@@ -208,7 +208,7 @@ impl Egress {
                 next = next.min(front.whole);
             }
         }
-        (next < Time::MAX).then_some(next)
+        next
     }
 
     /// The payload of a packet is there, or (`None`) will never be: `part` is asked for as many bytes as it has. Gives
@@ -306,7 +306,8 @@ mod tests {
             count += 1;
         }
         assert!((16..20).contains(&count), "64 KiB: {count}");
-        let resumes = egress.resumes(Time::ZERO).expect("it is booked");
+        let resumes = egress.resumes(Time::ZERO);
+        assert_ne!(resumes, Time::MAX, "it is booked");
         assert!(egress.has_room(Direction::Request, resumes));
     }
 }

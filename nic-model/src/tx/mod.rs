@@ -21,6 +21,7 @@ use crate::nic::Nic;
 use crate::port::Output;
 use crate::profile::Turn;
 use crate::regs::bar::Features;
+use des::Time;
 use egress::Leaving;
 use packet::Taken;
 use wire::Payload;
@@ -146,10 +147,12 @@ impl Nic {
         let port = &mut self.ports[index];
         let (paused, resumes) = port.paused(cx.now);
         let waits = port.requests.has_work(paused) || port.replies.has_work(paused);
-        let line = port.egress.resumes(cx.now).filter(|_| waits);
-        let distance = port.paced.next();
-        let whole = port.egress.next_whole(cx.now);
-        let Some(at) = line.into_iter().chain(resumes).chain(distance).chain(whole).min() else { return };
+        let line = if waits { port.egress.resumes(cx.now) } else { Time::MAX };
+        let others = resumes.unwrap_or(Time::MAX).min(port.paced.next().unwrap_or(Time::MAX));
+        let at = line.min(others).min(port.egress.next_whole(cx.now));
+        if at == Time::MAX {
+            return;
+        }
         // An alarm that is set and comes earlier looks again by itself.
         if port.alarm.is_none_or(|set| set <= cx.now || at < set) {
             port.alarm = Some(at);

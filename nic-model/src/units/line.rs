@@ -42,7 +42,7 @@ impl Line {
             }
         }
         let start = at.max(self.free);
-        if start.since(self.free) > self.gap.1.since(self.gap.0.max(at)) {
+        if start > self.free && start.since(self.free) > self.gap.1.since(self.gap.0.max(at)) {
             self.gap = (self.free, start);
         }
         self.free = start + length;

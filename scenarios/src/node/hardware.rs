@@ -236,10 +236,10 @@ impl Hardware {
         }
     }
 
-    /// The NIC's own moment, if it lies before `end`. For those who ask.
+    /// The NIC's own moment, [`Time::MAX`] if it has none. For those who ask.
     #[inline]
-    pub(crate) fn wake_before(&self, end: Time) -> Option<Time> {
-        self.nic.next_wakeup().filter(|at| *at < end && !self.gone)
+    pub(crate) fn next_wake(&self) -> Time {
+        self.nic.next_wakeup().filter(|_| !self.gone).unwrap_or(Time::MAX)
     }
 
     fn rearm(&mut self) {

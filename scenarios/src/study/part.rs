@@ -130,17 +130,18 @@ impl Part {
         let mut desk = Desk { post, part: *number, station: index };
         desk.post.agendas[index].open(end);
         loop {
-            let planned = desk.post.agendas[index].next_before(end);
-            if let Some(now) = station.wake_before(planned) {
-                station.wake(now, tally, &mut desk);
-            } else if let Some((key, event)) = desk.post.agendas[index].pop_before(end) {
+            // Of one moment, what was planned comes first.
+            let wake = station.next_wake();
+            let planned = wake.min(Time::from_ps(end.as_ps() - 1)) + Dur::from_ps(1);
+            if let Some((key, event)) = desk.post.agendas[index].pop_before(planned) {
                 station.handle(key.time(), event, tally, &mut desk);
+            } else if wake < end {
+                station.wake(wake, tally, &mut desk);
             } else {
                 break;
             }
         }
-        let planned = post.agendas[index].next_time();
-        post.next[index] = station.wake_before(planned).unwrap_or(planned);
+        post.next[index] = post.agendas[index].next_time().min(station.next_wake());
         if let Station::Node(slot) = station {
             ended.append(&mut slot.node.ended);
         }
@@ -152,8 +153,7 @@ impl Part {
         for (index, station) in stations.iter_mut().enumerate() {
             if let Station::Node(slot) = station {
                 slot.collect(tally, &mut Desk { post, part: *number, station: index });
-                let planned = post.agendas[index].next_time();
-                post.next[index] = slot.node.hardware.wake_before(planned).unwrap_or(planned);
+                post.next[index] = post.agendas[index].next_time().min(slot.node.hardware.next_wake());
             }
         }
     }

@@ -42,16 +42,16 @@ impl Station {
         }
     }
 
-    /// When something happens here that nobody has planned, if it is before `end`.
+    /// When something happens here that nobody has planned; [`Time::MAX`] if nothing does.
     #[inline]
-    pub(super) fn wake_before(&self, end: Time) -> Option<Time> {
+    pub(super) fn next_wake(&self) -> Time {
         match self {
-            Self::Node(slot) => slot.node.hardware.wake_before(end),
-            Self::Switch(_) => None,
+            Self::Node(slot) => slot.node.hardware.next_wake(),
+            Self::Switch(_) => Time::MAX,
         }
     }
 
-    /// The moment of [`wake_before`](Self::wake_before).
+    /// The moment of [`next_wake`](Self::next_wake).
     pub(super) fn wake(&mut self, now: Time, tally: &mut Tally, sink: &mut impl Sink) {
         if let Self::Node(slot) = self
             && slot.node.wake(now)
