@@ -65,14 +65,20 @@ impl<E> Agenda<E> {
             std::mem::swap(&mut self.due, &mut self.bag);
             self.bag_ends = Time::ZERO;
         } else {
-            let is_due = |(key, _): &mut (Key, E)| {
+            // By one cable they come soonest first, so that those of this window lie in front of all others.
+            let first = self.bag.iter().take_while(|(key, _)| key.time() < end).count();
+            let mut is_due = |(key, _): &mut (Key, E)| {
                 let is_due = key.time() < end;
                 if !is_due {
                     stays_from = stays_from.min(key.time());
                 }
                 is_due
             };
-            self.due.extend(self.bag.extract_if(.., is_due));
+            if self.bag[first..].iter_mut().any(&mut is_due) {
+                self.due.extend(self.bag.extract_if(.., is_due));
+            } else {
+                self.due.extend(self.bag.drain(..first));
+            }
         }
         self.bag_begins = stays_from;
         // What comes by one cable was thrown in soonest first: reversed, little is left to sort.

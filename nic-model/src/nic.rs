@@ -25,6 +25,9 @@ use des::Time;
 use std::collections::VecDeque;
 use wire::{Frame, Payload};
 
+/// Most frames that are kept to be used again.
+const SPARE_MAX: usize = 64;
+
 /// An RDMA NIC.
 #[derive(Clone, Debug)]
 pub struct Nic {
@@ -48,6 +51,8 @@ pub struct Nic {
     pub(crate) buffer: ReceiveBuffer,
     /// A queue pair has had a rate of its own, and time passes.
     pub(crate) limits_rates: bool,
+    /// Frames that have been used up, for the next ones to be built in.
+    pub(crate) spare: Vec<Box<Frame>>,
     /// Counts resets, so that answers to an earlier life are known.
     life: u8,
 }
@@ -88,6 +93,7 @@ impl Nic {
             events: Vec::new(),
             buffer,
             limits_rates: false,
+            spare: Vec::new(),
             life,
             timing,
             config,
@@ -108,7 +114,12 @@ impl Nic {
                 }
             }
             Input::DmaWriteFailed(error) => self.write_failed(cx, error),
-            Input::Frame { port, frame } => self.frame(cx, port, &frame),
+            Input::Frame { port, frame } => {
+                self.frame(cx, port, &frame);
+                if self.spare.len() < SPARE_MAX {
+                    self.spare.push(frame);
+                }
+            }
             Input::Pause { port, classes, length } => {
                 self.host.counters.pauses_received += 1;
                 if let Some(port) = self.ports.get_mut(usize::from(port)) {
@@ -132,6 +143,11 @@ impl Nic {
     #[inline]
     pub fn next_wakeup(&self) -> Option<Time> {
         self.host.alarms.next()
+    }
+
+    /// Frames that have been used up here. A world of many devices may move them to where frames are built.
+    pub const fn spare_frames(&mut self) -> &mut Vec<Box<Frame>> {
+        &mut self.spare
     }
 
     /// What it has counted.

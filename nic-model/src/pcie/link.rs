@@ -6,9 +6,9 @@ use crate::profile::PcieProfile;
 /// How transactions are cut and what surrounds them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Framing {
-    max_payload: u32,
-    max_read_request: u32,
-    read_completion: u32,
+    max_payload: Limit,
+    max_read_request: Limit,
+    read_completion: Limit,
     request_header: u64,
     completion_header: u64,
 }
@@ -27,9 +27,9 @@ impl Framing {
     #[must_use]
     pub fn new(profile: &PcieProfile) -> Self {
         Self {
-            max_payload: profile.max_payload_bytes.value.max(1),
-            max_read_request: profile.max_read_request_bytes.value.max(1),
-            read_completion: profile.read_completion_bytes.value.max(1),
+            max_payload: Limit::new(profile.max_payload_bytes.value),
+            max_read_request: Limit::new(profile.max_read_request_bytes.value),
+            read_completion: Limit::new(profile.read_completion_bytes.value),
             request_header: profile.request_header_bytes.value.into(),
             completion_header: profile.completion_header_bytes.value.into(),
         }
@@ -52,7 +52,7 @@ impl Framing {
 
     /// Bytes of writes of so many bytes in full packets.
     pub(super) const fn full_writes(&self, bytes: u64) -> u64 {
-        bytes + pieces(bytes, self.max_payload) * self.request_header
+        bytes + self.max_payload.pieces(bytes) * self.request_header
     }
 
     /// A register write of the processor: a doorbell of 8 bytes, or a write-combined line of 64.
@@ -78,19 +78,33 @@ pub(super) fn bytes(segments: &Segments) -> u64 {
 
 /// Packets of at most `limit` bytes; every piece begins its own.
 #[inline]
-fn packets(segments: &Segments, limit: u32) -> u64 {
+fn packets(segments: &Segments, limit: Limit) -> u64 {
     if let [only] = segments.as_slice() {
-        return pieces(only.length_bytes.into(), limit).max(1);
+        return limit.pieces(only.length_bytes.into()).max(1);
     }
-    segments.iter().map(|segment| pieces(segment.length_bytes.into(), limit)).sum::<u64>().max(1)
+    segments.iter().map(|segment| limit.pieces(segment.length_bytes.into())).sum::<u64>().max(1)
 }
 
-/// Pieces of at most `limit` bytes. All limits of PCIe are powers of two, and a division is slow.
-const fn pieces(length_bytes: u64, limit: u32) -> u64 {
-    if limit.is_power_of_two() {
-        (length_bytes + limit as u64 - 1) >> limit.trailing_zeros()
-    } else {
-        length_bytes.div_ceil(limit as u64)
+/// Bytes that a packet may have. All limits of PCIe are powers of two, and a division is slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Limit {
+    bytes: u64,
+    /// Of a power of two.
+    shift: Option<u8>,
+}
+
+impl Limit {
+    fn new(bytes: u32) -> Self {
+        let bytes = u64::from(bytes.max(1));
+        Self { bytes, shift: bytes.is_power_of_two().then_some(bytes.trailing_zeros() as u8) }
+    }
+
+    /// Packets for so many bytes.
+    const fn pieces(self, length_bytes: u64) -> u64 {
+        match self.shift {
+            Some(shift) => (length_bytes + self.bytes - 1) >> shift,
+            None => length_bytes.div_ceil(self.bytes),
+        }
     }
 }
 
@@ -148,6 +162,7 @@ mod tests {
         let framing = Framing::new(&Profile::generic().pcie);
         assert_eq!(framing.write(&two), LinkBytes { up: 3 * 24 + 310, down: 0 });
         assert_eq!(framing.read(&two), LinkBytes { up: 2 * 24, down: 3 * 20 + 310 });
-        assert_eq!(packets(&smallvec![Segment { address: 0, length_bytes: 0 }], 256), 1);
+        assert_eq!(packets(&smallvec![Segment { address: 0, length_bytes: 0 }], Limit::new(256)), 1);
+        assert_eq!((Limit::new(256).pieces(257), Limit::new(100).pieces(257)), (2, 3));
     }
 }

@@ -65,10 +65,10 @@ impl Path {
         self.ip.dscp >> 3
     }
 
-    /// A packet on this path.
-    pub(crate) fn frame(&self, bth: Bth, ext: Ext, payload: Payload) -> Box<Frame> {
+    /// A packet on this path, in one of the `spare` frames if there is one.
+    pub(crate) fn frame(&self, spare: &mut Vec<Box<Frame>>, bth: Bth, ext: Ext, payload: Payload) -> Box<Frame> {
         let pad_count = payload.len().wrapping_neg() as u8 & 3;
-        Box::new(Frame::from(RocePacket {
+        let new = Frame::from(RocePacket {
             dest_mac: self.dest_mac,
             source_mac: self.source_mac,
             ip: self.ip,
@@ -77,7 +77,14 @@ impl Path {
             ext,
             payload,
             telemetry: None,
-        }))
+        });
+        match spare.pop() {
+            Some(mut frame) => {
+                *frame = new;
+                frame
+            }
+            None => Box::new(new),
+        }
     }
 }
 

@@ -175,7 +175,14 @@ impl Hardware {
 
     /// The driver has waited for what it has had mapped and unmapped, and the adapter hears of it: before all that either does
     /// next.
+    #[inline]
     fn follow_mappings(&mut self, now: Time) {
+        if self.config.mapping.is_some() {
+            self.remap(now);
+        }
+    }
+
+    fn remap(&mut self, now: Time) {
         let Some(done) = self.memory.take_remapping() else { return };
         self.spent += self.config.mapping.map_or(Dur::ZERO, |cost| cost.of(&done));
         for Range { address, pages } in done.unmapped {
