@@ -70,8 +70,9 @@ impl Dma {
         let done = match read.purpose {
             // The link is not booked for a time that passes for a waiting processor only.
             Purpose::PolledSlot | Purpose::PolledInput => {
-                count(counters, &read.segments);
-                self.pcie.quote(read.at, &read.segments)
+                let done = self.pcie.quote(read.at, &read.segments);
+                count(counters, &read.segments, done.since(read.at));
+                done
             }
             _ => self.book(counters, read.at, &read.segments),
         };
@@ -81,8 +82,8 @@ impl Dma {
 
     /// Books the link for a read at `at`; gives when its last byte is there. [`ask`](Self::ask) must follow.
     pub(crate) fn book(&mut self, counters: &mut Counters, at: Time, segments: &Segments) -> Time {
-        count(counters, segments);
         let done = self.pcie.read(at, segments);
+        count(counters, segments, done.since(at));
         self.note(counters);
         done
     }
@@ -132,8 +133,8 @@ impl Dma {
     /// already.
     pub(crate) fn fetch(&mut self, counters: &mut Counters, at: Time, start: Time, length_bytes: u32) -> Time {
         let entry = piece(0, length_bytes);
-        count(counters, &entry);
         let done = self.pcie.fetch(at, start, &entry);
+        count(counters, &entry, done.since(start));
         self.note(counters);
         done
     }
@@ -171,9 +172,15 @@ impl Dma {
     }
 }
 
-fn count(counters: &mut Counters, segments: &Segments) {
+fn count(counters: &mut Counters, segments: &Segments, took: Dur) {
     counters.dma_reads += 1;
     counters.dma_read_bytes += length(segments);
+    let ps = took.as_ps();
+    counters.dma_read_ps += ps;
+    counters.dma_read_max_ps = counters.dma_read_max_ps.max(ps);
+    if counters.dma_reads == 1 || ps < counters.dma_read_min_ps {
+        counters.dma_read_min_ps = ps;
+    }
 }
 
 /// A read of structure to make.

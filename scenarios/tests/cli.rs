@@ -152,6 +152,9 @@ fn json_is_one_object_with_the_promised_keys() {
     assert_eq!(object["seed"], 7);
     assert_eq!(object["trace_hash"].as_str().map(str::len), Some(16));
     assert_eq!(object["nodes"].as_array().map(Vec::len), Some(2));
+    for counter in nic_model::regs::counters::Counters::TABLE {
+        assert!(object["nodes"][1]["counters"][counter.name].is_u64(), "no counter {}", counter.name);
+    }
     assert_eq!(object["run_folder"], "runs/small-7");
 }
 

@@ -51,7 +51,7 @@ counters! {
     rx_bytes,
     /// Packets sent again.
     retransmitted_packets,
-    /// Packets dropped because their invariant CRC was wrong.
+    /// Packets dropped because their invariant CRC was wrong (mlx5: `rx_icrc_encapsulated`).
     rx_icrc_errors,
     /// Frames dropped because they are no RoCE packets or malformed.
     rx_malformed,
@@ -89,7 +89,7 @@ counters! {
     rnr_naks_sent,
     /// "Receiver not ready" received.
     rnr_naks_received,
-    /// "Remote access error" sent.
+    /// "Remote access error" sent (mlx5: `resp_remote_access_errors`).
     access_naks_sent,
     /// "Invalid request" sent.
     invalid_naks_sent,
@@ -139,7 +139,7 @@ counters! {
     dma_errors,
     /// Contexts of queue pairs whose parity was wrong.
     context_parity_errors,
-    /// Congestion notifications that slowed a queue pair.
+    /// Congestion notifications that slowed a queue pair (mlx5: the same name).
     rp_cnp_handled,
     /// Congestion notifications sent.
     np_cnp_sent,
@@ -147,7 +147,7 @@ counters! {
     pauses_received,
     /// Congestion notifications that nobody reacts to.
     rp_cnp_ignored,
-    /// Packets with data that a switch had marked.
+    /// Packets with data that a switch had marked (mlx5: `np_ecn_marked_roce_packets`).
     np_ecn_marked,
     /// Pauses sent to the cables' other ends because the receive buffer filled.
     pauses_sent,
@@ -191,4 +191,10 @@ counters! {
     mtt_levels_read,
     /// DMA that the IOMMU has refused.
     iommu_faults,
+    /// Picoseconds that DMA reads have taken, until their last byte was there; divided by `dma_reads` it is their mean.
+    dma_read_ps,
+    /// The shortest of them, in picoseconds.
+    dma_read_min_ps,
+    /// The longest of them, in picoseconds.
+    dma_read_max_ps,
 }

@@ -167,7 +167,7 @@ pub struct NodeReport {
     pub completions: BTreeMap<String, u64>,
     /// Fingerprint of what each queue pair completed in which order, whatever the times: 16 hexadecimal digits.
     pub order: String,
-    /// What its NIC counted, zeros left out; the register manual says what each counter means. Empty on real devices.
+    /// What its NIC counted, zeros too; the register manual says what each counter means. Empty on real devices.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub counters: BTreeMap<String, u64>,
     /// The copies that this node holds in the end.

@@ -202,7 +202,6 @@ fn node_report(index: u16, node: &Node) -> NodeReport {
         counters: Counters::TABLE
             .iter()
             .zip(nic.values())
-            .filter(|(_, value)| *value > 0)
             .map(|(counter, value)| (counter.name.to_owned(), value))
             .collect(),
         ..metered(index, meter)
