@@ -8,8 +8,6 @@ use des::Time;
 pub(crate) enum Alarm {
     /// The firmware has finished a command.
     Firmware,
-    /// A port may send again.
-    Port(u8),
     /// A queue pair's transport timer.
     Qp(u32),
     /// Interrupt moderation of a CQ has waited long enough.

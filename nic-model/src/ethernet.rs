@@ -25,8 +25,8 @@ pub(crate) struct EthernetPort {
     pub(crate) egress: Egress,
     /// Payload that is about to be asked for; only while the port is being served.
     pub(crate) gathering: Option<Gathering>,
-    /// When the port looks again whether it can go on.
-    pub(crate) alarm: Option<Time>,
+    /// When the port looks again whether it can go on; [`Time::MAX`] if nothing waits.
+    pub(crate) alarm: Time,
     paused_until: [Time; CLASSES],
     paused_since: [Time; CLASSES],
     /// Nothing is paused from then on.
@@ -45,7 +45,7 @@ impl EthernetPort {
             paced: Dues::new(),
             egress: Egress::new(profile, rate),
             gathering: None,
-            alarm: None,
+            alarm: Time::MAX,
             paused_until: [Time::ZERO; CLASSES],
             paused_since: [Time::ZERO; CLASSES],
             all_speak: Time::ZERO,

@@ -142,7 +142,9 @@ impl Nic {
     #[must_use]
     #[inline]
     pub fn next_wakeup(&self) -> Option<Time> {
-        self.host.alarms.next()
+        let alarm = self.host.alarms.next().unwrap_or(Time::MAX);
+        let next = self.ports.iter().fold(alarm, |next, port| next.min(port.alarm));
+        (next < Time::MAX).then_some(next)
     }
 
     /// Frames that have been used up here. A world of many devices may move them to where frames are built.
@@ -183,8 +185,6 @@ impl Nic {
         while let Some(alarm) = self.host.alarms.take_due(cx.now) {
             match alarm {
                 Alarm::Firmware => self.firmware_alarm(cx),
-                // Ports look again after every input.
-                Alarm::Port(_) => {}
                 Alarm::Qp(qpn) => self.qp_alarm(cx, qpn),
                 Alarm::Cq(cqn) => self.host.cq_alarm(cx, cqn),
                 Alarm::Loopback => self.loop_back(cx),

@@ -9,6 +9,7 @@ use crate::regs::cmd::CommandCode;
 use crate::transport::requester::{Recovery, TimeoutPolicy};
 use des::{Dur, Rate};
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// The files, by the names that scenarios use.
 const FILES: [(&str, &str); 8] = [
@@ -29,11 +30,23 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|(name, _)| *name)
 }
 
-/// Reads the profile of this name.
+/// The profile of this name. Each is read once: a fabric has many adapters of one kind.
 ///
 /// # Errors
 /// If there is none, or its text is wrong; the latter is a mistake in this crate, which its tests find.
 pub fn load(name: &str) -> Result<Profile, ProfileError> {
+    static KNOWN: [OnceLock<Profile>; FILES.len()] = [const { OnceLock::new() }; FILES.len()];
+    let known = FILES.iter().position(|(file, _)| *file == name).map(|number| &KNOWN[number]);
+    match known {
+        Some(known) => match known.get() {
+            Some(profile) => Ok(profile.clone()),
+            None => read(name).map(|profile| known.get_or_init(|| profile).clone()),
+        },
+        None => Err(ProfileError::NoProfile(name.to_owned())),
+    }
+}
+
+fn read(name: &str) -> Result<Profile, ProfileError> {
     let mut entries = BTreeMap::new();
     let (mut next, mut own) = (Some(name), None);
     for _ in 0..BASES_MAX {

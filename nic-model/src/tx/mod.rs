@@ -31,6 +31,7 @@ impl Nic {
     pub(crate) fn pump(&mut self, cx: &mut Cx<'_>) {
         for port in 0..self.ports.len() {
             if self.ports[port].is_idle(cx.now) {
+                self.ports[port].alarm = Time::MAX;
                 continue;
             }
             self.ports[port].release_paced(cx.now);
@@ -142,22 +143,14 @@ impl Nic {
         }
     }
 
-    /// Asks to be woken when a port that has work may go on.
-    fn set_port_alarm(&mut self, cx: &mut Cx<'_>, index: usize) {
+    /// A port that has work asks to be woken when it may go on. It looks again after every input.
+    fn set_port_alarm(&mut self, cx: &Cx<'_>, index: usize) {
         let port = &mut self.ports[index];
         let (paused, resumes) = port.paused(cx.now);
         let waits = port.requests.has_work(paused) || port.replies.has_work(paused);
         let line = if waits { port.egress.resumes(cx.now) } else { Time::MAX };
         let others = resumes.unwrap_or(Time::MAX).min(port.paced.next().unwrap_or(Time::MAX));
-        let at = line.min(others).min(port.egress.next_whole(cx.now));
-        if at == Time::MAX {
-            return;
-        }
-        // An alarm that is set and comes earlier looks again by itself.
-        if port.alarm.is_none_or(|set| set <= cx.now || at < set) {
-            port.alarm = Some(at);
-            self.host.alarms.set(at, Alarm::Port(index as u8));
-        }
+        port.alarm = line.min(others).min(port.egress.next_whole(cx.now));
     }
 }
 
