@@ -107,19 +107,25 @@ impl Panel {
             let _ = writeln!(body, "<path d=\"M{LEFT} {at}h{WIDTH}\" stroke=\"#ddd\"/>");
             let _ = writeln!(body, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{label}</text>", LEFT - 6, at + 4);
         }
+        self.labels(body);
+        let middle = LEFT + WIDTH / 2;
+        let _ = writeln!(body, "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{axis}</text>", bottom + 32);
+        for (nth, (series, points)) in (0..).zip(curves) {
+            self.curve(body, nth, series, points);
+        }
+    }
+
+    /// Labels below the axis, as many as have room; of ratios the powers of two alone.
+    fn labels(&self, body: &mut String) {
+        let bottom = self.top + HEIGHT;
         let mut free = 0;
-        for &place in &self.places {
+        for &place in self.places.iter().filter(|place| self.scale == Scale::Linear || place.is_power_of_two()) {
             let x = self.x(place);
             let _ = writeln!(body, "<path d=\"M{x} {bottom}v4\" stroke=\"#555\"/>");
             if x >= free {
                 let _ = writeln!(body, "<text x=\"{x}\" y=\"{}\" text-anchor=\"middle\">{place}</text>", bottom + 16);
                 free = x + LABEL;
             }
-        }
-        let middle = LEFT + WIDTH / 2;
-        let _ = writeln!(body, "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{axis}</text>", bottom + 32);
-        for (nth, (series, points)) in (0..).zip(curves) {
-            self.curve(body, nth, series, points);
         }
     }
 
