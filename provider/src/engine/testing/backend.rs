@@ -9,6 +9,9 @@ use bytes::Bytes;
 use des::Time;
 use std::collections::{BTreeMap, VecDeque};
 
+/// What the device calls a page, beyond what memory calls it.
+pub(in crate::engine) const MAPPED: u64 = 1 << 40;
+
 /// The backend.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct Script {
@@ -27,6 +30,8 @@ pub(in crate::engine) struct Script {
     pub(in crate::engine) sends: Vec<(QpId, u64, bool, Option<Vec<u8>>)>,
     pub(in crate::engine) receives: Vec<(QpId, u64)>,
     pub(in crate::engine) rings: usize,
+    /// Lists of pages that are mapped.
+    pub(in crate::engine) mapped: usize,
     /// The next post fails so.
     pub(in crate::engine) post_error: Option<Status>,
     next_id: u32,
@@ -45,6 +50,7 @@ impl Default for Script {
             sends: Vec::new(),
             receives: Vec::new(),
             rings: 0,
+            mapped: 0,
             post_error: None,
             next_id: 0,
         }
@@ -201,6 +207,16 @@ impl Backend for Script {
             *byte = at as u8;
         }
         Ok(())
+    }
+
+    fn map(&mut self, (): &mut (), pages: &[u64]) -> Vec<u64> {
+        self.mapped += 1;
+        pages.iter().map(|page| page + MAPPED).collect()
+    }
+
+    fn unmap(&mut self, (): &mut (), addresses: &[u64]) {
+        assert!(addresses.iter().all(|address| *address >= MAPPED), "what was mapped is unmapped");
+        self.mapped -= 1;
     }
 
     fn poll(&mut self, (): &mut (), cq: CqId) -> Option<WorkCompletion> {

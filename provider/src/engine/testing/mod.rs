@@ -3,5 +3,5 @@
 mod backend;
 mod rig;
 
-pub(super) use backend::Script;
+pub(super) use backend::{MAPPED, Script};
 pub(super) use rig::{Rig, adapter_address, done, peer_address};

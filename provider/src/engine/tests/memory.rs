@@ -1,7 +1,7 @@
 //! Regions, windows, tokens, mappings.
 
 use crate::backend::WorkCompletion;
-use crate::engine::testing::{Rig, done};
+use crate::engine::testing::{MAPPED, Rig, done};
 use crate::engine::{Config, Policy};
 use crate::ndk::{
     Call, Completion, LogicalAddressMapping, MrFlags, NdkVersion, Object, OpFlags, Out, Return, Sge, Status,
@@ -318,9 +318,10 @@ fn a_mapping_lists_the_pages_and_is_given_back() {
     let short = memory.rig.call(build(31, 7000));
     assert_eq!(short, Return { status: Status::BUFFER_TOO_SMALL, out: Out::NeededBytes(32) });
     let Out::Lam(lam) = memory.rig.run(build(32, 7000)).out else { panic!("no mapping") };
-    assert_eq!((lam.first_byte_offset, &lam.adapter_pages), (0x123, &mdl().pages));
+    let pages: Vec<u64> = mdl().pages.iter().map(|page| page + MAPPED).collect();
+    assert_eq!((lam.first_byte_offset, &lam.adapter_pages), (0x123, &pages));
     let Out::Lam(first) = memory.rig.run(build(24, 4096 - 0x123)).out else { panic!("no mapping") };
-    assert_eq!(first.adapter_pages, [0x10_000], "only the pages that are used");
+    assert_eq!(first.adapter_pages, [0x10_000 + MAPPED], "only the pages that are used");
     assert_eq!(memory.rig.status(build(64, 7001)), Status::INVALID_PARAMETER);
     let kept = |memory: &mut Memory| memory.rig.engine_mut().objects.adapter_mut(adapter.id).lams.len();
     let changed = LogicalAddressMapping { adapter_pages: vec![], ..lam.clone() };
@@ -333,6 +334,21 @@ fn a_mapping_lists_the_pages_and_is_given_back() {
     let completion = Completion { callback: None, context: 0 };
     let call = Call::BuildLam { adapter, mdl: &buffer, length_bytes: 7000, lam_bytes: 64, completion };
     assert!(matches!(memory.rig.call(call), Return { status: OK, out: Out::Lam(_) }));
+    assert_eq!(memory.rig.device().mapped, 2, "one was given back");
+}
+
+#[test]
+fn what_nobody_gives_back_is_unmapped_with_the_adapter() {
+    let mut rig = Rig::new(Config::default());
+    let adapter = rig.open(NdkVersion::V1_2);
+    let (buffer, length_bytes, lam_bytes) = (mdl(), 7000, 64);
+    for _ in 0..3 {
+        let build = Call::BuildLam { adapter, mdl: &buffer, length_bytes, lam_bytes, completion: done(1) };
+        assert!(matches!(rig.run(build).out, Out::Lam(_)));
+    }
+    assert_eq!(rig.device().mapped, 3);
+    assert_eq!(rig.status(Call::CloseAdapter { adapter }), OK);
+    assert_eq!(rig.device().mapped, 0);
 }
 
 #[test]
