@@ -44,25 +44,17 @@ const FULL_MEMBER: u16 = 0x8000;
 impl Nic {
     /// A frame has arrived whole.
     pub(crate) fn frame(&mut self, cx: &mut Cx<'_>, port: u8, frame: &Frame) {
-        let bytes = frame.wire_len() as u64;
-        let received;
-        let packet = match &frame.body {
-            Body::Roce(packet) => packet,
+        match &frame.body {
+            Body::Roce(packet) => self.packet(cx, port, packet, packet.wire_len()),
             Body::Raw(bytes) => match RocePacket::receive(bytes) {
-                Ok(packet) => {
-                    received = packet;
-                    &received
-                }
-                Err(ParseError::Icrc { .. }) => {
-                    self.host.counters.rx_icrc_errors += 1;
-                    return;
-                }
-                Err(_) => {
-                    self.host.counters.rx_malformed += 1;
-                    return;
-                }
+                Ok(packet) => self.packet(cx, port, &packet, bytes.len()),
+                Err(ParseError::Icrc { .. }) => self.host.counters.rx_icrc_errors += 1,
+                Err(_) => self.host.counters.rx_malformed += 1,
             },
-        };
+        }
+    }
+
+    fn packet(&mut self, cx: &mut Cx<'_>, port: u8, packet: &RocePacket, wire_bytes: usize) {
         if packet.bth.opcode == Opcode::CNP {
             return self.notified(cx, packet);
         }
@@ -73,7 +65,7 @@ impl Nic {
         match self.classify(port, packet) {
             Ok((qpn, meaning)) => {
                 self.host.counters.rx_packets += 1;
-                self.host.counters.rx_bytes += bytes;
+                self.host.counters.rx_bytes += wire_bytes as u64;
                 let at = self.timing.responder.book(cx.now).end;
                 let at = self.host.cached(at, Kind::Qp, qpn.into());
                 self.accept(cx, at, qpn, meaning, packet);
