@@ -1,6 +1,6 @@
 //! Between the published points: a curve rises and falls where its mechanism says so, and jumps nowhere else.
 
-use super::super::bench::Operation;
+use super::super::bench::{Load, Operation};
 use super::super::bottlenecks::{inbound, receive, send};
 use super::super::{atomics, contexts, dma, iotlb, rates};
 use super::*;
@@ -88,6 +88,24 @@ fn larger_answers_never_come_faster() {
     }
     let datagrams = [1, 9, 33, 60].map(|bytes| (u64::from(bytes), receive(&profile, bytes, 3_000)));
     assert!(ratios(&datagrams).all(|(.., ratio)| (850..=1_010).contains(&ratio)), "{datagrams:?}");
+}
+
+#[test]
+fn a_message_takes_longer_by_the_word_and_steps_where_a_packet_begins() {
+    let profile = profile("connectx-5");
+    let took = |bytes| {
+        let mut load = Load::new(&profile, Operation::Write);
+        (load.payload_bytes, load.requests) = (bytes, 200);
+        1_000_000_000_000 / load.rate()
+    };
+    for packets in 1..=3 {
+        let mtu = 4096 * packets;
+        let times = [mtu - 64, mtu - 32, mtu - 1, mtu, mtu + 1].map(took);
+        let grows: Vec<u64> = times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+        // 32 bytes are 2.6 ns of the line, and a byte more is in their padding; a packet has headers and stages of its own.
+        assert!(grows[0] < 9_000 && grows[1] < 9_000 && grows[2] < 1_000, "ps around {mtu} bytes: {grows:?}");
+        assert!((3_000..200_000).contains(&grows[3]), "ps around {mtu} bytes: {grows:?}");
+    }
 }
 
 #[test]
