@@ -23,10 +23,7 @@ use crate::transport::Event;
 use crate::uar::Uar;
 use des::Time;
 use std::collections::VecDeque;
-use wire::{Frame, Payload};
-
-/// Most frames that are kept to be used again.
-const SPARE_MAX: usize = 64;
+use wire::{Frame, Payload, Spares};
 
 /// An RDMA NIC.
 #[derive(Clone, Debug)]
@@ -52,7 +49,7 @@ pub struct Nic {
     /// A queue pair has had a rate of its own, and time passes.
     pub(crate) limits_rates: bool,
     /// Frames that have been used up, for the next ones to be built in.
-    pub(crate) spare: Vec<Box<Frame>>,
+    pub(crate) spares: Spares,
     /// Counts resets, so that answers to an earlier life are known.
     life: u8,
 }
@@ -93,7 +90,7 @@ impl Nic {
             events: Vec::new(),
             buffer,
             limits_rates: false,
-            spare: Vec::new(),
+            spares: Spares::new(),
             life,
             timing,
             config,
@@ -116,9 +113,7 @@ impl Nic {
             Input::DmaWriteFailed(error) => self.write_failed(cx, error),
             Input::Frame { port, frame } => {
                 self.frame(cx, port, &frame);
-                if self.spare.len() < SPARE_MAX {
-                    self.spare.push(frame);
-                }
+                self.spares.keep(frame);
             }
             Input::Pause { port, classes, length } => {
                 self.host.counters.pauses_received += 1;
@@ -148,8 +143,8 @@ impl Nic {
     }
 
     /// Frames that have been used up here. A world of many devices may move them to where frames are built.
-    pub const fn spare_frames(&mut self) -> &mut Vec<Box<Frame>> {
-        &mut self.spare
+    pub const fn spares(&mut self) -> &mut Spares {
+        &mut self.spares
     }
 
     /// What it has counted.

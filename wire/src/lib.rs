@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`psn`], [`opcode`], [`headers`] (the InfiniBand transport headers as values), [`packet`] (a RoCEv2
 //! packet and a frame as they travel through the simulation), [`codec`] (a packet in bytes and back; below it `layout`,
-//! `ip`, `transport`), [`icrc`], [`frame`] (what fabric and NIC look at), [`error`]; then on their own: [`codes`] (numbers
+//! `ip`, `transport`), [`icrc`], [`frame`] (what fabric and NIC look at), [`spares`], [`error`]; then on their own: [`codes`] (numbers
 //! that stand for times and credits), [`pause`] (flow control frames), [`cm`] (connection management), [`pcapng`] and
 //! [`capture`] (captures written and read), [`telemetry`] (what switches say, beside the bytes).
 //!
@@ -27,6 +27,7 @@ pub mod packet;
 pub mod pause;
 pub mod pcapng;
 pub mod psn;
+pub mod spares;
 pub mod telemetry;
 mod transport;
 
@@ -37,4 +38,5 @@ pub use opcode::{Opcode, Operation, Position, Transport};
 pub use packet::{Body, Ecn, Frame, Ip, Mac, Payload, RocePacket};
 pub use pause::{Pause, PauseFrame};
 pub use psn::{Psn, Qpn};
+pub use spares::Spares;
 pub use telemetry::Telemetry;

@@ -39,8 +39,8 @@ pub fn load(name: &str) -> Result<Profile, ProfileError> {
     let known = FILES.iter().position(|(file, _)| *file == name).map(|number| &KNOWN[number]);
     match known {
         Some(known) => match known.get() {
-            Some(profile) => Ok(profile.clone()),
-            None => read(name).map(|profile| known.get_or_init(|| profile).clone()),
+            Some(profile) => Ok(*profile),
+            None => read(name).map(|profile| *known.get_or_init(|| profile)),
         },
         None => Err(ProfileError::NoProfile(name.to_owned())),
     }

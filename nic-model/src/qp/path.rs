@@ -4,7 +4,7 @@ use crate::config::DEFAULT_HOP_LIMIT;
 use crate::regs::cmd::QpAttributes;
 use crate::regs::wqe::AddressVector;
 use std::net::IpAddr;
-use wire::{Bth, Ecn, Ext, Frame, Ip, Mac, Payload, RocePacket};
+use wire::{Bth, Ecn, Ext, Frame, Ip, Mac, Payload, RocePacket, Spares};
 
 /// The way to a peer.
 #[derive(Clone, Debug)]
@@ -65,10 +65,10 @@ impl Path {
         self.ip.dscp >> 3
     }
 
-    /// A packet on this path, in one of the `spare` frames if there is one.
-    pub(crate) fn frame(&self, spare: &mut Vec<Box<Frame>>, bth: Bth, ext: Ext, payload: Payload) -> Box<Frame> {
+    /// A packet on this path, in a frame that has been used up if there is one.
+    pub(crate) fn frame(&self, spares: &mut Spares, bth: Bth, ext: Ext, payload: Payload) -> Box<Frame> {
         let pad_count = payload.len().wrapping_neg() as u8 & 3;
-        let new = Frame::from(RocePacket {
+        spares.build(Frame::from(RocePacket {
             dest_mac: self.dest_mac,
             source_mac: self.source_mac,
             ip: self.ip,
@@ -77,14 +77,7 @@ impl Path {
             ext,
             payload,
             telemetry: None,
-        });
-        match spare.pop() {
-            Some(mut frame) => {
-                *frame = new;
-                frame
-            }
-            None => Box::new(new),
-        }
+        }))
     }
 }
 

@@ -93,7 +93,7 @@ impl Nic {
         let (frame, port, class) = match work.address_vector() {
             None => {
                 let path = qp.path.as_ref().ok_or(Fault::Key)?;
-                (path.frame(&mut self.spare, header(qp, packet), packet.ext, payload), path.port, path.class())
+                (path.frame(&mut self.spares, header(qp, packet), packet.ext, payload), path.port, path.class())
             }
             Some(vector) => {
                 let source = self.source(qp.port(), vector.source_index).ok_or(Fault::Key)?;
@@ -105,7 +105,7 @@ impl Nic {
                 };
                 let bth = Bth { dest_qp: vector.dest_qpn, ..header(qp, packet) };
                 let path = Path::datagram(source, qpn, vector);
-                (path.frame(&mut self.spare, bth, ext, payload), path.port, path.class())
+                (path.frame(&mut self.spares, bth, ext, payload), path.port, path.class())
             }
         };
         let unreliable = !qp.is_reliable();
@@ -147,7 +147,7 @@ impl Nic {
             Ok(fetched) => {
                 let sender = Sender { qpn, psn: packet.psn, direction: Direction::Reply, id: 0, unreliable: false };
                 let payload = if fetched.is_some() { Payload::Elided(packet.payload_bytes) } else { Payload::EMPTY };
-                let frame = path.frame(&mut self.spare, header(qp, &packet), packet.ext, payload);
+                let frame = path.frame(&mut self.spares, header(qp, &packet), packet.ext, payload);
                 let (port, class) = (path.port, path.class());
                 let mut from = qp.replies_from;
                 if let Some(remote) = reply.source {

@@ -9,7 +9,7 @@ use super::exchange::Exchange;
 use super::node::Ended;
 use super::station::{Sink, Station};
 use des::{Agenda, Dur, Key, Time};
-use wire::Frame;
+use wire::Spares;
 
 /// What parts must agree on.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,7 @@ pub(super) struct Post {
     /// The soonest in the outboxes, if anything is there.
     sent: Option<Time>,
     /// Frames that have been used up, on their way to where others are built.
-    spare: Vec<Box<Frame>>,
+    spares: Spares,
 }
 
 impl Post {
@@ -147,7 +147,7 @@ impl Part {
         post.next[index] = post.agendas[index].next_time().min(station.next_wake());
         if let Station::Node(slot) = station {
             ended.append(&mut slot.node.ended);
-            share(&mut post.spare, slot.node.hardware.nic.spare_frames());
+            slot.node.hardware.nic.spares().share(&mut post.spares);
         }
     }
 
@@ -160,16 +160,5 @@ impl Part {
                 post.next[index] = post.agendas[index].next_time().min(slot.node.hardware.next_wake());
             }
         }
-    }
-}
-
-/// A node that uses up more frames than it builds gives some away, and one that builds more takes some.
-fn share(all: &mut Vec<Box<Frame>>, own: &mut Vec<Box<Frame>>) {
-    const MANY: usize = 32;
-    const FEW: usize = 8;
-    if own.len() > MANY {
-        all.extend(own.drain(MANY / 2..));
-    } else if own.len() < FEW && !all.is_empty() {
-        own.extend(all.drain(all.len().saturating_sub(MANY / 2)..));
     }
 }
