@@ -1,6 +1,6 @@
 //! Everything between NICs: cables, switches, topologies, and what goes wrong on the wire.
 //!
-//! Reading order: [`flight`] (a frame under way), [`link`] (one direction of a cable, in arithmetic), [`rule`] (faults on a link, as data), [`capture`]
+//! Reading order: [`link`] (one direction of a cable, in arithmetic), [`rule`] (faults on a link, as data), [`capture`]
 //! (a tap), [`stats`] (utilisation), [`pause`] (priority flow control), [`switch`] (shared buffer, queues, marks,
 //! routes), [`address`] (who has which address), [`topology`] (graphs, their routes, and the parts they are made of).
 //!
@@ -14,7 +14,6 @@
 
 pub mod address;
 pub mod capture;
-pub mod flight;
 pub mod link;
 pub mod pause;
 pub mod rule;
@@ -22,7 +21,6 @@ pub mod stats;
 pub mod switch;
 pub mod topology;
 
-pub use flight::Flight;
 pub use link::{Delivery, Link, LinkConfig, LinkCounters, LinkId};
 pub use pause::Pause;
 pub use rule::{Matcher, Pick, Rule, RuleSpec, Verdict};

@@ -4,7 +4,6 @@
 //! is sent now has arrived whole. Faults and captures hang on the link and cost one branch while there are none.
 
 use crate::capture::{Captured, Tap};
-use crate::flight::Flight;
 use crate::pause::Pause;
 use crate::rule::{Fate, Loss, Rule, RuleChain};
 use des::{Dur, Rate, Time};
@@ -21,7 +20,7 @@ pub struct Delivery {
     /// When its last bit is there.
     pub at: Time,
     /// The frame.
-    pub frame: Flight,
+    pub frame: Box<Frame>,
 }
 
 /// The physics of a cable; the same in both directions.
@@ -141,12 +140,12 @@ impl Link {
     /// if it is lost, two if it is duplicated). Returns when the line is free again.
     ///
     /// `now` may lie in the future, as a sender knows when its next frame is ready, but never before an earlier call's.
-    pub fn send(&mut self, now: Time, frame: impl Into<Flight>, out: &mut Vec<Delivery>) -> Time {
-        self.send_to(now, frame.into(), |delivery| out.push(delivery))
+    pub fn send(&mut self, now: Time, frame: Box<Frame>, out: &mut Vec<Delivery>) -> Time {
+        self.send_to(now, frame, |delivery| out.push(delivery))
     }
 
     /// As [`send`](Self::send), to a function.
-    pub fn send_to(&mut self, now: Time, frame: Flight, deliver: impl FnMut(Delivery)) -> Time {
+    pub fn send_to(&mut self, now: Time, frame: Box<Frame>, deliver: impl FnMut(Delivery)) -> Time {
         self.send_between(now, now, frame, deliver)
     }
 
@@ -156,7 +155,7 @@ impl Link {
         &mut self,
         first_bit: Time,
         last_bit: Time,
-        frame: Flight,
+        frame: Box<Frame>,
         mut deliver: impl FnMut(Delivery),
     ) -> Time {
         let start = first_bit.max(self.busy_until);
@@ -181,8 +180,8 @@ impl Link {
 
     /// The slow way, past rules and tap.
     #[cold]
-    fn send_watched(&mut self, start: Time, at: Time, mut frame: Flight, mut deliver: impl FnMut(Delivery)) {
-        let fate = frame.change(|frame| self.rules.judge(start, frame));
+    fn send_watched(&mut self, start: Time, at: Time, mut frame: Box<Frame>, mut deliver: impl FnMut(Delivery)) {
+        let fate = self.rules.judge(start, &mut frame);
         if let Some(tap) = &mut self.tap {
             tap.record(start, self.id, &frame, fate);
         }
@@ -218,7 +217,7 @@ impl Link {
         if self.rules.is_empty() && self.tap.is_none() {
             return Some(at);
         }
-        let frame = Flight::from(Box::new(Frame::from(pause.encode(source, self.config.rate))));
+        let frame = Box::new(Frame::from(pause.encode(source, self.config.rate)));
         let mut arrival = None;
         self.send_watched(start, at, frame, |delivery| arrival = arrival.or(Some(delivery.at)));
         self.counters.lost_pauses += u64::from(arrival.is_none());

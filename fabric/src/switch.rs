@@ -27,14 +27,13 @@ pub use route::RouteTable;
 pub use watchdog::{Watchdog, WatchdogAction};
 
 use crate::PRIORITIES;
-use crate::flight::Flight;
 use crate::link::Link;
 use crate::pause::Pause;
 use buffer::Buffer;
 use des::{Dur, Rng, Time};
 use port::{Held, Port};
 use route::Router;
-use wire::Mac;
+use wire::{Frame, Mac};
 
 /// What a switch asks the world to do. A moment is never before the call that names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +45,7 @@ pub enum Output {
         /// When its last bit is there.
         at: Time,
         /// The frame.
-        frame: Flight,
+        frame: Box<Frame>,
     },
     /// A pause reaches the peer of `port`, at least a link latency from now.
     Pause {
@@ -109,9 +108,8 @@ impl Switch {
     ///
     /// # Panics
     /// If the switch has no such port; this holds for all calls.
-    pub fn on_frame(&mut self, now: Time, in_port: u16, frame: impl Into<Flight>, out: &mut Outbox) {
-        let frame = frame.into();
-        let priority = self.config.classifier.priority(frame.dscp());
+    pub fn on_frame(&mut self, now: Time, in_port: u16, frame: Box<Frame>, out: &mut Outbox) {
+        let priority = self.config.classifier.priority(&frame);
         let bytes = frame.wire_len() as u64;
         let counters = &mut self.ports[usize::from(in_port)].counters[priority];
         counters.rx_frames += 1;
@@ -121,7 +119,7 @@ impl Switch {
             return;
         };
         let first_bit = self.first_bit(now, in_port, &frame);
-        let held = Held { frame, in_port, priority: priority as u8 };
+        let held = Held { frame, bytes, in_port, priority: priority as u8 };
         let port = &mut self.ports[usize::from(out_port)];
         if port.drops(now, held.priority) {
             self.ports[usize::from(in_port)].counters[priority].drops[DropReason::Storm] += 1;
@@ -133,7 +131,7 @@ impl Switch {
     }
 
     /// When a frame that arrived whole at `now` may begin to leave.
-    fn first_bit(&self, now: Time, in_port: u16, frame: &Flight) -> Time {
+    fn first_bit(&self, now: Time, in_port: u16, frame: &Frame) -> Time {
         match self.config.forwarding {
             Forwarding::StoreAndForward => now,
             Forwarding::CutThrough { header_bytes } => {
@@ -149,7 +147,7 @@ impl Switch {
         let (in_port, priority) = (held.in_port, usize::from(held.priority));
         let port = &mut self.ports[usize::from(out_port)];
         let queue_bytes = port.queues[priority].bytes;
-        if let Err(reason) = self.buffer.admit(in_port, priority, held.bytes(), queue_bytes) {
+        if let Err(reason) = self.buffer.admit(in_port, priority, held.bytes, queue_bytes) {
             self.ports[usize::from(in_port)].counters[priority].drops[reason] += 1;
         } else {
             port.enqueue(held);
@@ -192,7 +190,7 @@ impl Switch {
                 break;
             };
             let (in_port, priority) = (held.in_port, usize::from(held.priority));
-            self.buffer.release(in_port, priority, held.bytes());
+            self.buffer.release(in_port, priority, held.bytes);
             let behind_bytes = port.queues[priority].bytes;
             self.history.note(now, behind_bytes);
             if port.ecn[priority].is_some_and(|curve| curve.marks(behind_bytes, &mut self.marks))
@@ -212,7 +210,7 @@ impl Switch {
     fn drop_queues(&mut self, now: Time, port_number: u16, priorities: u8, out: &mut Outbox) {
         for priority in (0..PRIORITIES).filter(|priority| priorities >> priority & 1 != 0) {
             for held in self.ports[usize::from(port_number)].clear(priority) {
-                self.buffer.release(held.in_port, priority, held.bytes());
+                self.buffer.release(held.in_port, priority, held.bytes);
                 let sender = &mut self.ports[usize::from(held.in_port)];
                 sender.counters[priority].drops[DropReason::Storm] += 1;
                 if self.buffer.may_resume(held.in_port, priority) {

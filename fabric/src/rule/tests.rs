@@ -54,7 +54,7 @@ fn every_verdict_on_one_frame() {
                     assert_ne!(frame.encode(), sent.encode(), "{verdict:?}");
                 }
                 Verdict::MarkEcn => assert_eq!(frame.ecn(), Some(Ecn::Congested)),
-                _ => assert_eq!(frame.into_frame(), sent, "{verdict:?}"),
+                _ => assert_eq!(frame, sent, "{verdict:?}"),
             }
         }
         let report = link.rules()[0].report();

@@ -5,7 +5,7 @@ use crate::link::{LinkConfig, LinkId};
 use crate::switch::ecn::EcnCurve;
 use crate::switch::watchdog::Watchdog;
 use des::{Dur, Ratio};
-use wire::{CABLE_OVERHEAD_BYTES, FRAME_LEN_MIN, Mac};
+use wire::{CABLE_OVERHEAD_BYTES, FRAME_LEN_MIN, Frame, Mac};
 
 /// Settings of a switch, the same for all its ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,10 +141,10 @@ impl Default for Classifier {
 }
 
 impl Classifier {
-    /// The priority of a frame with this code point; `None`: it is not IP.
+    /// The priority of `frame`.
     #[must_use]
-    pub fn priority(&self, dscp: Option<u8>) -> usize {
-        let priority = dscp.map_or(self.other, |dscp| self.of_dscp[usize::from(dscp & 63)]);
+    pub fn priority(&self, frame: &Frame) -> usize {
+        let priority = frame.dscp().map_or(self.other, |dscp| self.of_dscp[usize::from(dscp & 63)]);
         usize::from(priority) % PRIORITIES
     }
 }

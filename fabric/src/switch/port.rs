@@ -1,7 +1,6 @@
 //! A port of a switch: its line, the queues before it, and what its peer asked for.
 
 use crate::PRIORITIES;
-use crate::flight::Flight;
 use crate::link::{Delivery, Link};
 use crate::pause::{Pause, Silence, quanta_to_dur};
 use crate::switch::config::{PortConfig, SwitchConfig};
@@ -12,21 +11,16 @@ use crate::switch::watchdog::{Watch, Watchdog, WatchdogAction};
 use crate::switch::{Outbox, Output};
 use des::{Dur, Time};
 use std::collections::VecDeque;
-use wire::Mac;
 use wire::telemetry::Hop;
+use wire::{Body, Frame, Mac, RocePacket};
 
 /// A frame in the switch, and to whom its memory is accounted.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
-    pub(crate) frame: Flight,
+    pub(crate) frame: Box<Frame>,
+    pub(crate) bytes: u64,
     pub(crate) in_port: u16,
     pub(crate) priority: u8,
-}
-
-impl Held {
-    pub(crate) const fn bytes(&self) -> u64 {
-        self.frame.wire_len() as u64
-    }
 }
 
 /// The frames of one priority that wait for the line.
@@ -107,7 +101,7 @@ impl Port {
         self.stamp(now, &mut held);
         let counters = &mut self.counters[usize::from(held.priority)];
         counters.tx_frames += 1;
-        counters.tx_bytes += held.bytes();
+        counters.tx_bytes += held.bytes;
         let port = self.number;
         self.link.send_between(first_bit, now, held.frame, |Delivery { at, frame }| {
             out.push(Output::Frame { port, at, frame });
@@ -117,18 +111,20 @@ impl Port {
     /// Says how the port does, if the sender asks for it.
     fn stamp(&self, now: Time, held: &mut Held) {
         let cable_bytes = held.frame.cable_len() as u64;
-        held.frame.stamp(|| Hop {
-            time_ps: now.as_ps(),
-            sent_bytes: self.link.counters().bytes + cable_bytes,
-            queue_bytes: self.queues[usize::from(held.priority)].bytes,
-            rate_bps: self.link.config().rate.as_bps(),
-        });
+        if let Body::Roce(RocePacket { telemetry: Some(telemetry), .. }) = &mut held.frame.body {
+            telemetry.push(Hop {
+                time_ps: now.as_ps(),
+                sent_bytes: self.link.counters().bytes + cable_bytes,
+                queue_bytes: self.queues[usize::from(held.priority)].bytes,
+                rate_bps: self.link.config().rate.as_bps(),
+            });
+        }
     }
 
     pub(crate) fn enqueue(&mut self, held: Held) {
         let priority = usize::from(held.priority);
         let queue = &mut self.queues[priority];
-        queue.bytes += held.bytes();
+        queue.bytes += held.bytes;
         queue.frames.push_back(held);
         self.backlog |= 1 << priority;
         self.depths.note(queue.bytes);
@@ -186,7 +182,7 @@ impl Port {
         let priority = self.scheduler.next(ready, |priority| queues[priority].head_bytes());
         let queue = &mut self.queues[priority];
         let held = queue.frames.pop_front().expect("the backlog names queues with frames");
-        queue.bytes -= held.bytes();
+        queue.bytes -= held.bytes;
         if queue.frames.is_empty() {
             self.backlog &= !(1 << priority);
             self.scheduler.emptied(priority);
@@ -256,6 +252,6 @@ impl Port {
 
 impl Queue {
     fn head_bytes(&self) -> u64 {
-        self.frames.front().map_or(0, |held| held.bytes())
+        self.frames.front().map_or(0, |held| held.bytes)
     }
 }

@@ -1,12 +1,11 @@
 //! Where a frame goes: a table of equally short ways, and the choice among them.
 
 use crate::address::Endpoint;
-use crate::flight::Flight;
 use crate::switch::config::PathChoice;
 use des::{Rng, Time, TraceHash};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use wire::FlowFields;
+use wire::{FlowFields, Frame};
 
 /// The ports of a switch that lie on a shortest way, for each endpoint. Endpoints with equal ways share a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,8 +81,8 @@ impl Router {
     }
 
     /// The port for a frame that arrives at `now`; `None` if there is no way.
-    pub(crate) fn port(&mut self, now: Time, frame: &Flight) -> Option<u16> {
-        let endpoint = frame.destination()?;
+    pub(crate) fn port(&mut self, now: Time, frame: &Frame) -> Option<u16> {
+        let endpoint = Endpoint::of(frame.dest_ip()?)?;
         match *self.table.ports(endpoint) {
             [] => None,
             [only] => Some(only),
@@ -96,7 +95,7 @@ impl Router {
     }
 
     /// The bits that choose among several ports.
-    fn draw(&mut self, now: Time, frame: &Flight) -> u64 {
+    fn draw(&mut self, now: Time, frame: &Frame) -> u64 {
         let hash = || frame.flow_hash_fields().map_or(0, |fields| flow_hash(self.salt, fields));
         match self.choice {
             PathChoice::Flow => hash(),

@@ -3,7 +3,7 @@ use crate::address::Endpoint;
 use crate::link::{LinkConfig, LinkId};
 use crate::testing::packet;
 use des::{Dur, Rate, Ratio};
-use wire::{Frame, Mac};
+use wire::Mac;
 
 /// A kilobyte takes a microsecond.
 const CABLE: LinkConfig = LinkConfig { rate: Rate::from_gbps(8), latency: Dur::from_ns(100) };
@@ -35,7 +35,7 @@ fn at(us: u64, ns: u64) -> Time {
 }
 
 fn sent(us: u64, dscp: u8) -> Output {
-    Output::Frame { port: 1, at: at(us + 1, 0) + CABLE.latency + FORWARDING, frame: frame(dscp).into() }
+    Output::Frame { port: 1, at: at(us + 1, 0) + CABLE.latency + FORWARDING, frame: frame(dscp) }
 }
 
 const fn wake(at: Time) -> Output {
@@ -110,11 +110,12 @@ fn an_account_that_crosses_its_threshold_pauses_and_resumes() {
 #[test]
 fn priority_follows_the_code_point() {
     let classifier = Classifier::default();
-    let priority = |dscp| classifier.priority(Some(dscp));
+    let priority = |dscp| classifier.priority(&frame(dscp));
     assert_eq!([0, 7, 8, 26, 46, 48, 63].map(priority), [0, 0, 1, 3, 5, 6, 7]);
-    assert_eq!(classifier.priority(None), 0);
+    let other = Frame { body: wire::Body::Raw(bytes::Bytes::from_static(&[0; 60])) };
+    assert_eq!(classifier.priority(&other), 0);
     let wild = Classifier { of_dscp: [200; 64], other: 9 };
-    assert_eq!((wild.priority(Some(0)), wild.priority(None)), (0, 1), "eight priorities, whatever the table says");
+    assert_eq!((wild.priority(&frame(0)), wild.priority(&other)), (0, 1), "eight priorities, whatever the table says");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use des::{EventQueue, Key, Phase, Sequencer, SourceId, Time};
 use fabric::address::Endpoint;
 use fabric::pause::Silence;
 use fabric::switch::{ConfigError, PriorityCounters};
-use fabric::{Flight, Link, NodeId, Outbox, Output, Pause, PortRef, Switch, SwitchConfig, Topology};
+use fabric::{Link, NodeId, Outbox, Output, Pause, PortRef, Switch, SwitchConfig, Topology};
 use std::collections::VecDeque;
 use wire::{Bth, Ecn, Ext, Frame, Ip, Opcode, Payload, Psn, Qpn, RocePacket};
 
@@ -15,7 +15,7 @@ use wire::{Bth, Ecn, Ext, Frame, Ip, Opcode, Payload, Psn, Qpn, RocePacket};
 pub(crate) const HEADER_BYTES: u32 = 58;
 
 /// A packet between two endpoints, in the priority that the default classifier gives `dscp`.
-pub(crate) fn packet(from: Endpoint, to: Endpoint, flow: u16, dscp: u8, payload_bytes: u32) -> Flight {
+pub(crate) fn packet(from: Endpoint, to: Endpoint, flow: u16, dscp: u8, payload_bytes: u32) -> Box<Frame> {
     let ip = Ip {
         source: from.ipv4().into(),
         destination: to.ipv4().into(),
@@ -35,7 +35,7 @@ pub(crate) fn packet(from: Endpoint, to: Endpoint, flow: u16, dscp: u8, payload_
         payload: Payload::Elided(payload_bytes),
         telemetry: None,
     };
-    Box::new(Frame::from(packet)).into()
+    Box::new(packet.into())
 }
 
 /// The port of a host: sends its frames in order, a pause of any priority stops it as far as its next frame is
@@ -43,15 +43,15 @@ pub(crate) fn packet(from: Endpoint, to: Endpoint, flow: u16, dscp: u8, payload_
 #[derive(Clone, Debug)]
 pub(crate) struct HostPort {
     pub(crate) link: Link,
-    pub(crate) waiting: VecDeque<Flight>,
+    pub(crate) waiting: VecDeque<Box<Frame>>,
     pub(crate) silence: Silence,
-    pub(crate) received: Vec<(Time, Flight)>,
+    pub(crate) received: Vec<(Time, Box<Frame>)>,
     woken_at: Option<Time>,
 }
 
 #[derive(Clone, Debug)]
 enum Event {
-    Frame { to: PortRef, frame: Flight },
+    Frame { to: PortRef, frame: Box<Frame> },
     Pause { to: PortRef, pause: Pause },
     SwitchWake { switch: u32, port: u16 },
     HostWake(Endpoint),
@@ -98,7 +98,7 @@ impl World {
     }
 
     /// Gives the host port `from` a frame to send.
-    pub(crate) fn send(&mut self, from: Endpoint, frame: Flight) {
+    pub(crate) fn send(&mut self, from: Endpoint, frame: Box<Frame>) {
         self.hosts[from.0 as usize].waiting.push_back(frame);
         self.pump(from);
     }

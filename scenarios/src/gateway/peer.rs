@@ -109,7 +109,7 @@ impl Peer {
             heard += 1;
         }
         for Delivery { at, frame } in self.back.drain(..) {
-            let event = Event::Node(NodeEvent::Frame { port: 0, frame: frame.into_frame() });
+            let event = Event::Node(NodeEvent::Frame { port: 0, frame });
             self.queue.push(self.sequencer.key(at, Phase::Wire), event);
         }
         self.schedule_leaving();
@@ -136,7 +136,7 @@ impl Peer {
 
     fn schedule_leaving(&mut self) {
         for Delivery { at, frame } in self.out.drain(..) {
-            self.queue.push(self.sequencer.key(at, Phase::Wire), Event::Leave(frame.into_frame()));
+            self.queue.push(self.sequencer.key(at, Phase::Wire), Event::Leave(frame));
         }
     }
 

@@ -4,7 +4,6 @@ use crate::adapter::DSCP;
 use crate::node::{BusConfig, Hardware, Later, MappingCost};
 use crate::spec::PayloadMode;
 use des::{Dur, Phase, Time, TraceHash};
-use fabric::Flight;
 use fabric::address::Endpoint;
 use host::{Mdl, PAGE_SIZE};
 use nic_model::Nic;
@@ -18,7 +17,7 @@ use provider::sim::cm::RemoteEnd;
 use provider::sim::{self, SimBackend};
 use std::net::{IpAddr, SocketAddr};
 use wire::cm::PathMtu;
-use wire::{Psn, Qpn};
+use wire::{Frame, Psn, Qpn};
 
 /// How all consumers of a study work.
 #[derive(Clone, Copy, Debug)]
@@ -202,10 +201,10 @@ impl LightNode {
         self.hardware.begin(Time::ZERO);
     }
 
-    pub(super) fn frame(&mut self, now: Time, frame: Flight) {
+    pub(super) fn frame(&mut self, now: Time, frame: Box<Frame>) {
         self.hash.mix(frame.wire_len() as u64);
         self.hardware.begin(now);
-        self.hardware.tell(now, Input::Frame { port: 0, frame: frame.into_frame() });
+        self.hardware.tell(now, Input::Frame { port: 0, frame });
     }
 
     pub(super) fn pause(&mut self, now: Time, classes: u8, length: Dur) {

@@ -1,10 +1,10 @@
 //! A node or a switch, and what it says when something happens to it.
 
-use super::event::{Event, Place, Tally};
+use super::event::{Event, Place, Tally, has_payload};
 use super::node::LightNode;
 use crate::node::{Later, Outgoing};
 use des::{Key, Phase, Sequencer, Time, TraceHash};
-use fabric::{Delivery, Flight, Link, Output, Pause, Switch};
+use fabric::{Delivery, Link, Output, Pause, Switch};
 
 /// Takes what a station makes happen.
 pub(super) trait Sink {
@@ -25,7 +25,7 @@ impl Station {
     /// Something happens.
     pub(super) fn handle(&mut self, now: Time, event: Event, tally: &mut Tally, sink: &mut impl Sink) {
         let frame = if let Event::Frame { frame, .. } = &event { Some(frame) } else { None };
-        tally.packet_hops += u64::from(frame.is_some_and(Flight::has_payload));
+        tally.packet_hops += u64::from(frame.is_some_and(|frame| has_payload(frame)));
         match self {
             Self::Node(slot) => {
                 slot.frames_received += u64::from(frame.is_some());
@@ -93,8 +93,7 @@ impl NodeSlot {
         for outgoing in node.hardware.outgoing.drain(..) {
             match outgoing {
                 Outgoing::Frame { at, frame, .. } => {
-                    let frame = Flight::from(frame);
-                    tally.packets += u64::from(frame.has_payload());
+                    tally.packets += u64::from(has_payload(&frame));
                     link.send_to(at, frame, |Delivery { at, frame }| {
                         sink.beyond(*peer, sequencer.key(at, Phase::Wire), |port| Event::arrival(port, frame));
                     });

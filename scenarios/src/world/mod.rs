@@ -19,9 +19,10 @@ pub(crate) use report::{complete, contract, judge, metered};
 
 use crate::node::{Hardware, Node, NodeEvent, Outgoing};
 use crate::options::{Milestone, Progress};
+use ::wire::Frame;
 use des::{Dur, Key, Phase, Sequencer, Time, TraceHash};
 use fabric::address::Endpoint;
-use fabric::{Delivery, Flight, Link, Pause, Switch};
+use fabric::{Delivery, Link, Pause, Switch};
 use schedule::Schedule;
 use std::net::{IpAddr, Ipv6Addr};
 use storm::Storm;
@@ -50,7 +51,7 @@ enum What {
     Node(NodeEvent),
     SwitchFrame {
         port: u16,
-        frame: Flight,
+        frame: Box<Frame>,
     },
     SwitchPause {
         port: u16,
@@ -268,9 +269,9 @@ impl World {
     }
 }
 
-fn push_frame(schedule: &mut Schedule, nodes: usize, key: Key, place: Place, frame: Flight) {
+fn push_frame(schedule: &mut Schedule, nodes: usize, key: Key, place: Place, frame: Box<Frame>) {
     let what = if (place.entity as usize) < nodes {
-        What::Node(NodeEvent::Frame { port: place.port as u8, frame: frame.into_frame() })
+        What::Node(NodeEvent::Frame { port: place.port as u8, frame })
     } else {
         What::SwitchFrame { port: place.port, frame }
     };

@@ -68,13 +68,9 @@ impl WireCheck {
             self.upset = true;
             return;
         };
-        match (std::mem::take(&mut self.upset), bug) {
-            (true, Bug::FrameVanishesAfterLoss) => drop(sent.pop()),
-            (true, Bug::FrameGarbledAfterLoss) => frame.change(|frame| {
-                if let Body::Roce(packet) = &mut frame.body {
-                    packet.bth.pad_count ^= 1;
-                }
-            }),
+        match (std::mem::take(&mut self.upset), bug, &mut frame.body) {
+            (true, Bug::FrameVanishesAfterLoss, _) => drop(sent.pop()),
+            (true, Bug::FrameGarbledAfterLoss, Body::Roce(packet)) => packet.bth.pad_count ^= 1,
             _ => {}
         }
     }

@@ -1,18 +1,14 @@
 use super::*;
 use crate::testing::packet;
 use des::Dur;
-use wire::{Frame, RocePacket};
+use wire::RocePacket;
 
 fn router(choice: PathChoice, ports: &[u16], seed: u64) -> Router {
     Router::new(RouteTable::new([ports]), choice, Rng::stream(seed, "paths"))
 }
 
-fn flight(packet: impl Into<Frame>) -> Flight {
-    Box::new(packet.into()).into()
-}
-
-fn frame(port: u16) -> Flight {
-    flight(RocePacket { udp_source_port: port, ..packet(1, 0, 0) })
+fn frame(port: u16) -> Frame {
+    RocePacket { udp_source_port: port, ..packet(1, 0, 0) }.into()
 }
 
 /// How often each of four ports is taken by `flows` flows.
@@ -59,11 +55,11 @@ fn switches_choose_independently() {
 fn encoded_and_ipv6_packets_are_found_and_spread() {
     let mut router = router(PathChoice::Flow, &[0, 1, 2, 3], 1);
     let as_value = frame(7);
-    let encoded = flight(Frame { body: wire::Body::Raw(as_value.encode()) });
+    let encoded = Frame { body: wire::Body::Raw(as_value.encode()) };
     assert_eq!(router.port(Time::ZERO, &encoded), router.port(Time::ZERO, &as_value));
     let mut packet = packet(1, 0, 0);
     (packet.ip.source, packet.ip.destination) = (Endpoint(1).ipv6().into(), Endpoint(0).ipv6().into());
-    let by_port = |port| flight(RocePacket { udp_source_port: port, ..packet.clone() });
+    let by_port = |port| RocePacket { udp_source_port: port, ..packet.clone() }.into();
     let ports: std::collections::BTreeSet<_> = (0..64).map(|port| router.port(Time::ZERO, &by_port(port))).collect();
     assert_eq!(ports.len(), 4);
 }
@@ -97,8 +93,8 @@ fn flowlets_move_only_after_a_gap() {
 #[test]
 fn who_is_nobody_has_no_way() {
     let mut router = router(PathChoice::Flow, &[0], 1);
-    assert_eq!(router.port(Time::ZERO, &flight(packet(1, 0, 0))), Some(0));
-    assert_eq!(router.port(Time::ZERO, &flight(packet(0, 1, 0))), None, "an endpoint that is not in the table");
-    let foreign = flight(Frame { body: wire::Body::Raw(bytes::Bytes::from_static(&[0; 60])) });
+    assert_eq!(router.port(Time::ZERO, &packet(1, 0, 0).into()), Some(0));
+    assert_eq!(router.port(Time::ZERO, &packet(0, 1, 0).into()), None, "an endpoint that is not in the table");
+    let foreign = Frame { body: wire::Body::Raw(bytes::Bytes::from_static(&[0; 60])) };
     assert_eq!(router.port(Time::ZERO, &foreign), None);
 }
