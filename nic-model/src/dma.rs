@@ -1,6 +1,6 @@
 //! The device's side of the bus: tags of reads under way, prices, and the order of what is written.
 
-use crate::pcie::Pcie;
+use crate::pcie::{Pcie, bytes};
 use crate::port::{DmaKind, DmaTag, Outbox, Output, Segment, Segments};
 use crate::regs::counters::Counters;
 use crate::tx::Place;
@@ -121,7 +121,7 @@ impl Dma {
     ) -> Time {
         let visible = self.pcie.write(at, &segments);
         counters.dma_writes += 1;
-        counters.dma_write_bytes += length(&segments);
+        counters.dma_write_bytes += bytes(&segments);
         self.note(counters);
         if !matches!(data, Payload::Elided(_)) {
             cx.say(visible, Output::DmaWrite { segments, data });
@@ -174,7 +174,7 @@ impl Dma {
 
 fn count(counters: &mut Counters, segments: &Segments, took: Dur) {
     counters.dma_reads += 1;
-    counters.dma_read_bytes += length(segments);
+    counters.dma_read_bytes += bytes(segments);
     let ps = took.as_ps();
     counters.dma_read_ps += ps;
     counters.dma_read_max_ps = counters.dma_read_max_ps.max(ps);
@@ -202,13 +202,6 @@ impl Read {
 pub(crate) fn piece(address: u64, length_bytes: u32) -> Segments {
     let none = Segment { address: 0, length_bytes: 0 };
     Segments::from_buf_and_len([Segment { address, length_bytes }, none], 1)
-}
-
-fn length(segments: &Segments) -> u64 {
-    if let [only] = segments.as_slice() {
-        return only.length_bytes.into();
-    }
-    segments.iter().map(|segment| u64::from(segment.length_bytes)).sum()
 }
 
 /// Part of a payload.

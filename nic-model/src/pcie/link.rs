@@ -69,7 +69,7 @@ impl Framing {
 
 /// All bytes of the pieces. Mostly it is one.
 #[inline]
-pub(super) fn bytes(segments: &Segments) -> u64 {
+pub(crate) fn bytes(segments: &Segments) -> u64 {
     if let [only] = segments.as_slice() {
         return only.length_bytes.into();
     }

@@ -9,6 +9,7 @@
 mod iommu;
 mod link;
 
+pub(crate) use link::bytes;
 pub use link::{Framing, LinkBytes};
 
 use crate::port::Segments;
@@ -233,7 +234,7 @@ impl Pcie {
     fn staging(&self, segments: &Segments) -> Dur {
         match self.staging_ps_per_byte {
             0 => Dur::ZERO,
-            ps => Dur::from_ps(link::bytes(segments).saturating_mul(ps)),
+            ps => Dur::from_ps(bytes(segments).saturating_mul(ps)),
         }
     }
 }

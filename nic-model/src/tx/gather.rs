@@ -74,9 +74,7 @@ impl Nic {
 
     /// No more packets for now: asks for what has been booked.
     pub(super) fn finish_gathering(&mut self, cx: &mut Cx<'_>, port_number: usize) {
-        if self.ports[port_number].gathering.is_some()
-            && let Some(whole) = self.ports[port_number].gathering.take()
-        {
+        if let Some(whole) = self.ports[port_number].gathering.take() {
             self.ask_for(cx, port_number as u8, whole);
         }
     }
