@@ -72,7 +72,8 @@ pub struct SimBackend {
     echo: Option<Echo>,
     cqs: BTreeMap<CqId, CompletionQueue>,
     srqs: BTreeMap<SrqId, SharedQueue>,
-    qps: BTreeMap<QpId, QueuePair>,
+    /// In boxes: a node of the map has room for eleven, most of it empty where numbers only grow.
+    qps: BTreeMap<QpId, Box<QueuePair>>,
     regions: BTreeMap<MrId, Region>,
     windows: BTreeMap<MwId, Window>,
     connections: cm::Connections,

@@ -168,7 +168,7 @@ impl SimBackend {
             }
             (Task::CreateQp(qp), Ok(reply)) => {
                 let id = QpId(reply.result);
-                self.qps.insert(id, *qp);
+                self.qps.insert(id, qp);
                 Next::Run(DeviceCommand::ModifyQp(id.0, attributes::to_init()), Task::Initialize(id))
             }
             (Task::Initialize(id), Ok(_)) => {

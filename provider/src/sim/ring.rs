@@ -221,7 +221,7 @@ struct Place {
 pub(super) struct ReceiveQueue {
     place: Place,
     /// Where the device will go on. Until it has, what is posted goes to both places.
-    next_place: Option<Place>,
+    next_place: Option<Box<Place>>,
     log_stride: u8,
     depth: u32,
     max_sge: u32,
@@ -280,7 +280,7 @@ impl ReceiveQueue {
         self.ids.insert(self.producer, id);
         let index = self.producer;
         self.producer = index.wrapping_add(1);
-        for place in [Some(self.place), self.next_place].into_iter().flatten() {
+        for place in [Some(self.place), self.next_place.as_deref().copied()].into_iter().flatten() {
             store(memory, place.slot(index, self.log_stride), &wqe);
             self.tell(memory, place);
         }
@@ -307,7 +307,7 @@ impl ReceiveQueue {
             index = index.wrapping_add(1);
         }
         self.tell(memory, place);
-        self.next_place = Some(place);
+        self.next_place = Some(Box::new(place));
     }
 
     /// Whether the device is being told of another ring.
@@ -316,9 +316,9 @@ impl ReceiveQueue {
     }
 
     /// The device goes on in the other ring, or not.
-    pub(super) const fn end_growth(&mut self, grown: bool) {
+    pub(super) fn end_growth(&mut self, grown: bool) {
         if let (Some(place), true) = (self.next_place.take(), grown) {
-            self.place = place;
+            self.place = *place;
         }
     }
 
