@@ -156,6 +156,13 @@ impl Hardware {
         self.posted.front().is_some_and(|write| write.at <= now)
     }
 
+    /// Nothing is left to arrive of the writes that a register read has pushed to the NIC: it need not be remembered.
+    pub(crate) fn forget_pushed(&mut self) {
+        if self.posted.is_empty() {
+            self.later.retain(|(.., later)| !matches!(later, Later::Mmio));
+        }
+    }
+
     /// Posted writes reach the NIC.
     pub(crate) fn mmio_arrived(&mut self, now: Time) {
         while self.posted.front().is_some_and(|write| write.at <= now) {

@@ -175,6 +175,7 @@ impl LightNode {
             rnr_retry_count: settings.rnr_retry_count,
         };
         let connected = self.backend.connect_directly(&mut self.hardware, qp, first, &remote, peer.endpoint.mac());
+        self.hardware.forget_pushed();
         connected.map_err(|status| status.to_string())
     }
 
@@ -341,7 +342,9 @@ fn memory(hardware: &mut Hardware, habits: Habits) -> Mdl {
 
 /// Runs a command while the processor waits.
 fn run(backend: &mut SimBackend, hardware: &mut Hardware, command: Command<'_>) -> Result<CommandOutput, String> {
-    match backend.submit(hardware, Execution::Inline, command) {
+    let submitted = backend.submit(hardware, Execution::Inline, command);
+    hardware.forget_pushed();
+    match submitted {
         Submitted::Done(result) => result.map_err(|status| status.to_string()),
         Submitted::Queued(_) => Err(surprise()),
     }
