@@ -34,7 +34,7 @@ fn every_checker_finds_what_it_is_there_for() {
     for (checker, bug, rule) in CHECKERS {
         let text = format!("{RUN}[planted]\nbug = \"{bug}\"\n");
         let found = report(&text);
-        let rules: Vec<&str> = found.findings.iter().map(|finding| finding.rule.as_str()).collect();
+        let rules: Vec<&str> = found.findings.iter().map(|finding| finding.rule.as_ref()).collect();
         assert!(rules.contains(&rule), "{checker}: {bug} gives {rules:?}, not {rule}");
         let scenario = Scenario::parse("checked.toml", &text).expect("parsed before");
         assert_eq!(found.verdict(&scenario.expect), Verdict::Findings, "{checker}: exit status 3");

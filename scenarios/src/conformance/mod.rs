@@ -78,7 +78,7 @@ impl Bench for SimBench {
 pub(crate) fn ran(report: RunReport) -> Ran {
     let mut ran = Ran::default();
     for finding in report.findings {
-        match finding.rule.as_str() {
+        match finding.rule.as_ref() {
             "progress" => ran.unfinished += 1,
             rule => {
                 let rule = rule_id(rule);

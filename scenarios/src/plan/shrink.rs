@@ -28,7 +28,7 @@ impl Failure {
             Verdict::Findings => {
                 let breach = report.findings.iter().find(|finding| finding.severity == Severity::Error);
                 let (rule, text) = breach.map_or(("findings", "an expected breach was not found"), |finding| {
-                    (finding.rule.as_str(), finding.text.as_str())
+                    (finding.rule.as_ref(), finding.text.as_str())
                 });
                 Some(Self { rule: rule.to_owned(), text: text.to_owned() })
             }

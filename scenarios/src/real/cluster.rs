@@ -199,10 +199,10 @@ impl RealCluster {
 
 /// What went wrong with a node's consumers themselves.
 fn of_consumers(node: &Node, name: &str, now: Time) -> Vec<Finding> {
-    let finding = |rule: &str, text: String| Finding {
-        rule: rule.to_owned(),
+    let finding = |rule: &'static str, text: String| Finding {
+        rule: rule.into(),
         severity: Severity::Error,
-        side: "consumer".to_owned(),
+        side: "consumer".into(),
         node: name.to_owned(),
         object: String::new(),
         time_ps: now.as_ps(),

@@ -14,9 +14,9 @@ pub(super) fn scenario() -> Scenario {
 
 pub(super) fn finding() -> Finding {
     Finding {
-        rule: "R87".to_owned(),
+        rule: "R87".into(),
         severity: Severity::Error,
-        side: "provider".to_owned(),
+        side: "provider".into(),
         node: "node2".to_owned(),
         object: "cq 14".to_owned(),
         time_ps: Dur::from_us(412).as_ps(),

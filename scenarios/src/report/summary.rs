@@ -8,6 +8,7 @@ use crate::record::{Evidence, format};
 use crate::spec::RowSummary;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What reports call simulated NICs.
@@ -95,11 +96,11 @@ impl Default for Versions {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The rule's identifier.
-    pub rule: String,
+    pub rule: Cow<'static, str>,
     /// Whether it is against the contract, or only unwise.
     pub severity: Severity,
     /// Who broke it: `consumer`, `provider`, `nic`, `wire`.
-    pub side: String,
+    pub side: Cow<'static, str>,
     /// On which node.
     pub node: String,
     /// The object concerned, such as `qp 12`; empty if there is none.

@@ -138,10 +138,10 @@ fn longest(mut ports: Vec<PortReport>) -> Vec<PortReport> {
 
 /// Flows that failed, and flows that never ended.
 fn findings(planned: &[Planned], world: &World) -> Vec<Finding> {
-    let finding = |rule: &str, flow: &Planned, time: Time, text: String| Finding {
-        rule: rule.to_owned(),
+    let finding = |rule: &'static str, flow: &Planned, time: Time, text: String| Finding {
+        rule: rule.into(),
         severity: Severity::Error,
-        side: "nic".to_owned(),
+        side: "nic".into(),
         node: Cluster::node_name(flow.from as u16),
         object: String::new(),
         time_ps: time.as_ps(),

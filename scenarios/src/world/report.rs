@@ -52,10 +52,10 @@ impl World {
     fn findings_of(&self, node: &Node, name: &str) -> Vec<Finding> {
         let mut findings: Vec<Finding> =
             node.core().findings(self.last, !self.timed_out).iter().map(|finding| contract(name, finding)).collect();
-        let run = |rule: &str, text: String| Finding {
-            rule: rule.to_owned(),
+        let run = |rule: &'static str, text: String| Finding {
+            rule: rule.into(),
             severity: Severity::Error,
-            side: "consumer".to_owned(),
+            side: "consumer".into(),
             node: name.to_owned(),
             object: String::new(),
             time_ps: self.last.as_ps(),
@@ -165,12 +165,12 @@ fn encode(frames: &[(String, Captured)]) -> Vec<u8> {
 /// A finding of the contract's checker.
 pub(crate) fn contract(node: &str, finding: &check::Finding) -> Finding {
     Finding {
-        rule: finding.rule.to_string(),
+        rule: finding.rule.to_string().into(),
         severity: match finding.severity {
             check::Severity::Warning => Severity::Warning,
             check::Severity::Error => Severity::Error,
         },
-        side: finding.side().to_string(),
+        side: finding.side().to_string().into(),
         node: node.to_owned(),
         object: finding.object.map(|object| format!("{object:?}")).unwrap_or_default(),
         time_ps: finding.time.as_ps(),

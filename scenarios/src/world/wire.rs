@@ -104,10 +104,10 @@ const DATAGRAM_BYTES: usize = 256;
 impl World {
     /// What the checker of the wire has to say at the end of the run.
     pub(super) fn wire_findings(&self) -> Vec<Finding> {
-        let finding = |rule: &str, node: String, time: Time, text: String| Finding {
-            rule: rule.to_owned(),
+        let finding = |rule: &'static str, node: String, time: Time, text: String| Finding {
+            rule: rule.into(),
             severity: Severity::Error,
-            side: "wire".to_owned(),
+            side: "wire".into(),
             node,
             object: String::new(),
             time_ps: time.as_ps(),
