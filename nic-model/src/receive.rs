@@ -24,7 +24,8 @@ pub(crate) struct Ring {
 pub(crate) struct Receive {
     /// Free-running index in its queue.
     pub(crate) index: u32,
-    pub(crate) segments: SmallVec<[Data; 4]>,
+    /// Few have more than two.
+    pub(crate) segments: SmallVec<[Data; 2]>,
 }
 
 impl Receive {

@@ -81,7 +81,7 @@ pub(crate) struct QueuePair {
     pub(crate) last_wqe_told: bool,
 }
 
-const _: () = assert!(size_of::<QueuePair>() + size_of::<Responder>() <= 2_048, "an idle queue pair is small");
+const _: () = assert!(size_of::<QueuePair>() + size_of::<Responder>() <= 1_056, "an idle queue pair is small");
 
 impl QueuePair {
     pub(crate) fn new(number: u32, context: QpContext, receives: Receives, works_max: u32) -> Self {

@@ -140,7 +140,7 @@ pub fn encode_receive(segments: &[Data], stride_bytes: usize) -> Vec<u8> {
 
 /// The data segments of a receive WQE.
 #[must_use]
-pub fn decode_receive(bytes: &[u8]) -> SmallVec<[Data; 4]> {
+pub fn decode_receive(bytes: &[u8]) -> SmallVec<[Data; 2]> {
     let segments = bytes.chunks_exact(Data::BYTES).filter_map(Data::read);
     segments.take_while(|segment| segment.key != END_KEY).collect()
 }

@@ -53,7 +53,7 @@ pub struct Requester {
     halted: bool,
     retry: Retry,
     /// With [`Recovery::SelectiveRepeat`]; `cursor` is `next` then.
-    selective: Option<Selective>,
+    selective: Option<Box<Selective>>,
     counters: RequesterCounters,
 }
 
@@ -95,7 +95,7 @@ impl Requester {
             draining: false,
             halted: false,
             retry: Retry::new(&config),
-            selective: (config.recovery == Recovery::SelectiveRepeat).then(|| Selective::new(start)),
+            selective: (config.recovery == Recovery::SelectiveRepeat).then(|| Box::new(Selective::new(start))),
             counters: RequesterCounters::default(),
         }
     }

@@ -46,7 +46,7 @@ pub(super) struct Standing {
 #[derive(Clone, Debug)]
 pub(super) struct Replies {
     pmtu: Pmtu,
-    limit: usize,
+    limit: u8,
     queue: VecDeque<Answer>,
     /// Results of the last `limit` atomics, oldest first; `None` while one is being executed.
     atomics: VecDeque<(Seq, Option<u64>)>,
@@ -54,7 +54,7 @@ pub(super) struct Replies {
 
 impl Replies {
     pub(super) fn new(pmtu: Pmtu, limit: u8) -> Self {
-        Self { pmtu, limit: usize::from(limit), queue: VecDeque::new(), atomics: VecDeque::new() }
+        Self { pmtu, limit, queue: VecDeque::new(), atomics: VecDeque::new() }
     }
 
     /// Acknowledges up to `seq`. An acknowledgement that has not left yet is extended.
@@ -79,7 +79,7 @@ impl Replies {
             Answer::Read(ReadAnswer { duplicate, .. }) | Answer::Atomic { duplicate, .. } => *duplicate == again,
             Answer::Ack { .. } | Answer::Nak { .. } => false,
         });
-        waiting.count() < self.limit
+        waiting.count() < self.limit.into()
     }
 
     pub(super) fn answer_read(&mut self, answer: ReadAnswer) {
@@ -87,7 +87,7 @@ impl Replies {
     }
 
     pub(super) fn begin_atomic(&mut self, seq: Seq) {
-        if self.atomics.len() == self.limit {
+        if self.atomics.len() == usize::from(self.limit) {
             self.atomics.pop_front();
         }
         self.atomics.push_back((seq, None));
