@@ -40,6 +40,9 @@ pub struct Config {
     pub flow_control: u8,
     /// Message data is elided everywhere: reads of it take their time on the bus and are not asked for.
     pub elides_payload: bool,
+    /// Queue pairs that room is made for at once; there may be fewer, and more up to the limit. Nothing but the simulator's own
+    /// memory depends on it.
+    pub expected_qps: u32,
 }
 
 /// Most ports of a device.
@@ -69,6 +72,7 @@ impl Config {
             congestion: Scheme::None,
             flow_control: 0,
             elides_payload: false,
+            expected_qps: 0,
         }
     }
 

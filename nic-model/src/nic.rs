@@ -83,7 +83,7 @@ impl Nic {
             memory: Memory::new(limits.max_mkeys),
             pds: Table::new(limits.max_pds, 1),
             srqs: Table::new(limits.max_srqs, 1),
-            qps: QueuePairs::new(limits.max_qps),
+            qps: QueuePairs::new(limits.max_qps, config.expected_qps),
             atomics: Atomics::new(config.profile.atomic_buckets.value, config.profile.atomic_contexts.value),
             ports: config.ports.iter().map(port).collect(),
             loopback: VecDeque::new(),

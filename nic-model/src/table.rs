@@ -31,6 +31,11 @@ impl<T> Table<T> {
         Self { entries: Vec::new(), free: VecDeque::new(), limit: limit.min(room) as u32, first }
     }
 
+    /// Makes room for `count` objects, as far as the limit allows, and for not one more.
+    pub(crate) fn make_room(&mut self, count: u32) {
+        self.entries.reserve_exact(count.min(self.limit) as usize);
+    }
+
     /// Puts an object in; gives its number, or `None` if the table is full.
     pub(crate) fn insert(&mut self, value: T) -> Option<u32> {
         self.insert_with(|_| value)

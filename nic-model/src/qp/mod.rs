@@ -164,8 +164,11 @@ pub(crate) struct QueuePairs {
 const FIRST: u32 = 2;
 
 impl QueuePairs {
-    pub(crate) fn new(limit: u64) -> Self {
-        Self { table: Table::new(limit, FIRST), gsi: None }
+    /// An empty table of at most `limit`, with room for `expected`.
+    pub(crate) fn new(limit: u64, expected: u32) -> Self {
+        let mut table = Table::new(limit, FIRST);
+        table.make_room(expected);
+        Self { table, gsi: None }
     }
 
     pub(crate) fn get(&self, number: u32) -> Option<&QueuePair> {

@@ -1,7 +1,7 @@
 //! A scenario becomes a study.
 
 use super::event::{Event, Place};
-use super::node::{Habits, LightNode};
+use super::node::{Habits, LightNode, Uses};
 use super::part::{Part, Schedule};
 use super::station::{NodeSlot, Station, SwitchSlot};
 use super::traffic::Planned;
@@ -47,7 +47,7 @@ impl World {
         nodes.iter_mut().for_each(|slot| slot.node.started());
         let switches = switch_slots(scenario, topology, &homes)?;
         let idle = std::iter::repeat_with(Agenda::new).take(switches.len());
-        let nodes = nodes.into_iter().map(|slot| Station::Node(Box::new(slot)));
+        let nodes = nodes.into_iter().map(Station::Node);
         let stations = nodes.chain(switches.into_iter().map(|slot| Station::Switch(Box::new(slot))));
         let parts = homes.parts();
         let mut world = Self {
@@ -125,11 +125,12 @@ fn nodes(
     topology: &Topology,
     planned: &[Planned],
     homes: &Homes<'_>,
-) -> Result<Vec<NodeSlot>, ClusterError> {
-    let mut uses = vec![[0; 2]; topology.endpoint_count() as usize];
+) -> Result<Vec<Box<NodeSlot>>, ClusterError> {
+    let mut uses = vec![Uses::default(); topology.endpoint_count() as usize];
     for flow in planned {
-        uses[flow.from as usize][0] += 1;
-        uses[flow.to as usize][1] += u32::from(flow.step.is_some());
+        uses[flow.from as usize].sends += 1;
+        uses[flow.to as usize].receives += 1;
+        uses[flow.to as usize].steps += u32::from(flow.step.is_some());
     }
     let longest = planned.iter().map(|flow| flow.bytes).max().unwrap_or(1);
     let habits = Habits {
@@ -151,14 +152,14 @@ fn nodes(
             let node = LightNode::new(endpoint, nic, habits, uses, timed, mapping)
                 .map_err(|what| ClusterError::Device { node: endpoint.0 as usize, what })?;
             let sequencer = Sequencer::new(SourceId(endpoint.0));
-            nodes.push(NodeSlot { node, link, peer: homes.place(end), sequencer, frames_received: 0 });
+            nodes.push(Box::new(NodeSlot { node, link, peer: homes.place(end), sequencer, frames_received: 0 }));
         }
     }
     Ok(nodes)
 }
 
 /// Gives a flow its queue pairs; gives its number at the sender.
-fn connect(nodes: &mut [NodeSlot], number: u32, flow: &Planned) -> Result<u32, String> {
+fn connect(nodes: &mut [Box<NodeSlot>], number: u32, flow: &Planned) -> Result<u32, String> {
     let [from, to] = nodes
         .get_disjoint_mut([flow.from as usize, flow.to as usize])
         .map_err(|_| "a flow leads from one node to another".to_owned())?;

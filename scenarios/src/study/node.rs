@@ -28,6 +28,17 @@ pub(super) struct Habits {
     pub(super) mtu_bytes: u16,
 }
 
+/// What a plan has a node do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Uses {
+    /// Flows that begin here.
+    pub(super) sends: u32,
+    /// Flows that lead here.
+    pub(super) receives: u32,
+    /// Those of them that are steps of a collective.
+    pub(super) steps: u32,
+}
+
 /// Memory that flows are sent from and written to.
 #[derive(Clone, Copy, Debug)]
 struct Region {
@@ -98,12 +109,12 @@ const LOG_EVENT_ENTRIES: u8 = 8;
 const REGION_ADDRESS: u64 = 1 << 32;
 
 impl LightNode {
-    /// A node whose device has been started; `sends` flows will begin here, and `receives` steps of collectives will come.
+    /// A node whose device has been started, with room for what it will be used for.
     pub(super) fn new(
         endpoint: Endpoint,
         mut nic: nic_model::Config,
         habits: Habits,
-        [sends, receives]: [u32; 2],
+        uses: Uses,
         timed: bool,
         mapping: Option<MappingCost>,
     ) -> Result<Self, String> {
@@ -111,6 +122,7 @@ impl LightNode {
         let elide_payload = habits.payload == PayloadMode::Elided;
         // An IOMMU looks at each access, also of what is elided.
         nic.elides_payload = elide_payload && mapping.is_none();
+        nic.expected_qps = uses.sends + uses.receives;
         let bus = BusConfig { mmio_write, elide_payload, mapping, asks_wakes: true };
         let mut hardware = Hardware::new(Nic::new(nic), bus);
         hardware.begin(Time::ZERO);
@@ -123,7 +135,7 @@ impl LightNode {
         let mut backend = SimBackend::new(&mut hardware, config).map_err(|error| error.to_string())?;
         let mut create = |command| run(&mut backend, &mut hardware, command);
         let CommandOutput::Created(Resource::Pd(pd)) = create(Command::CreatePd)? else { return Err(surprise()) };
-        let depth = sends.saturating_mul(habits.window_messages).saturating_add(receives).max(1);
+        let depth = uses.sends.saturating_mul(habits.window_messages).saturating_add(uses.steps).max(1);
         let CommandOutput::Created(Resource::Cq(cq)) = create(Command::CreateCq { depth, vector: 0 })? else {
             return Err(surprise());
         };
@@ -135,7 +147,7 @@ impl LightNode {
         };
         let region = Region { address: mdl.virtual_address, local, remote };
         backend.arm(&mut hardware, cq, false);
-        let (sendings, ended, hash) = (Vec::new(), Vec::new(), TraceHash::new());
+        let (sendings, ended, hash) = (Vec::with_capacity(uses.sends as usize), Vec::new(), TraceHash::new());
         let (arrived, waiting) = (0, Vec::new());
         Ok(Self { hardware, backend, endpoint, pd, cq, region, habits, sendings, arrived, waiting, ended, hash })
     }
