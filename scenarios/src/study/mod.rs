@@ -36,5 +36,5 @@ pub(crate) fn run(scenario: &Scenario, flows: &Flows, options: &RunOptions) -> R
     let planned = traffic::plan(scenario, flows, &fabric, &options.input)?;
     let mut world = World::build(scenario, flows, &fabric.topology, &planned, options.threads)?;
     world.run(options.progress.as_deref());
-    Ok(report::report(scenario, flows, &fabric.topology, &planned, &world))
+    Ok(report::report(scenario, flows, &fabric.topology, &planned, world))
 }

@@ -1,6 +1,8 @@
 //! A study becomes a report.
 
+use super::event::Tally;
 use super::ideal::Ideal;
+use super::node::Ended;
 use super::station::SwitchSlot;
 use super::traffic::Planned;
 use super::world::World;
@@ -20,35 +22,65 @@ pub(super) fn report(
     flows: &Flows,
     topology: &Topology,
     planned: &[Planned],
-    world: &World,
+    world: World,
 ) -> RunReport {
     let tally = world.tally();
+    let study = devices(topology, &world, tally);
+    let trace_hash = world.trace_hash().to_string();
+    let World { parts, ended, timed_out, .. } = world;
+    // Nobody has anything left to ask of the devices: the flows' rows take their place in memory.
+    drop(parts);
+    let rows = flow_reports(scenario, flows, topology, planned, &ended);
+    let mut report = RunReport {
+        scenario: scenario.about.name.clone(),
+        versions: Versions::default(),
+        seed: scenario.about.seed,
+        trace_hash,
+        simulated_ps: tally.last.since(Time::ZERO).as_ps(),
+        events: tally.events,
+        findings: findings(planned, &ended, timed_out, tally.last),
+        study: Some(StudyReport { slowdown: Slowdown::by_size(&rows), flows: rows, ..study }),
+        ..RunReport::default()
+    };
+    report.expectations = judge_study(&scenario.expect, &report);
+    report
+}
+
+/// What became of each flow, in the order of the plan.
+fn flow_reports(
+    scenario: &Scenario,
+    flows: &Flows,
+    topology: &Topology,
+    planned: &[Planned],
+    ended: &[Option<Ended>],
+) -> Vec<FlowReport> {
     let ideal = Ideal::new(
         topology,
         switches::config(scenario).forwarding_latency,
         scenario.cluster.mtu_bytes,
         flows.message_bytes,
     );
-    let reports: Vec<FlowReport> = planned
-        .iter()
-        .zip(&world.ended)
-        .map(|(flow, ended)| FlowReport {
-            from: flow.from,
-            to: flow.to,
-            bytes: flow.bytes,
-            start_ps: ended.map_or(flow.start, |ended| ended.began).as_ps(),
-            ideal_ps: ideal.completion(flow).as_ps(),
-            completion_ps: ended
-                .filter(|ended| ended.status == Status::SUCCESS)
-                .map(|ended| ended.at.since(ended.began).as_ps()),
-        })
-        .collect();
+    let row = |(flow, ended): (&Planned, &Option<Ended>)| FlowReport {
+        from: flow.from,
+        to: flow.to,
+        bytes: flow.bytes,
+        start_ps: ended.map_or(flow.start, |ended| ended.began).as_ps(),
+        ideal_ps: ideal.completion(flow).as_ps(),
+        completion_ps: ended
+            .filter(|ended| ended.status == Status::SUCCESS)
+            .map(|ended| ended.at.since(ended.began).as_ps()),
+    };
+    planned.iter().zip(ended).map(row).collect()
+}
+
+/// What adapters and switches have counted; nothing of the flows.
+fn devices(topology: &Topology, world: &World, tally: Tally) -> StudyReport {
     let nodes = || world.nodes().map(|slot| slot.node.hardware.nic.counters());
     let mut total = PriorityCounters::default();
     world.switches().for_each(|slot| total += slot.switch.totals());
     let ports = ports(topology, world, tally.last);
     let sum = |of: fn(&Counters) -> u64| nodes().map(of).sum::<u64>();
-    let study = StudyReport {
+    StudyReport {
         packets: tally.packets,
         packet_hops: tally.packet_hops,
         retransmitted_packets: sum(|counters| counters.retransmitted_packets),
@@ -67,22 +99,8 @@ pub(super) fn report(
             .map(|permille| depths(world).quantile(total.tx_frames, permille).min(total.queue_bytes_max)),
         queue_history: history(world),
         ports: longest(ports),
-        slowdown: Slowdown::by_size(&reports),
-        flows: reports,
-    };
-    let mut report = RunReport {
-        scenario: scenario.about.name.clone(),
-        versions: Versions::default(),
-        seed: scenario.about.seed,
-        trace_hash: world.trace_hash().to_string(),
-        simulated_ps: tally.last.since(Time::ZERO).as_ps(),
-        events: tally.events,
-        findings: findings(planned, world),
-        study: Some(study),
-        ..RunReport::default()
-    };
-    report.expectations = judge_study(&scenario.expect, &report);
-    report
+        ..StudyReport::default()
+    }
 }
 
 /// How long the queues of all switches were.
@@ -137,7 +155,7 @@ fn longest(mut ports: Vec<PortReport>) -> Vec<PortReport> {
 }
 
 /// Flows that failed, and flows that never ended.
-fn findings(planned: &[Planned], world: &World) -> Vec<Finding> {
+fn findings(planned: &[Planned], ended: &[Option<Ended>], timed_out: bool, last: Time) -> Vec<Finding> {
     let finding = |rule: &'static str, flow: &Planned, time: Time, text: String| Finding {
         rule: rule.into(),
         severity: Severity::Error,
@@ -147,14 +165,11 @@ fn findings(planned: &[Planned], world: &World) -> Vec<Finding> {
         time_ps: time.as_ps(),
         text,
     };
-    let why = if world.timed_out { "the time limit was reached" } else { "nothing is left to happen" };
-    let judged =
-        (0..).zip(planned.iter().zip(&world.ended)).filter_map(|(number, (flow, ended)): (u32, _)| match ended {
-            Some(ended) if ended.status == Status::SUCCESS => None,
-            Some(ended) => Some(finding("flow", flow, ended.at, format!("flow {number} ended with {}", ended.status))),
-            None => {
-                Some(finding("progress", flow, world.tally().last, format!("flow {number} has not ended, and {why}")))
-            }
-        });
+    let why = if timed_out { "the time limit was reached" } else { "nothing is left to happen" };
+    let judged = (0..).zip(planned.iter().zip(ended)).filter_map(|(number, (flow, ended)): (u32, _)| match ended {
+        Some(ended) if ended.status == Status::SUCCESS => None,
+        Some(ended) => Some(finding("flow", flow, ended.at, format!("flow {number} ended with {}", ended.status))),
+        None => Some(finding("progress", flow, last, format!("flow {number} has not ended, and {why}"))),
+    });
     judged.collect()
 }
