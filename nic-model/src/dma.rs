@@ -81,6 +81,7 @@ impl Dma {
     }
 
     /// Books the link for a read at `at`; gives when its last byte is there. [`ask`](Self::ask) must follow.
+    #[inline]
     pub(crate) fn book(&mut self, counters: &mut Counters, at: Time, segments: &Segments) -> Time {
         let done = self.pcie.read(at, segments);
         count(counters, segments, done.since(at));
@@ -111,6 +112,7 @@ impl Dma {
     }
 
     /// Writes `data` to `segments` at `at`; gives when it is visible. The host hears nothing of data that was elided.
+    #[inline]
     pub(crate) fn write(
         &mut self,
         cx: &mut Cx<'_>,

@@ -1,7 +1,6 @@
 //! A port: its addresses, its turn order, and what waits for the line.
 
-use crate::config::PortConfig;
-use crate::profile::Profile;
+use crate::config::{Config, PortConfig};
 use crate::regs::block::Gid;
 use crate::tx::{Direction, Egress, Gathering};
 use crate::units::{Arbiter, CLASSES, Dues};
@@ -11,6 +10,7 @@ use wire::Mac;
 /// A port.
 #[derive(Clone, Debug)]
 pub(crate) struct EthernetPort {
+    pub(crate) number: u8,
     pub(crate) mac: Mac,
     pub(crate) guid: u64,
     /// Source address table.
@@ -25,8 +25,8 @@ pub(crate) struct EthernetPort {
     pub(crate) egress: Egress,
     /// Payload that is about to be asked for; only while the port is being served.
     pub(crate) gathering: Option<Gathering>,
-    /// When the port looks again whether it can go on; [`Time::MAX`] if nothing waits.
-    pub(crate) alarm: Time,
+    /// See [`Config::elides_payload`](crate::Config::elides_payload).
+    pub(crate) elides_payload: bool,
     paused_until: [Time; CLASSES],
     paused_since: [Time; CLASSES],
     /// Nothing is paused from then on.
@@ -34,18 +34,21 @@ pub(crate) struct EthernetPort {
 }
 
 impl EthernetPort {
-    pub(crate) fn new(config: &PortConfig, addresses: u64, profile: &Profile, rate: Option<Rate>) -> Self {
+    /// Port `number` of a device.
+    pub(crate) fn new(number: u8, device: &Config, rate: Option<Rate>) -> Self {
+        let PortConfig { mac, guid } = device.ports[usize::from(number)];
         Self {
-            mac: config.mac,
-            guid: config.guid,
-            addresses: vec![Gid::default(); addresses as usize],
+            number,
+            mac,
+            guid,
+            addresses: vec![Gid::default(); device.limits.max_addresses as usize],
             up: true,
             requests: Arbiter::new(),
             replies: Arbiter::new(),
             paced: Dues::new(),
-            egress: Egress::new(profile, rate),
+            egress: Egress::new(&device.profile, rate),
             gathering: None,
-            alarm: Time::MAX,
+            elides_payload: device.elides_payload,
             paused_until: [Time::ZERO; CLASSES],
             paused_since: [Time::ZERO; CLASSES],
             all_speak: Time::ZERO,
@@ -66,13 +69,20 @@ impl EthernetPort {
         silent
     }
 
-    /// Classes that must be silent, and when the first may speak again.
+    /// Classes that must be silent.
     #[inline]
-    pub(crate) fn paused(&self, now: Time) -> (u8, Option<Time>) {
-        if now >= self.all_speak { (0, None) } else { self.paused_classes(now) }
+    pub(crate) fn silent(&self, now: Time) -> u8 {
+        if self.speaks(now) { 0 } else { self.paused(now).0 }
     }
 
-    fn paused_classes(&self, now: Time) -> (u8, Option<Time>) {
+    /// Whether no class must be silent.
+    #[inline]
+    pub(crate) fn speaks(&self, now: Time) -> bool {
+        now >= self.all_speak
+    }
+
+    /// Classes that must be silent, and when the first may speak again.
+    pub(crate) fn paused(&self, now: Time) -> (u8, Option<Time>) {
         let mut classes = 0;
         let mut first = None;
         for (class, until) in self.paused_until.iter().enumerate() {
@@ -102,8 +112,7 @@ mod tests {
 
     #[test]
     fn pauses_end_by_themselves_or_by_a_zero() {
-        let config = PortConfig { mac: Mac([0; 6]), guid: 0 };
-        let mut port = EthernetPort::new(&config, 1, &Profile::generic(), None);
+        let mut port = EthernetPort::new(0, &Config::generic(1), None);
         assert_eq!(port.pause(Time::ZERO, 0b1001, Dur::from_ns(5)), Dur::ZERO);
         let end = Time::from_ps(5_000);
         assert_eq!(port.paused(Time::ZERO), (0b1001, Some(end)));

@@ -89,11 +89,13 @@ impl Interface {
     }
 
     /// See [`Dma::book`].
+    #[inline]
     pub(crate) fn book(&mut self, at: Time, segments: &Segments) -> Time {
         self.dma.book(&mut self.counters, at, segments)
     }
 
     /// See [`Dma::write`].
+    #[inline]
     pub(crate) fn write(&mut self, cx: &mut Cx<'_>, at: Time, segments: Segments, data: Payload) -> Time {
         self.dma.write(cx, &mut self.counters, at, segments, data)
     }

@@ -10,8 +10,8 @@ use crate::ethernet::EthernetPort;
 use crate::interface::Interface;
 use crate::mem::Memory;
 use crate::port::{DmaError, Input, Outbox};
-use crate::qp::QueuePairs;
 use crate::qp::path::Source;
+use crate::qp::{QueuePair, QueuePairs};
 use crate::receive::SharedQueue;
 use crate::regs::bar::Health;
 use crate::regs::counters::Counters;
@@ -50,9 +50,14 @@ pub struct Nic {
     pub(crate) limits_rates: bool,
     /// Frames that have been used up, for the next ones to be built in.
     pub(crate) spares: Spares,
+    /// The next moment at which something is due; [`Time::MAX`] if nothing is.
+    pub(crate) wakes_at: Time,
     /// Counts resets, so that answers to an earlier life are known.
     life: u8,
 }
+
+/// Queue pairs of which [`Nic::touch`] reads something.
+const QPS_TOUCHED: usize = 2;
 
 impl Nic {
     /// A device as after power-on.
@@ -69,7 +74,7 @@ impl Nic {
         let timing = Timing::new(&config);
         let limits = &config.limits;
         let dma = Dma::new(timing.pcie.clone(), life);
-        let port = |port| EthernetPort::new(port, limits.max_addresses, &config.profile, timing.port_rate);
+        let ports = (0..config.ports.len() as u8).map(|number| EthernetPort::new(number, &config, timing.port_rate));
         let unlimited = config.zero_time;
         let caches = if unlimited { Caches::default() } else { Caches::new(&config.profile.caches) };
         let profile = &config.profile;
@@ -85,12 +90,13 @@ impl Nic {
             srqs: Table::new(limits.max_srqs, 1),
             qps: QueuePairs::new(limits.max_qps, config.expected_qps),
             atomics: Atomics::new(config.profile.atomic_buckets.value, config.profile.atomic_contexts.value),
-            ports: config.ports.iter().map(port).collect(),
+            ports: ports.collect(),
             loopback: VecDeque::new(),
             events: Vec::new(),
             buffer,
             limits_rates: false,
             spares: Spares::new(),
+            wakes_at: Time::MAX,
             life,
             timing,
             config,
@@ -99,8 +105,27 @@ impl Nic {
 
     /// Takes what the world says at `now`, and appends to `out` what follows.
     pub fn handle(&mut self, now: Time, input: Input, out: &mut Outbox) {
-        let mut cx = Cx { now, out };
-        let cx = &mut cx;
+        let cx = &mut Cx { now, out };
+        match input {
+            Input::Frame { port, frame } => {
+                self.frame(cx, port, &frame);
+                self.spares.keep(frame);
+            }
+            input @ Input::Wake => drop(input),
+            input => self.hear(cx, input),
+        }
+        if self.host.alarms.next().is_some_and(|at| at <= now) {
+            self.ring_alarms(cx);
+        }
+        if !self.host.dead_cqs.is_empty() {
+            self.follow_dead_cqs(cx);
+        }
+        self.pump(cx);
+    }
+
+    /// What comes less often than packets; apart, so that these have the registers.
+    #[inline(never)]
+    fn hear(&mut self, cx: &mut Cx<'_>, input: Input) {
         match input {
             Input::MmioWrite { offset, data } => self.mmio_write(cx, offset, &data),
             Input::MmioRead { offset } => self.mmio_read(cx, offset),
@@ -111,35 +136,35 @@ impl Nic {
                 }
             }
             Input::DmaWriteFailed(error) => self.write_failed(cx, error),
-            Input::Frame { port, frame } => {
-                self.frame(cx, port, &frame);
-                self.spares.keep(frame);
-            }
             Input::Pause { port, classes, length } => {
                 self.host.counters.pauses_received += 1;
                 if let Some(port) = self.ports.get_mut(usize::from(port)) {
-                    let silent = port.pause(now, classes, length);
+                    let silent = port.pause(cx.now, classes, length);
                     self.host.counters.pause_ns += silent.as_ns();
                 }
             }
             Input::LinkState { port, up } => self.link_state(cx, port, up),
-            Input::Wake => {}
             Input::Invalidate { address, pages } => self.host.dma.invalidate(address, pages),
             Input::Reset => self.reset(),
             Input::Defect(defect) => self.defect(cx, defect),
+            Input::Frame { .. } | Input::Wake => unreachable!("taken before"),
         }
-        self.ring_alarms(cx);
-        self.follow_dead_cqs(cx);
-        self.pump(cx);
     }
 
     /// When the device wants [`Input::Wake`] at the latest.
     #[must_use]
     #[inline]
     pub fn next_wakeup(&self) -> Option<Time> {
-        let alarm = self.host.alarms.next().unwrap_or(Time::MAX);
-        let next = self.ports.iter().fold(alarm, |next, port| next.min(port.alarm));
-        (next < Time::MAX).then_some(next)
+        (self.wakes_at < Time::MAX).then_some(self.wakes_at)
+    }
+
+    /// Reads what the next events will need of memory; gives a sum that means nothing. What is read here comes from memory at the
+    /// same time, what events need one by one: a world of many devices may ask for it before a device has its turn.
+    #[must_use]
+    pub fn touch(&self) -> u64 {
+        let frames = self.ports.iter().map(|port| port.egress.touch() as u64);
+        let qps = self.qps.iter().take(QPS_TOUCHED).map(QueuePair::touch);
+        frames.chain(qps).fold(self.spares.touch() as u64, |sum, value| sum ^ value)
     }
 
     /// Frames that have been used up here. A world of many devices may move them to where frames are built.
@@ -176,6 +201,7 @@ impl Nic {
     }
 
     /// Does what is due. Every input looks, so that a late wake-up changes nothing but time.
+    #[inline(never)]
     fn ring_alarms(&mut self, cx: &mut Cx<'_>) {
         while let Some(alarm) = self.host.alarms.take_due(cx.now) {
             match alarm {
@@ -215,6 +241,7 @@ impl Nic {
     }
 
     /// Everything is as after power-on, but for the cables.
+    #[cold]
     fn reset(&mut self) {
         *self = self.fresh();
     }

@@ -66,11 +66,13 @@ impl<T> Table<T> {
         (number & INDEX_MASK).wrapping_sub(self.first) as usize
     }
 
+    #[inline]
     pub(crate) fn get(&self, number: u32) -> Option<&T> {
         let entry = self.entries.get(self.position(number))?;
         if entry.generation == number >> INDEX_BITS { entry.value.as_ref() } else { None }
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut T> {
         let position = self.position(number);
         let entry = self.entries.get_mut(position)?;

@@ -100,6 +100,53 @@ pub struct RocePacket {
     pub telemetry: Option<Box<Telemetry>>,
 }
 
+impl RocePacket {
+    /// Becomes another packet, field by field: as a whole it would be moved twice.
+    #[inline]
+    fn put(&mut self, new: Self) {
+        let Self { dest_mac, source_mac, ip, udp_source_port, bth, ext, payload, telemetry } = new;
+        (self.dest_mac, self.source_mac, self.ip) = (dest_mac, source_mac, ip);
+        (self.udp_source_port, self.bth, self.ext) = (udp_source_port, bth, ext);
+        self.payload = payload;
+        self.telemetry = telemetry;
+    }
+
+    /// Becomes a copy of another packet.
+    #[inline]
+    fn copy(&mut self, original: &Self) {
+        let Self { dest_mac, source_mac, ip, udp_source_port, bth, ext, payload, telemetry } = original;
+        (self.dest_mac, self.source_mac, self.ip) = (*dest_mac, *source_mac, *ip);
+        (self.udp_source_port, self.bth, self.ext) = (*udp_source_port, *bth, *ext);
+        match (&mut self.payload, payload) {
+            (Payload::Elided(length), Payload::Elided(other)) => *length = *other,
+            (payload, other) => *payload = other.clone(),
+        }
+        if self.telemetry.is_some() || telemetry.is_some() {
+            self.telemetry.clone_from(telemetry);
+        }
+    }
+}
+
+impl Frame {
+    /// Becomes another frame.
+    #[inline]
+    pub(crate) fn put(&mut self, new: Self) {
+        match (&mut self.body, new.body) {
+            (Body::Roce(old), Body::Roce(new)) => old.put(new),
+            (old, new) => *old = new,
+        }
+    }
+
+    /// Becomes a copy of another frame.
+    #[inline]
+    pub(crate) fn copy(&mut self, original: &Self) {
+        match (&mut self.body, &original.body) {
+            (Body::Roce(mine), Body::Roce(other)) => mine.copy(other),
+            (mine, other) => mine.clone_from(other),
+        }
+    }
+}
+
 /// What is inside a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {

@@ -1,14 +1,19 @@
 //! Frames that have been used up, in which others are built: an allocation for each packet takes longer than to fill it in.
 
 use crate::packet::Frame;
-use std::collections::VecDeque;
 
 /// Frames that have been used up. The last is built in first: it is in the nearest cache.
 #[derive(Clone, Debug, Default)]
-pub struct Spares(VecDeque<Box<Frame>>);
+pub struct Spares(Vec<Spare>);
+
+/// It is the box that is used again.
+#[derive(Clone, Debug)]
+struct Spare(Box<Frame>);
 
 /// Most frames that one owner keeps.
 const KEPT_MAX: usize = 64;
+/// Most frames that are touched at once: what an owner builds in some microseconds.
+const TOUCHED_MAX: usize = 16;
 /// With more than these an owner gives away half, with less than a quarter of them it takes some.
 const MANY: usize = 32;
 
@@ -16,26 +21,46 @@ impl Spares {
     /// None.
     #[must_use]
     pub const fn new() -> Self {
-        Self(VecDeque::new())
+        Self(Vec::new())
     }
 
     /// Keeps a frame that nobody needs any more, unless there are plenty.
     pub fn keep(&mut self, frame: Box<Frame>) {
         if self.0.len() < KEPT_MAX {
-            self.0.push_back(frame);
+            self.0.push(Spare(frame));
         }
     }
 
     /// Boxes a frame.
     #[must_use]
+    #[inline]
     pub fn build(&mut self, new: Frame) -> Box<Frame> {
-        match self.0.pop_back() {
-            Some(mut frame) => {
-                *frame = new;
+        match self.0.pop() {
+            Some(Spare(mut frame)) => {
+                frame.put(new);
                 frame
             }
             None => Box::new(new),
         }
+    }
+
+    /// A copy of a frame.
+    #[must_use]
+    #[inline]
+    pub fn copy(&mut self, original: &Frame) -> Box<Frame> {
+        match self.0.pop() {
+            Some(Spare(mut frame)) => {
+                frame.copy(original);
+                frame
+            }
+            None => Box::new(original.clone()),
+        }
+    }
+
+    /// See [`Frame::touch`]: touches those that are built in next.
+    #[must_use]
+    pub fn touch(&self) -> usize {
+        self.0.iter().rev().take(TOUCHED_MAX).fold(0, |sum, Spare(frame)| sum ^ frame.touch())
     }
 
     /// An owner that uses up more frames than it builds gives some to `all`, and one that builds more takes some.

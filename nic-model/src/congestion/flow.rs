@@ -41,6 +41,13 @@ pub(crate) struct Flow {
 /// Departures that are remembered; beyond, round trips are not measured.
 const DEPARTURES_MAX: usize = 1 << 12;
 
+/// What a scheme allows after a packet. Each packet asks, so that each scheme has its own code for it.
+#[inline]
+fn sent(scheme: &mut impl CongestionControl, now: Time, cable_bytes: u64) -> Allowance {
+    scheme.on_sent(now, cable_bytes);
+    scheme.allowance(now)
+}
+
 impl Flow {
     /// A flow of a scheme over a port of rate `line`; `None` without a scheme.
     pub(crate) fn new(scheme: &Scheme, line: Rate) -> Option<Box<Self>> {
@@ -84,8 +91,12 @@ impl Flow {
 
     /// A packet with data goes to the line; the next has to keep its distance.
     pub(crate) fn on_sent(&mut self, now: Time, cable_bytes: u64) {
-        self.scheme().on_sent(now, cable_bytes);
-        let Allowance { rate, .. } = self.scheme().allowance(now);
+        let Allowance { rate, .. } = match &mut self.controller {
+            Controller::Dcqcn(dcqcn) => sent(dcqcn, now, cable_bytes),
+            Controller::Hpcc(hpcc) => sent(&mut **hpcc, now, cable_bytes),
+            Controller::Timely(timely) => sent(timely, now, cable_bytes),
+            Controller::Dctcp(dctcp) => sent(dctcp, now, cable_bytes),
+        };
         // At the rate of the line, the line itself keeps packets apart.
         let Some(rate) = rate else {
             self.next_send = Time::ZERO;
@@ -97,9 +108,12 @@ impl Flow {
         self.next_send = self.next_send.max(now) + self.distance.2;
     }
 
-    /// Whether switches are to say something.
-    pub(crate) const fn asks_for_telemetry(&self) -> bool {
-        matches!(self.controller, Controller::Hpcc(_))
+    /// Has switches say something in a packet, if the scheme wants to hear it.
+    #[inline]
+    pub(crate) fn ask_switches(&self, packet: &mut RocePacket) {
+        if matches!(self.controller, Controller::Hpcc(_)) && packet.telemetry.is_none() {
+            packet.telemetry = Some(Box::default());
+        }
     }
 
     /// A packet that will be acknowledged begins to leave at `at`.

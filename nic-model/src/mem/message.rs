@@ -24,6 +24,7 @@ const fn part(piece: &Data, offset_bytes: u32, length_bytes: u32) -> Range {
 
 impl Memory {
     /// Bus addresses of the bytes of [`message_parts`], for this side's own work.
+    #[inline]
     pub(crate) fn message(
         &self,
         who: Accessor,

@@ -152,6 +152,7 @@ impl Memory {
     }
 
     /// The bus addresses of a range that this side's own work uses.
+    #[inline]
     pub(crate) fn local(&self, who: Accessor, range: Range, write: bool) -> Result<Segments, Fault> {
         if range.key == RESERVED_KEY {
             let end = range.address.checked_add(u64::from(range.length_bytes));
@@ -172,14 +173,28 @@ impl Memory {
     }
 
     /// The bus addresses of a range that the peer uses.
+    #[inline]
     pub(crate) fn remote(&self, who: Accessor, range: Range, right: Rights) -> Result<Segments, Fault> {
+        let (pages, address) = self.reach(who, range, right)?;
+        pages.segments(address, range.length_bytes)
+    }
+
+    /// Whether the peer may use a range.
+    pub(crate) fn check(&self, who: Accessor, range: Range, right: Rights) -> Result<(), Fault> {
+        let (pages, address) = self.reach(who, range, right)?;
+        if pages.contains(address, range.length_bytes.into()) { Ok(()) } else { Err(Fault::Bounds) }
+    }
+
+    /// The pages that a range of the peer is of, and where it begins there.
+    #[inline]
+    fn reach(&self, who: Accessor, range: Range, right: Rights) -> Result<(&Pages, u64), Fault> {
         let key = self.valid(range.key, who)?;
         if !key.rights.contains(right) {
             return Err(Fault::Rights);
         }
         match &key.mapping {
             Mapping::Free => Err(Fault::Key),
-            Mapping::Region(pages) => pages.segments(range.address, range.length_bytes),
+            Mapping::Region(pages) => Ok((pages, range.address)),
             Mapping::Window { region, start, length_bytes, owner } => {
                 if owner.is_some_and(|owner| owner != who.qpn) {
                     return Err(Fault::Domain);
@@ -192,12 +207,13 @@ impl Memory {
                 }
                 let region = self.keys.get(*region as usize).and_then(Option::as_ref).ok_or(Fault::Key)?;
                 let Mapping::Region(pages) = &region.mapping else { return Err(Fault::Key) };
-                pages.segments(start + offset, range.length_bytes)
+                Ok((pages, start + offset))
             }
         }
     }
 
     /// The entry of exactly this key, if `who` is of its protection domain.
+    #[inline]
     fn valid(&self, key: u32, who: Accessor) -> Result<&Key, Fault> {
         let entry = self.entry(key).filter(|entry| entry.variant == key as u8).ok_or(Fault::Key)?;
         if entry.pd == who.pd { Ok(entry) } else { Err(Fault::Domain) }

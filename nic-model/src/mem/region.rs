@@ -82,6 +82,7 @@ impl Pages {
     }
 
     /// The bus addresses of a range; pages that follow each other are one piece.
+    #[inline(always)]
     pub(crate) fn segments(&self, address: u64, length_bytes: u32) -> Result<Segments, Fault> {
         if !self.contains(address, length_bytes.into()) {
             return Err(Fault::Bounds);
@@ -98,6 +99,7 @@ impl Pages {
     }
 
     /// Several pages from an offset in the first on.
+    #[inline(never)]
     fn pieces(&self, mut at: u64, mut left: u32) -> Result<Segments, Fault> {
         let mut segments = Segments::new();
         while left > 0 {

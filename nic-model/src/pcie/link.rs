@@ -37,6 +37,7 @@ impl Framing {
 
     /// A DMA read: requests up, completions down.
     #[must_use]
+    #[inline(always)]
     pub fn read(&self, segments: &Segments) -> LinkBytes {
         LinkBytes {
             up: packets(segments, self.max_read_request) * self.request_header,
@@ -46,6 +47,7 @@ impl Framing {
 
     /// A DMA write.
     #[must_use]
+    #[inline(always)]
     pub fn write(&self, segments: &Segments) -> LinkBytes {
         LinkBytes { up: packets(segments, self.max_payload) * self.request_header + bytes(segments), down: 0 }
     }

@@ -113,6 +113,14 @@ impl QueuePair {
         }
     }
 
+    /// See [`Nic::touch`](crate::Nic::touch).
+    pub(crate) fn touch(&self) -> u64 {
+        let requester = self.requester.as_ref().map_or(0, |requester| requester.next_psn().value());
+        let responder = self.responder.as_ref().map_or(0, |responder| responder.expected_psn().value());
+        let works = self.sends.find(0).map_or(0, |work| work.length_bytes);
+        u64::from(requester ^ responder ^ works) ^ self.replies_from.as_ps()
+    }
+
     pub(crate) fn is_datagram(&self) -> bool {
         matches!(self.context.qp_type, QpType::UD | QpType::GSI)
     }

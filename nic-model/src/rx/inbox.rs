@@ -26,6 +26,7 @@ pub(super) fn queue_of<'a>(qp: &'a mut Receives, shared: &'a mut Table<SharedQue
 
 impl Nic {
     /// A request or datagram has come.
+    #[inline(never)]
     pub(super) fn put_into_inbox(
         &mut self,
         cx: &mut Cx<'_>,

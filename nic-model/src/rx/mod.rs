@@ -1,12 +1,13 @@
 //! Receiving: frames, checks, and which part of a queue pair a packet is for.
 //!
 //! Reading order: this module, [`inbox`] (packets that need a receive WQE), [`request`] (the responder and its memory),
-//! [`datagram`], [`pause`] (the receive buffer).
+//! [`run`] (packets from the middle of a WRITE), [`datagram`], [`pause`] (the receive buffer).
 
 mod datagram;
 mod inbox;
 mod pause;
 mod request;
+mod run;
 
 pub(crate) use pause::ReceiveBuffer;
 
@@ -71,16 +72,19 @@ impl Nic {
                 self.accept(cx, at, qpn, meaning, packet);
                 self.watch_buffer(cx);
             }
-            Err(reason) => {
-                let counters = &mut self.host.counters;
-                *match reason {
-                    Drop::NoQp => &mut counters.rx_no_qp,
-                    Drop::Address => &mut counters.rx_wrong_address,
-                    Drop::Partition => &mut counters.rx_key_violations,
-                    Drop::Malformed => &mut counters.rx_malformed,
-                } += 1;
-            }
+            Err(reason) => self.count_drop(reason),
         }
+    }
+
+    #[cold]
+    fn count_drop(&mut self, reason: Drop) {
+        let counters = &mut self.host.counters;
+        *match reason {
+            Drop::NoQp => &mut counters.rx_no_qp,
+            Drop::Address => &mut counters.rx_wrong_address,
+            Drop::Partition => &mut counters.rx_key_violations,
+            Drop::Malformed => &mut counters.rx_malformed,
+        } += 1;
     }
 
     /// The queue pair that a packet is for, after the checks that all packets undergo (IBTA volume 1, 9.6.1).
@@ -113,6 +117,7 @@ impl Nic {
     }
 
     /// The other side of a queue pair says that its packets meet congestion.
+    #[inline(never)]
     fn notified(&mut self, cx: &Cx<'_>, packet: &RocePacket) {
         let flow = self.qps.get_mut(packet.bth.dest_qp.value()).and_then(|qp| qp.flow.as_mut());
         let reacts = matches!(self.config.congestion, Scheme::Dcqcn(_));
@@ -125,26 +130,26 @@ impl Nic {
         }
     }
 
-    /// Takes note of marks and telemetry of a packet with data.
-    fn watch_congestion(&mut self, cx: &mut Cx<'_>, qpn: u32, packet: &RocePacket) {
-        self.host.counters.np_ecn_marked += u64::from(packet.ip.ecn == Ecn::Congested);
-        if self.config.congestion != Scheme::None
-            && let Some(flow) = self.qps.get_mut(qpn).and_then(|qp| qp.flow.as_mut())
-            && flow.on_received(cx.now, packet)
-        {
-            self.notify_peer(cx, qpn);
-        }
-    }
-
     fn accept(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, meaning: Meaning, packet: &RocePacket) {
         use Operation::{Acknowledge, AtomicAcknowledge, ReadResponse};
-        let Some(qp) = self.qps.get_mut(qpn) else { return };
+        let Self { qps, host, memory, .. } = self;
+        let Some(qp) = qps.get_mut(qpn) else { return };
         qp.replies_from = qp.replies_from.max(at);
-        if qp.state == QpState::ReadyToReceive && !std::mem::replace(&mut qp.established, true) {
-            self.host.event(cx, at, EventType::COMMUNICATION_ESTABLISHED, qpn, 0);
-        }
+        let is_first = qp.state == QpState::ReadyToReceive && !qp.established;
+        let mut notifies = false;
         if !packet.payload.is_empty() {
-            self.watch_congestion(cx, qpn, packet);
+            host.counters.np_ecn_marked += u64::from(packet.ip.ecn == Ecn::Congested);
+            notifies = qp.flow.as_mut().is_some_and(|flow| flow.on_received(cx.now, packet));
+        }
+        let in_the_middle = meaning == (Operation::Write, Position::Middle) && !is_first && !notifies;
+        if in_the_middle && run::write_on(host, memory, qp, cx, at, packet) {
+            return;
+        }
+        if is_first {
+            self.establish(cx, at, qpn);
+        }
+        if notifies {
+            self.notify_peer(cx, qpn);
         }
         if matches!(meaning.0, Acknowledge | AtomicAcknowledge | ReadResponse) {
             self.response(cx, at, qpn, packet);
@@ -154,6 +159,14 @@ impl Nic {
             self.put_into_inbox(cx, at, qpn, meaning, packet);
             self.settle_replies(cx, qpn);
         }
+    }
+
+    /// The peer has been heard of for the first time.
+    #[cold]
+    fn establish(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32) {
+        let Some(qp) = self.qps.get_mut(qpn) else { return };
+        qp.established = true;
+        self.host.event(cx, at, EventType::COMMUNICATION_ESTABLISHED, qpn, 0);
     }
 
     fn count_request(&mut self, (operation, position): Meaning) {
@@ -167,6 +180,7 @@ impl Nic {
     }
 
     /// An answer to this side's requester.
+    #[inline(never)]
     fn response(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, packet: &RocePacket) {
         let Some(qp) = self.qps.get_mut(qpn).filter(|qp| qp.state.continues_requests()) else { return };
         let Some(requester) = qp.requester.as_mut() else { return };

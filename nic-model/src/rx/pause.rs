@@ -42,10 +42,14 @@ impl Nic {
     }
 
     /// Pauses the peers if the buffer fills, lets them go on if it has drained. Nothing without flow control.
+    #[inline]
     pub(crate) fn watch_buffer(&mut self, cx: &mut Cx<'_>) {
-        if self.config.flow_control == 0 {
-            return;
+        if self.config.flow_control != 0 {
+            self.watch_fill(cx);
         }
+    }
+
+    fn watch_fill(&mut self, cx: &mut Cx<'_>) {
         let backlog = self.host.dma.backlog(cx.now);
         let ReceiveBuffer { xoff, xon, pause, asked_until, .. } = self.buffer;
         match asked_until {

@@ -50,12 +50,19 @@ impl Placement<'_, '_> {
 
     /// The bus addresses of the peer's range.
     fn remote(&mut self, remote: Remote, length_bytes: u32, right: Rights) -> Result<Segments, AccessFault> {
-        let range = remote.range(length_bytes);
-        let granted = if self.qp.grants(right) { Ok(()) } else { Err(Fault::Rights) };
-        granted.and_then(|()| self.memory.remote(self.qp.accessor(), range, right)).map_err(|fault| {
-            self.fault = fault.into();
-            AccessFault
-        })
+        let (who, range) = (self.qp.accessor(), remote.range(length_bytes));
+        let granted = self.granted(right);
+        granted.and_then(|()| self.memory.remote(who, range, right)).map_err(|fault| self.refuse(fault))
+    }
+
+    /// Whether the queue pair gives its peer a right at all.
+    fn granted(&self, right: Rights) -> Result<(), Fault> {
+        if self.qp.grants(right) { Ok(()) } else { Err(Fault::Rights) }
+    }
+
+    fn refuse(&mut self, fault: Fault) -> AccessFault {
+        self.fault = fault.into();
+        AccessFault
     }
 }
 
@@ -66,7 +73,9 @@ impl ResponderPort for Placement<'_, '_> {
             Right::Write => Rights::REMOTE_WRITE,
             Right::Atomic => Rights::REMOTE_ATOMIC,
         };
-        self.remote(remote, length_bytes, right).map(drop)
+        let (who, range) = (self.qp.accessor(), remote.range(length_bytes));
+        let granted = self.granted(right);
+        granted.and_then(|()| self.memory.check(who, range, right)).map_err(|fault| self.refuse(fault))
     }
 
     fn take_receive(&mut self) -> Option<u32> {

@@ -5,7 +5,7 @@
 //! the line itself is booked when the packet is whole.
 
 use crate::profile::Profile;
-use crate::units::{CLASSES, Line};
+use crate::units::{Booked, CLASSES, Line};
 use des::{Dur, Rate, Time};
 use std::collections::VecDeque;
 use wire::{Body, Frame, Payload, Psn, cable_len};
@@ -61,8 +61,7 @@ pub(crate) struct Leaving {
     pub(crate) frame: Box<Frame>,
     pub(crate) sender: Sender,
     pub(crate) wire_bytes: u32,
-    pub(crate) start: Time,
-    pub(crate) end: Time,
+    pub(crate) booked: Booked,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -126,6 +125,7 @@ impl Egress {
 
     /// Whether one more packet may be built in this direction. Once the line is booked as far as it may be, requests wait
     /// until half of that has been worked off: packets are built, and their payload is fetched, several at a time.
+    #[inline]
     pub(crate) fn has_room(&mut self, direction: Direction, now: Time) -> bool {
         let used = self.used[direction as usize];
         let booked = self.forecast.since(now);
@@ -156,6 +156,7 @@ impl Egress {
     }
 
     /// The lane of a packet, and the number that the next packet there gets.
+    #[inline]
     pub(crate) fn next_place(&self, class: u8, direction: Direction) -> Place {
         let index = direction as usize * CLASSES + usize::from(class) % CLASSES;
         let lane = &self.lanes[index];
@@ -164,6 +165,7 @@ impl Egress {
 
     /// Appends a packet of so many bytes that its stage lets go at `built`. Its payload is there, or comes at `whole` by
     /// [`deliver`](Self::deliver) or [`fetched`](Self::fetched).
+    #[inline]
     pub(crate) fn append(
         &mut self,
         lane: u8,
@@ -189,12 +191,30 @@ impl Egress {
         self.occupied |= 1 << lane;
     }
 
+    /// See [`Nic::touch`](crate::Nic::touch).
+    pub(crate) fn touch(&self) -> usize {
+        let (mut lanes, mut sum) = (self.occupied, 0);
+        while lanes != 0 {
+            let lane = &self.lanes[lanes.trailing_zeros() as usize];
+            lanes &= lanes - 1;
+            sum = lane.packets.iter().fold(sum, |sum, packet| sum ^ packet.frame.touch());
+        }
+        sum
+    }
+
+    /// The packet at the end of a lane.
+    pub(crate) fn newest(&self, lane: u8) -> Option<&Frame> {
+        self.lanes[usize::from(lane)].packets.back().map(|packet| &*packet.frame)
+    }
+
     /// The payload of so many packets from `first` on is there at `whole`.
     pub(crate) fn fetched(&mut self, first: Place, packets: u16, whole: Time) {
         let Some(lane) = self.lanes.get_mut(usize::from(first.lane)) else { return };
         let start = first.number.saturating_sub(lane.first) as usize;
-        for packet in lane.packets.iter_mut().skip(start).take(packets.into()) {
-            packet.whole = whole;
+        for index in start..start + usize::from(packets) {
+            if let Some(packet) = lane.packets.get_mut(index) {
+                packet.whole = whole;
+            }
         }
     }
 
@@ -225,8 +245,23 @@ impl Egress {
         Some(packet.sender)
     }
 
-    /// Puts the next whole packet of a class that is not `paused` on the line.
-    pub(crate) fn leave(&mut self, now: Time, paused: u8) -> Option<Leaving> {
+    /// Whether a packet of a class that is not `paused` can be put on the line.
+    #[inline]
+    pub(crate) fn has_whole(&self, now: Time, paused: u8) -> bool {
+        let mut lanes = self.occupied & !(u16::from(paused) << CLASSES | u16::from(paused));
+        while lanes != 0 {
+            let index = lanes.trailing_zeros() as usize;
+            lanes &= lanes - 1;
+            if self.lanes[index].packets.front().is_some_and(|packet| packet.whole <= now) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Puts whole packets of classes that are not `paused` on the line, each of which `depart` is given.
+    #[inline]
+    pub(crate) fn leave(&mut self, now: Time, paused: u8, mut depart: impl FnMut(Leaving)) {
         let mut lanes = self.occupied & !(u16::from(paused) << CLASSES | u16::from(paused));
         while lanes != 0 {
             let index = lanes.trailing_zeros() as usize;
@@ -235,20 +270,18 @@ impl Egress {
             while lane.packets.front().is_some_and(|packet| packet.whole <= now) {
                 let Some(packet) = lane.packets.pop_front() else { break };
                 lane.first += 1;
-                self.occupied &= !(u16::from(lane.packets.is_empty()) << index);
                 let used = &mut self.used[packet.sender.direction as usize];
                 used.packets -= 1;
                 used.bytes -= packet.payload_bytes;
-                if packet.dropped {
-                    continue;
+                if !packet.dropped {
+                    let booked = self.line.book(now.max(packet.built), packet.line_bytes.into());
+                    let Outgoing { frame, sender, wire_bytes, .. } = packet;
+                    depart(Leaving { frame, sender, wire_bytes, booked });
                 }
-                let booked = self.line.book(now.max(packet.built), packet.line_bytes.into());
-                self.forecast = self.forecast.max(booked.end);
-                let Outgoing { frame, sender, wire_bytes, .. } = packet;
-                return Some(Leaving { frame, sender, wire_bytes, start: booked.start, end: booked.end });
             }
+            self.occupied &= !(u16::from(lane.packets.is_empty()) << index);
         }
-        None
+        self.forecast = self.forecast.max(self.line.booked_until());
     }
 }
 
@@ -266,7 +299,9 @@ mod tests {
     }
 
     fn leave_all(egress: &mut Egress, paused: u8) -> Vec<u32> {
-        std::iter::from_fn(|| egress.leave(Time::ZERO, paused)).map(|leaving| leaving.sender.psn.value()).collect()
+        let mut numbers = Vec::new();
+        egress.leave(Time::ZERO, paused, |leaving| numbers.push(leaving.sender.psn.value()));
+        numbers
     }
 
     #[test]

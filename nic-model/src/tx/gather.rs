@@ -6,6 +6,8 @@
 
 use super::{Direction, Place, Sender};
 use crate::dma::{Cx, Purpose, slice};
+use crate::ethernet::EthernetPort;
+use crate::interface::Interface;
 use crate::mem::push_segment;
 use crate::nic::Nic;
 use crate::port::{DmaError, DmaKind, Segments};
@@ -40,32 +42,32 @@ impl Gathering {
     }
 }
 
-impl Nic {
+impl EthernetPort {
     /// Fetches the payload of the packet that comes to `place`; gives when it is there.
+    #[inline]
     pub(super) fn gather(
         &mut self,
         cx: &mut Cx<'_>,
+        host: &mut Interface,
         at: Time,
-        port_number: u8,
         place: Place,
         sender: Sender,
         segments: Segments,
     ) -> Time {
-        let Some(port) = self.ports.get_mut(usize::from(port_number)) else { return at };
-        let done = self.host.book(at, &segments).max(port.egress.wanted());
-        match &mut port.gathering {
+        let done = host.book(at, &segments).max(self.egress.wanted());
+        match &mut self.gathering {
             Some(open) if open.takes(place, &sender, done) => {
-                if !self.config.elides_payload {
+                if !self.elides_payload {
                     segments.into_iter().for_each(|segment| push_segment(&mut open.segments, segment));
                 }
                 open.packets += 1;
                 open.done = open.done.max(done);
             }
             _ => {
-                let line_free = port.egress.booked_until();
+                let line_free = self.egress.booked_until();
                 let new = Gathering { place, packets: 1, sender, segments, done, line_free };
-                if let Some(whole) = port.gathering.replace(new) {
-                    self.ask_for(cx, port_number, whole);
+                if let Some(whole) = self.gathering.replace(new) {
+                    self.ask_for(cx, host, whole);
                 }
             }
         }
@@ -73,25 +75,28 @@ impl Nic {
     }
 
     /// No more packets for now: asks for what has been booked.
-    pub(super) fn finish_gathering(&mut self, cx: &mut Cx<'_>, port_number: usize) {
-        if let Some(whole) = self.ports[port_number].gathering.take() {
-            self.ask_for(cx, port_number as u8, whole);
+    pub(super) fn finish_gathering(&mut self, cx: &mut Cx<'_>, host: &mut Interface) {
+        if self.gathering.is_some()
+            && let Some(whole) = self.gathering.take()
+        {
+            self.ask_for(cx, host, whole);
         }
     }
 
     /// Asks for what has been gathered. Where payload is elided nobody need be asked.
-    fn ask_for(&mut self, cx: &mut Cx<'_>, port: u8, gathering: Gathering) {
+    #[inline]
+    fn ask_for(&mut self, cx: &mut Cx<'_>, host: &mut Interface, gathering: Gathering) {
         let Gathering { place, packets, segments, done, .. } = gathering;
-        if self.config.elides_payload {
-            if let Some(port) = self.ports.get_mut(usize::from(port)) {
-                port.egress.fetched(place, packets, done);
-            }
+        if self.elides_payload {
+            self.egress.fetched(place, packets, done);
         } else {
-            let purpose = Purpose::Gather { port, place, packets };
-            self.host.dma.ask(cx, purpose, segments, DmaKind::Message, done);
+            let purpose = Purpose::Gather { port: self.number, place, packets };
+            host.dma.ask(cx, purpose, segments, DmaKind::Message, done);
         }
     }
+}
 
+impl Nic {
     /// The payload of packets is there, or not.
     pub(crate) fn gathered(
         &mut self,

@@ -1,14 +1,15 @@
 //! Sending: turns, packets, payload, the line.
 //!
 //! Reading order: this module (whose turn it is, and what leaves), [`packet`] (packets of requesters and responders),
-//! [`work`] (new WQEs, and work without packets), [`outcome`] (requests that end), [`pace`] (congestion control), [`gather`]
-//! (payload), [`egress`] (lanes and line).
+//! [`run`] (packets from the middle of a message), [`work`] (new WQEs, and work without packets), [`outcome`] (requests that
+//! end), [`pace`] (congestion control), [`gather`] (payload), [`egress`] (lanes and line).
 
 mod egress;
 mod gather;
 mod outcome;
 mod pace;
 mod packet;
+mod run;
 mod work;
 
 pub(crate) use egress::{Direction, Egress, Place, Sender};
@@ -16,6 +17,7 @@ pub(crate) use gather::Gathering;
 pub(crate) use outcome::{flushed, flushed_send};
 
 use crate::alarm::Alarm;
+use crate::congestion::Scheme;
 use crate::dma::{Cx, slice};
 use crate::nic::Nic;
 use crate::port::Output;
@@ -23,134 +25,117 @@ use crate::profile::Turn;
 use crate::regs::bar::Features;
 use des::Time;
 use egress::Leaving;
+use pace::departed;
 use packet::Taken;
 use wire::Payload;
 
 impl Nic {
     /// Lets queue pairs send and packets leave, as far as there is room and nobody paused the port.
     pub(crate) fn pump(&mut self, cx: &mut Cx<'_>) {
-        for port in 0..self.ports.len() {
-            if self.ports[port].is_idle(cx.now) {
-                self.ports[port].alarm = Time::MAX;
-                continue;
+        let mut wakes_at = Time::MAX;
+        for number in 0..self.ports.len() {
+            if !self.ports[number].is_idle(cx.now) {
+                wakes_at = wakes_at.min(self.serve(cx, number));
             }
-            self.ports[port].release_paced(cx.now);
-            loop {
-                self.drain(cx, port);
-                if !self.turns(cx, port) {
-                    break;
-                }
-            }
-            self.finish_gathering(cx, port);
-            self.set_port_alarm(cx, port);
         }
+        self.wakes_at = wakes_at.min(self.host.alarms.next().unwrap_or(Time::MAX));
+    }
+
+    /// Works a port off as far as it goes now; gives when it may go on.
+    #[inline(never)]
+    fn serve(&mut self, cx: &mut Cx<'_>, number: usize) -> Time {
+        self.ports[number].release_paced(cx.now);
+        loop {
+            let port = &self.ports[number];
+            if port.egress.has_whole(cx.now, port.silent(cx.now)) {
+                self.drain(cx, number);
+            }
+            if !self.turns(cx, number) {
+                break;
+            }
+        }
+        let port = &mut self.ports[number];
+        port.finish_gathering(cx, &mut self.host);
+        port.alarm(cx.now)
     }
 
     /// One turn in each direction; false if nobody could be served.
-    fn turns(&mut self, cx: &mut Cx<'_>, port: usize) -> bool {
+    fn turns(&mut self, cx: &mut Cx<'_>, number: usize) -> bool {
         let mut served = false;
-        let (paused, _) = self.ports[port].paused(cx.now);
-        if self.ports[port].egress.has_room(Direction::Reply, cx.now)
-            && let Some(qpn) = self.ports[port].replies.pick(paused)
+        let port = &mut self.ports[number];
+        let paused = port.silent(cx.now);
+        if port.replies.has_work(paused)
+            && port.egress.has_room(Direction::Reply, cx.now)
+            && let Some(qpn) = port.replies.pick(paused)
         {
             served = true;
             self.reply_turn(cx, qpn);
         }
-        if self.ports[port].egress.has_room(Direction::Request, cx.now)
-            && let Some(qpn) = self.ports[port].requests.pick(paused)
+        let port = &mut self.ports[number];
+        if port.egress.has_room(Direction::Request, cx.now)
+            && let Some(qpn) = port.requests.pick(paused)
         {
             served = true;
-            self.request_turn(cx, port, qpn);
+            self.request_turn(cx, number, qpn);
         }
         served
     }
 
-    fn request_turn(&mut self, cx: &mut Cx<'_>, port: usize, qpn: u32) {
+    #[inline(never)]
+    fn request_turn(&mut self, cx: &mut Cx<'_>, number: usize, qpn: u32) {
         let Some(qp) = self.qps.get_mut(qpn) else { return };
         let class = qp.class();
         let free = self.timing.engines.free(qpn);
         if free > cx.now {
-            self.ports[port].queue(cx.now, free, Direction::Request, class, qpn);
+            self.ports[number].queue(cx.now, free, Direction::Request, class, qpn);
             return;
         }
         qp.sends_queued = false;
-        let continues = qp.state.continues_requests();
-        let mut step = qp.requester.as_mut().filter(|_| continues).and_then(|requester| requester.next_step(cx.now));
-        if step.is_none() {
-            return;
-        }
-        while let Some(next) = step.take() {
-            let taken = self.take_step(cx, qpn, next);
+        while self.send_middle(cx, number, qpn) {
+            let Some(step) = self.qps.get_mut(qpn).and_then(|qp| qp.next_step(cx.now)) else { break };
+            let taken = self.take_step(cx, qpn, &step);
             let over = taken == Taken::Ended || self.config.profile.turn.value != Turn::Message;
-            let Some(qp) = self.qps.get_mut(qpn) else { break };
-            if !over
-                && taken == Taken::Fetching
-                && qp.next_request() <= cx.now
-                && self.ports[port].is_alone(cx.now)
-                && self.timing.engines.free(qpn) <= cx.now
-            {
-                // It would be picked again at once.
-                let continues = qp.state.continues_requests();
-                let requester = qp.requester.as_mut().filter(|_| continues);
-                step = requester.and_then(|requester| requester.next_step(cx.now));
-                continue;
-            }
-            if !qp.is_ready_to_send(cx.now) {
+            let (Some(qp), port) = (self.qps.get_mut(qpn), &mut self.ports[number]) else { break };
+            let waits = over || taken != Taken::Fetching || qp.next_request() > cx.now;
+            // Else it would be picked again at once.
+            if waits || !port.is_alone(cx.now) || self.timing.engines.free(qpn) > cx.now {
+                port.queue_again(cx.now, qp, over);
                 break;
-            }
-            if over && !qp.has_another_turn() {
-                break;
-            }
-            let at = qp.next_request();
-            if at > cx.now {
-                qp.sends_queued = true;
-                self.ports[port].queue(cx.now, at, Direction::Request, class, qpn);
-            } else if over {
-                qp.sends_queued = true;
-                self.ports[port].requests.push_again(class, qpn);
-            } else {
-                qp.sends_queued = true;
-                self.ports[port].requests.push_front(class, qpn);
             }
         }
         self.settle(cx, cx.now, qpn);
     }
 
     /// Puts whole packets on the line.
-    fn drain(&mut self, cx: &mut Cx<'_>, port: usize) {
-        let (paused, _) = self.ports[port].paused(cx.now);
-        while let Some(leaving) = self.ports[port].egress.leave(cx.now, paused) {
-            self.transmit(cx, port, leaving);
-        }
-    }
-
-    fn transmit(&mut self, cx: &mut Cx<'_>, port: usize, leaving: Leaving) {
-        let Leaving { frame, sender, wire_bytes, start, end } = leaving;
-        self.host.counters.tx_packets += 1;
-        self.host.counters.tx_bytes += u64::from(wire_bytes);
-        let latency = self.timing.transmit_latency;
-        let to_itself = frame.dest_mac() == Some(self.ports[port].mac);
-        if to_itself && self.config.features.contains(Features::LOOPBACK) {
-            let arrives = end + latency;
-            self.loopback.push_back((arrives, port as u8, frame));
-            self.host.alarms.set(arrives, Alarm::Loopback);
-        } else if self.ports[port].up {
-            cx.say(start + latency, Output::Tx { port: port as u8, frame });
-        }
-        self.departed(&sender, start);
-        if sender.unreliable {
+    #[inline(never)]
+    fn drain(&mut self, cx: &mut Cx<'_>, number: usize) {
+        let Self { ports, host, qps, loopback, timing, config, .. } = self;
+        let port = &mut ports[number];
+        let paused = port.silent(cx.now);
+        let (mac, up) = (port.mac, port.up);
+        let loops = config.features.contains(Features::LOOPBACK);
+        let measures = matches!(config.congestion, Scheme::Timely(_));
+        let mut untold = Vec::new();
+        port.egress.leave(cx.now, paused, |Leaving { frame, sender, wire_bytes, booked }| {
+            host.counters.tx_packets += 1;
+            host.counters.tx_bytes += u64::from(wire_bytes);
+            if loops && frame.dest_mac() == Some(mac) {
+                let arrives = booked.end + timing.transmit_latency;
+                loopback.push_back((arrives, number as u8, frame));
+                host.alarms.set(arrives, Alarm::Loopback);
+            } else if up {
+                cx.say(booked.start + timing.transmit_latency, Output::Tx { port: number as u8, frame });
+            }
+            if measures {
+                departed(qps, &sender, booked.start);
+            }
+            if sender.unreliable {
+                untold.push(sender);
+            }
+        });
+        for sender in untold {
             self.transmitted(cx, sender);
         }
-    }
-
-    /// A port that has work asks to be woken when it may go on. It looks again after every input.
-    fn set_port_alarm(&mut self, cx: &Cx<'_>, index: usize) {
-        let port = &mut self.ports[index];
-        let (paused, resumes) = port.paused(cx.now);
-        let waits = port.requests.has_work(paused) || port.replies.has_work(paused);
-        let line = if waits { port.egress.resumes(cx.now) } else { Time::MAX };
-        let others = resumes.unwrap_or(Time::MAX).min(port.paced.next().unwrap_or(Time::MAX));
-        port.alarm = line.min(others).min(port.egress.next_whole(cx.now));
     }
 }
 

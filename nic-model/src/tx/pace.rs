@@ -5,7 +5,8 @@ use crate::congestion::Scheme;
 use crate::dma::Cx;
 use crate::ethernet::EthernetPort;
 use crate::nic::Nic;
-use crate::qp::QueuePair;
+use crate::qp::{QueuePair, QueuePairs};
+use crate::transport::Step;
 use des::{Rate, Time};
 use wire::{Body, Bth, Ext, Frame, Opcode, Payload, Psn};
 
@@ -27,15 +28,41 @@ impl EthernetPort {
         }
     }
 
+    /// Gives a queue pair that has had a turn its place for the next, if it has something to send. A turn may be `over`, or has
+    /// only been interrupted.
+    pub(super) fn queue_again(&mut self, now: Time, qp: &mut QueuePair, over: bool) {
+        if !qp.is_ready_to_send(now) || over && !qp.has_another_turn() {
+            return;
+        }
+        qp.sends_queued = true;
+        let (at, class) = (qp.next_request(), qp.class());
+        if at > now {
+            self.queue(now, at, Direction::Request, class, qp.number);
+        } else if over {
+            self.requests.push_again(class, qp.number);
+        } else {
+            self.requests.push_front(class, qp.number);
+        }
+    }
+
     /// Whether nobody wants to send, and nothing holds the port back either.
     pub(super) fn is_idle(&self, now: Time) -> bool {
         let empty = self.paced.is_empty() && self.egress.is_empty();
-        empty && !self.requests.has_work(0) && !self.replies.has_work(0) && self.paused(now).1.is_none()
+        empty && !self.requests.has_work(0) && !self.replies.has_work(0) && self.speaks(now)
     }
 
     /// Whether the queue pair whose turn it is would have the next turn too: no answer waits, and there is room.
     pub(super) fn is_alone(&mut self, now: Time) -> bool {
         !self.replies.has_work(0) && self.egress.has_room(Direction::Request, now)
+    }
+
+    /// When the port looks again whether it can go on; [`Time::MAX`] if nothing waits. It looks after every input too.
+    pub(super) fn alarm(&self, now: Time) -> Time {
+        let (paused, resumes) = if self.speaks(now) { (0, None) } else { self.paused(now) };
+        let waits = self.requests.has_work(paused) || self.replies.has_work(paused);
+        let line = if waits { self.egress.resumes(now) } else { Time::MAX };
+        let others = resumes.unwrap_or(Time::MAX).min(self.paced.next().unwrap_or(Time::MAX));
+        line.min(others).min(self.egress.next_whole(now))
     }
 
     /// Queue pairs whose distance has been kept go to the others.
@@ -47,6 +74,15 @@ impl EthernetPort {
 }
 
 impl QueuePair {
+    /// The next step of its requester, if it may take one.
+    #[inline]
+    pub(super) fn next_step(&mut self, now: Time) -> Option<Step> {
+        if !self.state.continues_requests() {
+            return None;
+        }
+        self.requester.as_mut()?.next_step(now)
+    }
+
     /// When its next packet with data may leave.
     pub(crate) fn next_send(&self) -> Time {
         self.flow.as_ref().map_or(Time::ZERO, |flow| flow.next_send())
@@ -61,6 +97,14 @@ impl QueuePair {
     pub(crate) fn next_reply(&self) -> Time {
         let data = self.responder.as_deref().is_some_and(crate::transport::Responder::next_is_data);
         if data { self.next_send() } else { Time::ZERO }
+    }
+}
+
+/// A packet of a queue pair whose round trips are measured begins to leave.
+pub(super) fn departed(qps: &mut QueuePairs, sender: &Sender, at: Time) {
+    let flow = qps.get_mut(sender.qpn).and_then(|qp| qp.flow.as_mut());
+    if let Some(flow) = flow.filter(|_| sender.direction == Direction::Request) {
+        flow.on_departure(sender.psn, at);
     }
 }
 
@@ -79,8 +123,8 @@ impl Nic {
             let (marked, telemetry) = flow.take_echo();
             packet.bth.becn |= marked;
             packet.telemetry = telemetry;
-        } else if flow.asks_for_telemetry() {
-            packet.telemetry = Some(Box::default());
+        } else {
+            flow.ask_switches(packet);
         }
         if !packet.payload.is_empty() {
             flow.on_sent(now, cable_len as u64);
@@ -95,14 +139,6 @@ impl Nic {
         if most_bps > 0 && data {
             let rate = Rate::from_bps(most_bps);
             qp.limited_until = qp.limited_until.max(now) + rate.time_for(frame.cable_len() as u64);
-        }
-    }
-
-    /// A packet begins to leave.
-    pub(super) fn departed(&mut self, sender: &Sender, at: Time) {
-        let measured = matches!(self.config.congestion, Scheme::Timely(_)) && sender.direction == Direction::Request;
-        if measured && let Some(flow) = self.qps.get_mut(sender.qpn).and_then(|qp| qp.flow.as_mut()) {
-            flow.on_departure(sender.psn, at);
         }
     }
 

@@ -6,10 +6,10 @@ use crate::dma::Cx;
 use crate::mem::Fault;
 use crate::nic::Nic;
 use crate::port::Segments;
+use crate::qp::Receives;
 use crate::qp::path::Path;
 use crate::qp::send::WorkData;
-use crate::qp::{QueuePair, Receives};
-use crate::regs::cmd::Rights;
+use crate::regs::cmd::{QpAttributes, Rights};
 use crate::regs::eqe::EventType;
 use crate::transport::{Packet, Step};
 use des::Time;
@@ -43,9 +43,9 @@ const OWN_QKEY: u32 = 0x8000_0000;
 
 impl Nic {
     /// Takes a step of a requester.
-    pub(super) fn take_step(&mut self, cx: &mut Cx<'_>, qpn: u32, step: Step) -> Taken {
-        let Step::Packet { packet, id, offset_bytes, retransmission } = step else {
-            let Step::Local { id } = step else { unreachable!("a step is a packet or local work") };
+    pub(super) fn take_step(&mut self, cx: &mut Cx<'_>, qpn: u32, step: &Step) -> Taken {
+        let Step::Packet { packet, id, offset_bytes, retransmission } = *step else {
+            let Step::Local { id } = *step else { unreachable!("a step is a packet or local work") };
             self.do_local(cx, qpn, id);
             return Taken::Ended;
         };
@@ -93,7 +93,11 @@ impl Nic {
         let (frame, port, class) = match work.address_vector() {
             None => {
                 let path = qp.path.as_ref().ok_or(Fault::Key)?;
-                (path.frame(&mut self.spares, header(qp, packet), packet.ext, payload), path.port, path.class())
+                (
+                    path.frame(&mut self.spares, header(&qp.attributes, packet), packet.ext, payload),
+                    path.port,
+                    path.class(),
+                )
             }
             Some(vector) => {
                 let source = self.source(qp.port(), vector.source_index).ok_or(Fault::Key)?;
@@ -103,7 +107,7 @@ impl Nic {
                     Ext::Immediate(data) => Ext::DethImmediate(deth, data),
                     _ => Ext::Deth(deth),
                 };
-                let bth = Bth { dest_qp: vector.dest_qpn, ..header(qp, packet) };
+                let bth = Bth { dest_qp: vector.dest_qpn, ..header(&qp.attributes, packet) };
                 let path = Path::datagram(source, qpn, vector);
                 (path.frame(&mut self.spares, bth, ext, payload), path.port, path.class())
             }
@@ -125,6 +129,7 @@ impl Nic {
     }
 
     /// One answer of a responder.
+    #[inline(never)]
     pub(crate) fn reply_turn(&mut self, cx: &mut Cx<'_>, qpn: u32) {
         let Some(qp) = self.qps.get_mut(qpn) else { return };
         qp.replies_queued = false;
@@ -147,7 +152,7 @@ impl Nic {
             Ok(fetched) => {
                 let sender = Sender { qpn, psn: packet.psn, direction: Direction::Reply, id: 0, unreliable: false };
                 let payload = if fetched.is_some() { Payload::Elided(packet.payload_bytes) } else { Payload::EMPTY };
-                let frame = path.frame(&mut self.spares, header(qp, &packet), packet.ext, payload);
+                let frame = path.frame(&mut self.spares, header(&qp.attributes, &packet), packet.ext, payload);
                 let (port, class) = (path.port, path.class());
                 let mut from = qp.replies_from;
                 if let Some(remote) = reply.source {
@@ -171,12 +176,13 @@ impl Nic {
     }
 
     /// Puts a packet into its lane, and fetches its payload; true if it waits for that.
+    #[inline]
     fn post(&mut self, cx: &mut Cx<'_>, ready: Ready) -> bool {
         let Ready { mut frame, fetched, port: number, class, from, sender } = ready;
         let booked = self.timing.requester.book(cx.now.max(from));
         let Some(port) = self.ports.get_mut(usize::from(number)) else { return false };
         let place = port.egress.next_place(class, sender.direction);
-        let whole = fetched.map(|segments| self.gather(cx, booked.end, number, place, sender, segments));
+        let whole = fetched.map(|segments| port.gather(cx, &mut self.host, booked.end, place, sender, segments));
         let wire_len = frame.wire_len();
         self.regulate(cx.now, &sender, &mut frame, cable_len(wire_len));
         if let Some(port) = self.ports.get_mut(usize::from(number)) {
@@ -187,12 +193,12 @@ impl Nic {
 }
 
 /// The base header of a packet to the peer.
-fn header(qp: &QueuePair, packet: &Packet) -> Bth {
+pub(super) fn header(attributes: &QpAttributes, packet: &Packet) -> Bth {
     Bth {
         solicited: packet.solicited,
         migration: true,
-        pkey: qp.attributes.pkey,
+        pkey: attributes.pkey,
         ack_request: packet.ack_request,
-        ..Bth::new(packet.opcode, qp.attributes.dest_qpn, packet.psn)
+        ..Bth::new(packet.opcode, attributes.dest_qpn, packet.psn)
     }
 }

@@ -28,6 +28,7 @@ impl Line {
     }
 
     /// Carries `bytes` from `at` on, or when the line is free.
+    #[inline(always)]
     pub(crate) fn book(&mut self, at: Time, bytes: u64) -> Booked {
         if self.last.0 != bytes {
             self.last = (bytes, self.time_for(bytes));
@@ -52,6 +53,11 @@ impl Line {
     /// Takes `bytes` of its time for something that waits for nobody.
     pub(crate) fn occupy(&mut self, at: Time, bytes: u64) {
         self.book(at, bytes);
+    }
+
+    /// It is booked until then.
+    pub(crate) const fn booked_until(&self) -> Time {
+        self.free
     }
 
     /// For how long it is booked beyond `now`.

@@ -17,6 +17,7 @@ impl Stage {
     }
 
     /// Sends an item in at `at` or when the stage is free; it comes out a latency later.
+    #[inline]
     pub(crate) fn book(&mut self, at: Time) -> Booked {
         let start = at.max(self.free);
         self.free = start + self.interval;

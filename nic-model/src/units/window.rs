@@ -16,6 +16,7 @@ impl Window {
     }
 
     /// When something that is ready at `at` gets a slot. [`close`](Self::close) must follow.
+    #[inline]
     pub(crate) fn open(&mut self, at: Time) -> Time {
         if self.ends.len() < self.slots {
             return at;
@@ -24,6 +25,7 @@ impl Window {
     }
 
     /// The slot is given back at `end`. Ends come in rising order but for a few.
+    #[inline]
     pub(crate) fn close(&mut self, end: Time) {
         self.ends.push_back(end);
         let mut place = self.ends.len() - 1;

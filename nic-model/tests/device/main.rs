@@ -1,6 +1,7 @@
 //! The device as a driver and a peer see it: two of them back to back.
 
 mod completion;
+mod congestion;
 mod control;
 mod dissection;
 mod doorbells;

@@ -21,7 +21,7 @@ use request::{Entry, Phase};
 use retry::Retry;
 use selective::Selective;
 use std::collections::VecDeque;
-use wire::{Psn, Transport};
+use wire::{Ext, Opcode, Operation, Position, Psn, Transport};
 
 const OUTSTANDING_MAX_U64: u64 = OUTSTANDING_MAX as u64;
 
@@ -129,6 +129,48 @@ impl Requester {
             return Some(Step::Local { id: entry.request.id });
         }
         Some(self.send(now, index))
+    }
+
+    /// The next packet if it may be sent now, has not been sent before, and is from the middle of a message; with the id of its
+    /// request, and where in the message its payload begins. Nothing has changed until [`send_middle`](Self::send_middle).
+    #[inline]
+    #[must_use]
+    pub fn middle(&self, now: Time) -> Option<(Packet, u32, u32)> {
+        let entry = self.requests.get(self.send_index)?;
+        let is_new = self.cursor == self.next && self.selective.is_none() && entry.phase == Phase::Ready;
+        if !is_new || self.halted || self.retry.is_silent(now) || !self.may_send_new(entry) {
+            return None;
+        }
+        let operation = match entry.request.work {
+            Work::Send(_) => Operation::Send,
+            Work::Write { .. } => Operation::Write,
+            Work::Read { .. } | Work::Atomic { .. } | Work::Local => return None,
+        };
+        let index = self.cursor.since(entry.first);
+        if index == 0 || index + 1 >= entry.span {
+            return None;
+        }
+        let packet = Packet {
+            psn: self.cursor.psn(),
+            opcode: Opcode::new(self.config.transport, operation, Position::Middle)?,
+            ack_request: false,
+            solicited: false,
+            ext: Ext::None,
+            payload_bytes: self.pmtu_bytes(),
+        };
+        Some((packet, entry.request.id, self.config.pmtu.offset(index)))
+    }
+
+    /// Such a packet is sent; whether it asks for an acknowledgement.
+    #[inline]
+    pub fn send_middle(&mut self, now: Time) -> bool {
+        self.cursor = self.cursor.plus(1);
+        self.next = self.cursor;
+        let reliable = self.config.transport == Transport::Rc;
+        if reliable {
+            self.retry.on_sent(now, self.next.since(self.oldest));
+        }
+        reliable && self.asks_for_ack(false)
     }
 
     /// When [`on_timeout`](Self::on_timeout) must be called at the latest; other inputs move it.

@@ -5,7 +5,7 @@ use super::port::{AccessFault, ReceiveCompletion, ReceiveStatus, ResponderPort, 
 use crate::transport::mtu::{MESSAGE_BYTES_MAX, Pmtu};
 use crate::transport::packet::{Packet, Remote};
 use crate::transport::sequence::Seq;
-use wire::{Ext, NakCode, Operation, Position, Transport};
+use wire::{Bth, Ext, NakCode, Operation, Position, Transport};
 
 /// A SEND or WRITE of which the last packet has not come.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +66,32 @@ impl Responder {
             self.message = Some(Inbound { received_bytes: total, ..message });
             Ok(())
         }
+    }
+
+    /// Where the payload of a packet from the middle of a WRITE belongs, if the packet is due and calls for nothing else;
+    /// [`write_on`](Self::write_on) must follow. Any other is one for [`on_request`](Self::on_request).
+    #[must_use]
+    #[inline]
+    pub fn target(&self, bth: &Bth, length_bytes: u32) -> Option<Remote> {
+        let Some(Inbound { target: Target::Range { remote, length_bytes: announced }, received_bytes }) = self.message
+        else {
+            return None;
+        };
+        let is_due = bth.psn == self.expected.psn() && self.config.transport == Transport::Rc && !self.halted;
+        let fits = length_bytes == self.config.pmtu.bytes() && received_bytes + length_bytes < announced;
+        let is_answered = bth.ack_request || self.newest_early >= self.expected || self.is_due_to_acknowledge(1);
+        (is_due && fits && !is_answered).then(|| remote.offset(received_bytes))
+    }
+
+    /// The payload of such a packet is where it belongs.
+    #[inline]
+    pub fn write_on(&mut self, length_bytes: u32) {
+        self.reported = false;
+        if let Some(message) = &mut self.message {
+            message.received_bytes += length_bytes;
+        }
+        self.step(1);
+        self.unacknowledged += 1;
     }
 
     /// Where the payload of a packet belongs that has come too early: known if it is of the WRITE under way, whose first

@@ -246,10 +246,9 @@ impl Responder {
             self.msn = self.msn.wrapping_add(u32::from(position.is_last()));
             let seq = self.step(1);
             self.unacknowledged += 1;
-            let unasked = self.config.unasked_ack_packets;
             // While a gap closes, each step tells the other side how far it is closed.
             let catches_up = self.newest_early >= self.expected;
-            if packet.ack_request || catches_up || unasked > 0 && self.unacknowledged >= unasked {
+            if packet.ack_request || catches_up || self.is_due_to_acknowledge(0) {
                 self.acknowledge(seq);
             }
             return Ok(());
@@ -361,6 +360,12 @@ impl Responder {
     fn step(&mut self, span: u32) -> Seq {
         self.expected = self.expected.plus(span);
         self.expected
+    }
+
+    /// Whether `more` packets make as many as are acknowledged without being asked.
+    const fn is_due_to_acknowledge(&self, more: u32) -> bool {
+        let unasked = self.config.unasked_ack_packets;
+        unasked > 0 && self.unacknowledged + more >= unasked
     }
 
     /// Acknowledges everything before `upto`.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::transport::tests::pair::{MEMORY_BYTES, RKEY, TestPort, responder_config};
 use proptest::prelude::*;
-use wire::{AtomicEth, Opcode, Reth};
+use wire::{AtomicEth, Bth, Opcode, Qpn, Reth};
 
 const START: u32 = 0xff_fffe;
 
@@ -333,6 +333,43 @@ fn credits_are_announced_rounded_down() {
 }
 
 proptest! {
+    /// The short way of packets from the middle of a WRITE leaves what the usual way does, in memory too.
+    #[test]
+    fn packets_from_the_middle_of_a_write_go_both_ways(
+        lengths in prop::collection::vec(1..2_000_u32, 1..5),
+        unasked_ack_packets in 0..5_u32,
+        asks in any::<u64>(),
+    ) {
+        let (_, mut port) = responder(Transport::Rc);
+        let mut usual = Responder::new(ResponderConfig { unasked_ack_packets, ..responder_config(Transport::Rc) });
+        let (mut short, mut other) = (usual.clone(), TestPort::new());
+        let mut number = 0;
+        for length_bytes in lengths {
+            let span = length_bytes.div_ceil(256);
+            for index in 0..span {
+                let position = crate::transport::mtu::position(index, span);
+                let payload_bytes = (length_bytes - index * 256).min(256);
+                let asked = asks >> (number % 64) & 1 != 0;
+                let header = ext(Operation::Write, position, length_bytes);
+                let plain = packet(number, Operation::Write, position, header, payload_bytes);
+                let packet = Packet { ack_request: asked || position.is_last(), ..plain };
+                prop_assert_eq!(give(&mut usual, &mut port, &packet), Verdict::Accepted);
+                let bth = Bth { ack_request: packet.ack_request, ..Bth::new(packet.opcode, Qpn::new(2), packet.psn) };
+                match short.target(&bth, payload_bytes).filter(|_| position == Position::Middle) {
+                    None => prop_assert_eq!(give(&mut short, &mut other, &packet), Verdict::Accepted),
+                    Some(remote) => {
+                        other.payload = vec![1; payload_bytes as usize];
+                        prop_assert_eq!(other.place_write(remote, payload_bytes), Ok(()));
+                        short.write_on(payload_bytes);
+                    }
+                }
+                prop_assert_eq!(format!("{short:?}"), format!("{usual:?}"));
+                number += 1;
+            }
+        }
+        prop_assert_eq!(&other.memory, &port.memory);
+    }
+
     #[test]
     fn no_request_panics(
         unreliable in any::<bool>(),

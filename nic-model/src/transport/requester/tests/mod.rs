@@ -317,3 +317,41 @@ proptest! {
         prop_assert_eq!(ended, (0..8).collect::<Vec<_>>());
     }
 }
+
+proptest! {
+    /// The short way of packets from the middle of a message says and leaves what the usual way does.
+    #[test]
+    fn packets_from_the_middle_go_both_ways(
+        messages in prop::collection::vec((0..3_usize, 0..2_000_u32), 1..6),
+        window_packets in 1..12_u32,
+        ack_every_packets in 1..6_u32,
+    ) {
+        let mut usual = requester(|config| {
+            (config.window_packets, config.ack_every_packets) = (window_packets, ack_every_packets);
+        });
+        for (id, (kind, length_bytes)) in (0..).zip(messages) {
+            push(&mut usual, id, [WRITE, SEND, READ][kind], length_bytes);
+        }
+        let mut short = usual.clone();
+        for _ in 0..12 {
+            loop {
+                let step = match short.middle(Time::ZERO) {
+                    None => short.next_step(Time::ZERO),
+                    Some((packet, id, offset_bytes)) => {
+                        let packet = Packet { ack_request: short.send_middle(Time::ZERO), ..packet };
+                        Some(Step::Packet { packet, id, offset_bytes, retransmission: false })
+                    }
+                };
+                prop_assert_eq!(step, usual.next_step(Time::ZERO));
+                prop_assert_eq!(format!("{short:?}"), format!("{usual:?}"));
+                if step.is_none() {
+                    break;
+                }
+            }
+            let sent = usual.next_psn().distance(Psn::new(START)) as u32;
+            for requester in [&mut short, &mut usual] {
+                ack(requester, sent.saturating_sub(1), UNLIMITED);
+            }
+        }
+    }
+}
