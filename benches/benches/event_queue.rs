@@ -57,14 +57,15 @@ fn windows(criterion: &mut Criterion) {
     for depth in &DEPTHS[..3] {
         group.throughput(Throughput::Elements(*depth as u64));
         let (mut source, mut agenda) = (Source::new(), Agenda::<Event>::new());
-        (0..*depth).for_each(|_| agenda.deliver(source.after(Time::ZERO), [0; 2]));
-        let mut end = Time::ZERO;
+        (0..*depth).for_each(|_| agenda.deliver(0, source.after(Time::ZERO), [0; 2]));
+        let (mut window, mut end) = (0, Time::ZERO);
         group.bench_function(BenchmarkId::new("agenda", depth), |bencher| {
             bencher.iter(|| {
                 end += HORIZON;
-                agenda.open(end);
+                window += 1;
+                agenda.open(window, end);
                 while let Some((_, event)) = agenda.pop_before(end) {
-                    agenda.deliver(source.after(end), event);
+                    agenda.deliver(window, source.after(end), event);
                 }
             });
         });

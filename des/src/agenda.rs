@@ -1,11 +1,26 @@
 //! What happens next at one node or switch of a world that runs in windows.
 //!
 //! Own events go through a heap. Those from outside are never due before the next window: they are thrown into a bag,
-//! and each is sorted once, together with all others of its window, while it lies in the nearest cache.
+//! and each is sorted once, together with all others of its window, while it lies in the nearest cache. Windows are numbered, so
+//! that what comes while others work in the present window is kept apart from what may be due in it.
 
 use crate::key::Key;
 use crate::queue::EventQueue;
 use crate::time::Time;
+
+/// Events in no order.
+#[derive(Clone, Debug)]
+struct Bag<E> {
+    events: Vec<(Key, E)>,
+    /// The soonest; [`Time::MAX`] if there is none.
+    begins: Time,
+}
+
+impl<E> Default for Bag<E> {
+    fn default() -> Self {
+        Self { events: Vec::new(), begins: Time::MAX }
+    }
+}
 
 /// The events to come at one node or switch.
 ///
@@ -13,19 +28,21 @@ use crate::time::Time;
 #[derive(Clone, Debug)]
 pub struct Agenda<E> {
     own: EventQueue<E>,
-    /// From outside, in no order.
-    bag: Vec<(Key, E)>,
-    /// The soonest in the bag; [`Time::MAX`] if it is empty.
-    bag_begins: Time,
-    /// Nothing in the bag is later.
-    bag_ends: Time,
-    /// Those of the present window, latest first.
+    /// From outside, delivered in the window of this number.
+    new: Bag<E>,
+    window: u64,
+    /// From outside, delivered in earlier windows.
+    old: Bag<E>,
+    /// From outside, those of the present window and a few later ones, latest first.
     due: Vec<(Key, E)>,
+    /// End of the present window.
+    end: Time,
 }
 
 impl<E> Default for Agenda<E> {
     fn default() -> Self {
-        Self { own: EventQueue::new(), bag: Vec::new(), bag_begins: Time::MAX, bag_ends: Time::ZERO, due: Vec::new() }
+        let (new, old) = (Bag::default(), Bag::default());
+        Self { own: EventQueue::new(), new, window: 0, old, due: Vec::new(), end: Time::ZERO }
     }
 }
 
@@ -44,46 +61,46 @@ impl<E> Agenda<E> {
         self.own.push(key, event);
     }
 
-    /// Adds an event from outside, due in a window that is not open yet.
-    pub fn deliver(&mut self, key: Key, event: E) {
-        self.bag_begins = self.bag_begins.min(key.time());
-        self.bag_ends = self.bag_ends.max(key.time());
-        self.bag.push((key, event));
+    /// Adds an event from outside during the window with this number, due in a later one.
+    #[inline]
+    pub fn deliver(&mut self, window: u64, key: Key, event: E) {
+        self.turn_to(window);
+        self.new.begins = self.new.begins.min(key.time());
+        self.new.events.push((key, event));
     }
 
-    /// Begins a window: all events before `end` can now be taken, and none of them will be delivered any more.
+    /// What was delivered in earlier windows is old.
+    #[inline]
+    fn turn_to(&mut self, window: u64) {
+        if self.window != window {
+            self.window = window;
+            let begins = std::mem::replace(&mut self.new.begins, Time::MAX);
+            self.old.begins = self.old.begins.min(begins);
+            if self.old.events.is_empty() {
+                std::mem::swap(&mut self.old.events, &mut self.new.events);
+            } else {
+                self.old.events.append(&mut self.new.events);
+            }
+        }
+    }
+
+    /// Opens the window with this number: all events before `end` can now be taken.
     ///
     /// # Panics
     /// If the last window was left with events in it.
-    pub fn open(&mut self, end: Time) {
-        assert!(self.due.is_empty(), "the last window has not been worked off");
-        if self.bag_begins >= end {
-            return;
+    pub fn open(&mut self, window: u64, end: Time) {
+        let is_done = self.due.last().is_none_or(|(key, _)| key.time() >= self.end);
+        assert!(is_done, "the last window has not been worked off");
+        self.end = end;
+        self.turn_to(window);
+        if self.old.begins < end {
+            // What comes by one cable was thrown in soonest first: reversed, little is left to sort.
+            self.old.events.reverse();
+            self.old.events.append(&mut self.due);
+            self.old.begins = Time::MAX;
+            std::mem::swap(&mut self.old.events, &mut self.due);
+            self.due.sort_unstable_by(|(left, _), (right, _)| right.cmp(left));
         }
-        let mut stays_from = Time::MAX;
-        if self.bag_ends < end {
-            std::mem::swap(&mut self.due, &mut self.bag);
-            self.bag_ends = Time::ZERO;
-        } else {
-            // By one cable they come soonest first, so that those of this window lie in front of all others.
-            let first = self.bag.iter().take_while(|(key, _)| key.time() < end).count();
-            let mut is_due = |(key, _): &mut (Key, E)| {
-                let is_due = key.time() < end;
-                if !is_due {
-                    stays_from = stays_from.min(key.time());
-                }
-                is_due
-            };
-            if self.bag[first..].iter_mut().any(&mut is_due) {
-                self.due.extend(self.bag.extract_if(.., is_due));
-            } else {
-                self.due.extend(self.bag.drain(..first));
-            }
-        }
-        self.bag_begins = stays_from;
-        // What comes by one cable was thrown in soonest first: reversed, little is left to sort.
-        self.due.reverse();
-        self.due.sort_unstable_by(|(left, _), (right, _)| right.cmp(left));
     }
 
     /// Takes the next event, if its time is before `limit`, which lies in the open window or at its end.
@@ -95,15 +112,23 @@ impl<E> Agenda<E> {
         }
     }
 
+    /// What came from outside and is left of the open window, latest first, and a few later ones before it.
+    #[must_use]
+    pub fn due(&self) -> &[(Key, E)] {
+        &self.due
+    }
+
     /// All events to come, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &(Key, E)> {
-        self.own.iter().chain(&self.bag).chain(&self.due)
+        self.own.iter().chain(&self.new.events).chain(&self.old.events).chain(&self.due)
     }
 
     /// When the next event is due; [`Time::MAX`] if there is none. Asked between windows.
     #[must_use]
     pub fn next_time(&self) -> Time {
-        self.own.next_key().map_or(Time::MAX, Key::time).min(self.bag_begins)
+        let soonest = |key: Option<Key>| key.map_or(Time::MAX, Key::time);
+        let due = soonest(self.due.last().map(|(key, _)| *key));
+        soonest(self.own.next_key()).min(due).min(self.new.begins).min(self.old.begins)
     }
 }
 
@@ -125,12 +150,13 @@ mod tests {
             for (ps, source, outside) in events {
                 let key = sources[source as usize].key(Time::from_ps(ps), Phase::Wire);
                 all.push(key, outside);
-                if outside { agenda.deliver(key, true) } else { agenda.push(key, false) }
+                if outside { agenda.deliver(0, key, true) } else { agenda.push(key, false) }
             }
-            let mut late = Vec::new();
+            let (mut late, mut window) = (Vec::new(), 0);
             while agenda.next_time() < Time::MAX {
                 let end = agenda.next_time() + WINDOW;
-                agenda.open(end);
+                window += 1;
+                agenda.open(window, end);
                 while let Some((key, outside)) = agenda.pop_before(end) {
                     prop_assert_eq!(Some((key, outside)), all.pop());
                     // Half of the events cause another: own ones at once, others beyond the window.
@@ -139,7 +165,7 @@ mod tests {
                         let new = source.key(key.time() + if outside { WINDOW } else { Dur::ZERO }, Phase::Device);
                         late.push(new);
                         all.push(new, outside);
-                        if outside { agenda.deliver(new, true) } else { agenda.push(new, false) }
+                        if outside { agenda.deliver(window, new, true) } else { agenda.push(new, false) }
                     }
                 }
             }
@@ -151,8 +177,8 @@ mod tests {
     #[should_panic(expected = "has not been worked off")]
     fn windows_do_not_overlap() {
         let mut agenda = Agenda::new();
-        agenda.deliver(Sequencer::new(SourceId(0)).key(Time::from_ps(3), Phase::Wire), ());
-        agenda.open(Time::from_ps(5));
-        agenda.open(Time::from_ps(10));
+        agenda.deliver(0, Sequencer::new(SourceId(0)).key(Time::from_ps(3), Phase::Wire), ());
+        agenda.open(1, Time::from_ps(5));
+        agenda.open(2, Time::from_ps(10));
     }
 }

@@ -14,7 +14,7 @@ const ARITY: usize = 4;
 /// Keep both small: they are moved.
 #[derive(Clone, Debug)]
 pub struct Soonest<K, V> {
-    /// Largest first. All of them are smaller than those in the heap, or equal.
+    /// Largest first. All of them are smaller than those in the heap, or equal; empty only if the heap is.
     near: Vec<(K, V)>,
     far: Vec<(K, V)>,
 }
@@ -42,7 +42,7 @@ impl<K, V> Soonest<K, V> {
     #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.near.is_empty() && self.far.is_empty()
+        self.near.is_empty()
     }
 
     /// All of them, in no order.
@@ -54,7 +54,7 @@ impl<K, V> Soonest<K, V> {
     #[must_use]
     #[inline]
     pub fn first(&self) -> Option<&(K, V)> {
-        self.near.last().or_else(|| self.far.first())
+        self.near.last()
     }
 }
 
@@ -80,16 +80,19 @@ impl<K: Ord + Copy, V> Soonest<K, V> {
     }
 
     /// Takes the first.
+    #[inline]
     pub fn take(&mut self) -> Option<(K, V)> {
-        if let Some(first) = self.near.pop() {
-            return Some(first);
+        let first = self.near.pop()?;
+        if self.near.is_empty() && !self.far.is_empty() {
+            self.bring_near();
         }
-        if self.far.is_empty() {
-            return None;
-        }
-        let first = self.far.swap_remove(0);
-        self.sift_down();
         Some(first)
+    }
+
+    /// The first of the heap goes to the list.
+    fn bring_near(&mut self) {
+        self.near.push(self.far.swap_remove(0));
+        self.sift_down();
     }
 
     fn put_far(&mut self, entry: (K, V)) {

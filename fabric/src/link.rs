@@ -146,20 +146,22 @@ impl Link {
 
     /// As [`send`](Self::send), to a function.
     pub fn send_to(&mut self, now: Time, frame: Box<Frame>, deliver: impl FnMut(Delivery)) -> Time {
-        self.send_between(now, now, frame, deliver)
+        let cable_bytes = frame.cable_len();
+        self.send_between(now, now, frame, cable_bytes, deliver)
     }
 
-    /// Sends `frame` with its first bit not before `first_bit` and its last not before `last_bit`: a cut-through switch
+    /// Sends `frame`, of so many bytes on the cable, with its first bit not before `first_bit` and its last not before `last_bit`: a cut-through switch
     /// begins before it has everything.
     pub(crate) fn send_between(
         &mut self,
         first_bit: Time,
         last_bit: Time,
         frame: Box<Frame>,
+        cable_bytes: usize,
         mut deliver: impl FnMut(Delivery),
     ) -> Time {
         let start = first_bit.max(self.busy_until);
-        let at = self.occupy(start, last_bit, frame.cable_len()) + self.pipeline + self.config.latency;
+        let at = self.occupy(start, last_bit, cable_bytes) + self.pipeline + self.config.latency;
         if self.rules.is_empty() && self.tap.is_none() {
             deliver(Delivery { at, frame });
         } else {

@@ -130,6 +130,14 @@ impl Switch {
         }
     }
 
+    /// Reads what frames like this one will need of each port; gives a sum that means nothing. What is read here comes from
+    /// memory at the same time, what frames need one by one.
+    #[must_use]
+    pub fn touch(&self, frame: &Frame) -> u64 {
+        let priority = self.config.classifier.priority(frame);
+        self.ports.iter().fold(0, |sum, port| sum ^ port.touch(priority))
+    }
+
     /// When a frame that arrived whole at `now` may begin to leave.
     fn first_bit(&self, now: Time, in_port: u16, frame: &Frame) -> Time {
         match self.config.forwarding {

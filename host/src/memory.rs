@@ -186,6 +186,13 @@ impl HostMemory {
         self.posted.push_back(PostedWrite { at, address, data });
     }
 
+    /// Whether posted writes have not been applied.
+    #[must_use]
+    #[inline]
+    pub fn has_posted(&self) -> bool {
+        !self.posted.is_empty()
+    }
+
     /// Applies the device's writes up to and including `now`. Call before reading or writing at `now`.
     ///
     /// # Errors

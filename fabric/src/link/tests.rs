@@ -45,7 +45,9 @@ fn cut_through_never_ends_before_the_last_bit_is_there() {
     let at = Time::from_ps;
     let mut send = |first, last| {
         let mut arrival = None;
-        link.send_between(at(first), at(last), frame_of_cable_len(1_000), |delivery| arrival = Some(delivery.at));
+        link.send_between(at(first), at(last), frame_of_cable_len(1_000), 1_000, |delivery| {
+            arrival = Some(delivery.at)
+        });
         arrival.map(|at| at.as_ps() - CONFIG.latency.as_ps())
     };
     assert_eq!(send(0, 80_000), Some(80_000));

@@ -24,7 +24,15 @@ impl Default for History {
 
 impl History {
     /// A queue has so many bytes at `now`.
+    #[inline]
     pub(crate) fn note(&mut self, now: Time, bytes: u64) {
+        match self.bytes.get_mut((now.as_ps() >> self.log2_ps) as usize) {
+            Some(longest) => *longest = bytes.max(*longest),
+            None => self.lengthen(now, bytes),
+        }
+    }
+
+    fn lengthen(&mut self, now: Time, bytes: u64) {
         let mut at = (now.as_ps() >> self.log2_ps) as usize;
         while at >= STRETCHES {
             self.join();

@@ -12,7 +12,7 @@ use crate::switch::{Outbox, Output};
 use des::{Dur, Time};
 use std::collections::VecDeque;
 use wire::telemetry::Hop;
-use wire::{Body, Frame, Mac, RocePacket};
+use wire::{Body, Frame, Mac, RocePacket, cable_len};
 
 /// A frame in the switch, and to whom its memory is accounted.
 #[derive(Clone, Debug)]
@@ -78,6 +78,17 @@ impl Port {
         }
     }
 
+    /// See [`Switch::touch`](super::Switch::touch).
+    pub(crate) fn touch(&self, priority: usize) -> u64 {
+        let counters = &self.counters[priority];
+        let counted = counters.rx_frames ^ counters.queue_bytes_max ^ self.link.counters().frames;
+        counted
+            ^ u64::from(self.silence.mask(Time::ZERO))
+            ^ self.link.busy_until().as_ps()
+            ^ u64::from(self.backlog)
+            ^ u64::from(self.watchdog.is_some())
+    }
+
     /// Whether the line takes another frame at `now`.
     pub(crate) fn line_ready(&self, now: Time) -> bool {
         self.link.busy_until() <= now + self.lead
@@ -97,21 +108,23 @@ impl Port {
     }
 
     /// Puts a frame on the line that arrived whole at `now` and may have begun to leave at `first_bit`.
+    #[inline]
     pub(crate) fn transmit(&mut self, first_bit: Time, now: Time, mut held: Held, out: &mut Outbox) {
         self.stamp(now, &mut held);
         let counters = &mut self.counters[usize::from(held.priority)];
         counters.tx_frames += 1;
         counters.tx_bytes += held.bytes;
         let port = self.number;
-        self.link.send_between(first_bit, now, held.frame, |Delivery { at, frame }| {
+        let cable_bytes = cable_len(held.bytes as usize);
+        self.link.send_between(first_bit, now, held.frame, cable_bytes, |Delivery { at, frame }| {
             out.push(Output::Frame { port, at, frame });
         });
     }
 
     /// Says how the port does, if the sender asks for it.
     fn stamp(&self, now: Time, held: &mut Held) {
-        let cable_bytes = held.frame.cable_len() as u64;
         if let Body::Roce(RocePacket { telemetry: Some(telemetry), .. }) = &mut held.frame.body {
+            let cable_bytes = cable_len(held.bytes as usize) as u64;
             telemetry.push(Hop {
                 time_ps: now.as_ps(),
                 sent_bytes: self.link.counters().bytes + cable_bytes,
@@ -195,9 +208,15 @@ impl Port {
     }
 
     /// Asks for a wake-up when the queues can next be served, if something waits.
+    #[inline]
     pub(crate) fn ask_for_service(&mut self, now: Time, out: &mut Outbox) {
+        if self.backlog != 0 {
+            self.ask(now, out);
+        }
+    }
+
+    fn ask(&mut self, now: Time, out: &mut Outbox) {
         let at = match self.backlog {
-            0 => return,
             backlog if backlog & !self.silence.mask(now) == 0 => {
                 let ends = self.silence.ends(now, backlog).expect("a silent priority speaks again");
                 let storm = self.watchdog.and_then(|watchdog| self.watch.next_storm(watchdog, backlog));

@@ -128,7 +128,11 @@ impl Hardware {
         if spoke {
             let mut outbox = std::mem::take(&mut self.outbox);
             for (delay, output) in outbox.drain(..) {
-                self.take(now, now + delay, output);
+                if let Output::Tx { port, frame } = output {
+                    self.outgoing.push(Outgoing::Frame { at: now + delay, port, frame });
+                } else {
+                    self.take(now, now + delay, output);
+                }
             }
             self.outbox = outbox;
         }
@@ -293,7 +297,15 @@ impl Hardware {
         }
     }
 
+    #[inline]
     fn settle(&mut self, now: Time) {
+        if !self.failed_writes.is_empty() || self.memory.has_posted() {
+            self.settle_writes(now);
+        }
+    }
+
+    #[inline(never)]
+    fn settle_writes(&mut self, now: Time) {
         if let Err(error) = self.memory.settle(now) {
             self.tell(now, Input::DmaWriteFailed(dma_error(error)));
         }

@@ -3,7 +3,7 @@
 use crate::adapter::DSCP;
 use crate::node::{BusConfig, Hardware, Later, MappingCost};
 use crate::spec::PayloadMode;
-use des::{Dur, Phase, Time, TraceHash};
+use des::{Dur, Time, TraceHash};
 use fabric::address::Endpoint;
 use host::{Mdl, PAGE_SIZE};
 use nic_model::Nic;
@@ -218,6 +218,7 @@ impl LightNode {
         self.hash.mix(frame.wire_len() as u64);
         self.hardware.begin(now);
         self.hardware.tell(now, Input::Frame { port: 0, frame });
+        self.hash.mix(now.as_ps());
     }
 
     pub(super) fn pause(&mut self, now: Time, classes: u8, length: Dur) {
@@ -331,11 +332,6 @@ impl LightNode {
             let (_, number) = self.waiting.remove(next);
             self.start(now, number);
         }
-    }
-
-    /// Events for later, taken by the world.
-    pub(super) fn wanted(&mut self) -> impl Iterator<Item = (Time, Phase, Later)> + '_ {
-        self.hardware.later.drain(..)
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) struct Part {
 #[derive(Debug, Default)]
 pub(super) struct Post {
     pub(super) agendas: Vec<Agenda<Event>>,
+    /// Number of the present window.
+    window: u64,
     /// When something is due, by station.
     pub(super) next: Vec<Time>,
     /// For other parts.
@@ -55,7 +57,7 @@ impl Post {
     fn deliver(&mut self, station: u32, key: Key, event: Event) {
         let next = &mut self.next[station as usize];
         *next = key.time().min(*next);
-        self.agendas[station as usize].deliver(key, event);
+        self.agendas[station as usize].deliver(self.window, key, event);
     }
 
     fn send(&mut self, part: u16, parcel: Parcel) {
@@ -92,6 +94,26 @@ impl Sink for Desk<'_> {
     }
 }
 
+/// Stations whose frames on the way lie in a cache that is near.
+const STATIONS_NEAR: usize = 128;
+
+/// Has what the frames of a window need brought from memory, all at once.
+fn touch(station: &Station, agenda: &Agenda<Event>) {
+    let frames = agenda.due().iter().filter_map(|(_, event)| match event {
+        Event::Frame { frame, .. } => Some(frame),
+        _ => None,
+    });
+    match station {
+        Station::Node(slot) => {
+            std::hint::black_box(slot.node.hardware.nic.touch());
+        }
+        Station::Switch(slot) => {
+            std::hint::black_box(frames.clone().next().map(|frame| slot.switch.touch(frame)));
+        }
+    }
+    std::hint::black_box(frames.fold(0, |sum, frame| sum ^ frame.touch()));
+}
+
 impl Part {
     /// A part among `parts`, empty.
     pub(super) fn new(number: u16, parts: usize) -> Self {
@@ -117,6 +139,7 @@ impl Part {
                 return start < Time::MAX;
             }
             let end = (start + schedule.window).min(schedule.limit);
+            self.post.window += 1;
             for station in 0..self.stations.len() {
                 if self.post.next[station] < end {
                     self.run_station(station, end);
@@ -129,9 +152,13 @@ impl Part {
     /// Works off a station's events of a window.
     fn run_station(&mut self, index: usize, end: Time) {
         let Self { number, stations, post, tally, ended } = self;
+        let far = stations.len() > STATIONS_NEAR;
         let station = &mut stations[index];
         let mut desk = Desk { post, part: *number, station: index };
-        desk.post.agendas[index].open(end);
+        desk.post.agendas[index].open(desk.post.window, end);
+        if far {
+            touch(station, &desk.post.agendas[index]);
+        }
         loop {
             // Of one moment, what was planned comes first.
             let wake = station.next_wake();

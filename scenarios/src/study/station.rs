@@ -5,6 +5,7 @@ use super::node::LightNode;
 use crate::node::{Later, Outgoing};
 use des::{Key, Phase, Sequencer, Time, TraceHash};
 use fabric::{Delivery, Link, Output, Pause, Switch};
+use wire::Frame;
 
 /// Takes what a station makes happen.
 pub(super) trait Sink {
@@ -24,11 +25,12 @@ pub(super) enum Station {
 impl Station {
     /// Something happens.
     pub(super) fn handle(&mut self, now: Time, event: Event, tally: &mut Tally, sink: &mut impl Sink) {
-        let frame = if let Event::Frame { frame, .. } = &event { Some(frame) } else { None };
-        tally.packet_hops += u64::from(frame.is_some_and(|frame| has_payload(frame)));
+        let event = match event {
+            Event::Frame { port, frame } => return self.frame(now, port, frame, tally, sink),
+            event => event,
+        };
         match self {
             Self::Node(slot) => {
-                slot.frames_received += u64::from(frame.is_some());
                 if slot.node.handle(now, event) {
                     tally.happened(now);
                 }
@@ -37,6 +39,23 @@ impl Station {
             Self::Switch(slot) => {
                 tally.happened(now);
                 slot.handle(now, event);
+                slot.collect(now, sink);
+            }
+        }
+    }
+
+    /// A frame arrives.
+    fn frame(&mut self, now: Time, port: u16, frame: Box<Frame>, tally: &mut Tally, sink: &mut impl Sink) {
+        tally.packet_hops += u64::from(has_payload(&frame));
+        tally.happened(now);
+        match self {
+            Self::Node(slot) => {
+                slot.frames_received += 1;
+                slot.node.frame(now, frame);
+                slot.collect(tally, sink);
+            }
+            Self::Switch(slot) => {
+                slot.frame(now, port, frame);
                 slot.collect(now, sink);
             }
         }
@@ -84,8 +103,10 @@ impl NodeSlot {
     /// Takes what the node wants to happen later, at itself and beyond its cable.
     pub(super) fn collect(&mut self, tally: &mut Tally, sink: &mut impl Sink) {
         let Self { node, link, peer, sequencer, .. } = self;
-        for (at, phase, later) in node.wanted() {
-            sink.own(sequencer.key(at, phase), later.into());
+        if !node.hardware.later.is_empty() {
+            for (at, phase, later) in node.hardware.later.drain(..) {
+                sink.own(sequencer.key(at, phase), later.into());
+            }
         }
         if node.hardware.outgoing.is_empty() {
             return;
@@ -113,10 +134,6 @@ impl LightNode {
     fn handle(&mut self, now: Time, event: Event) -> bool {
         let inside = matches!(event, Event::DmaDone { .. });
         let happened = match event {
-            Event::Frame { frame, .. } => {
-                self.frame(now, frame);
-                true
-            }
             Event::DmaDone { slot } => self.later(now, Later::DmaDone(slot)),
             Event::Mmio => self.later(now, Later::Mmio),
             Event::Interrupt { vector } => self.later(now, Later::Interrupt(vector)),
@@ -128,7 +145,9 @@ impl LightNode {
                 self.begin(now, number);
                 true
             }
-            Event::SwitchWake { .. } => unreachable!("a node is no switch"),
+            Event::Frame { .. } | Event::SwitchWake { .. } => {
+                unreachable!("frames go another way, and a node is no switch")
+            }
         };
         if happened && !inside {
             self.hash.mix(now.as_ps());
@@ -148,16 +167,25 @@ pub(super) struct SwitchSlot {
 }
 
 impl SwitchSlot {
+    fn frame(&mut self, now: Time, port: u16, frame: Box<Frame>) {
+        self.switch.on_frame(now, port, frame, &mut self.outbox);
+        self.note(now);
+    }
+
     fn handle(&mut self, now: Time, event: Event) {
         let Self { switch, outbox, .. } = self;
         match event {
-            Event::Frame { port, frame } => switch.on_frame(now, port, frame, outbox),
             Event::SwitchWake { port } => switch.on_wake(now, port, outbox),
             Event::Pause { port, priorities, length } => {
                 switch.on_pause(now, port, Pause { priorities, length }, outbox);
             }
             _ => unreachable!("a switch is no node"),
         }
+        self.note(now);
+    }
+
+    /// Mixes what has come of an event into the fingerprint.
+    fn note(&mut self, now: Time) {
         self.hash.mix(now.as_ps() ^ (self.outbox.len() as u64) << 56);
     }
 
