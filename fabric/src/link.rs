@@ -145,6 +145,7 @@ impl Link {
     }
 
     /// As [`send`](Self::send), to a function.
+    #[inline]
     pub fn send_to(&mut self, now: Time, frame: Box<Frame>, deliver: impl FnMut(Delivery)) -> Time {
         let cable_bytes = frame.cable_len();
         self.send_between(now, now, frame, cable_bytes, deliver)
@@ -152,6 +153,7 @@ impl Link {
 
     /// Sends `frame`, of so many bytes on the cable, with its first bit not before `first_bit` and its last not before `last_bit`: a cut-through switch
     /// begins before it has everything.
+    #[inline]
     pub(crate) fn send_between(
         &mut self,
         first_bit: Time,

@@ -90,6 +90,7 @@ impl Flow {
     }
 
     /// A packet with data goes to the line; the next has to keep its distance.
+    #[inline]
     pub(crate) fn on_sent(&mut self, now: Time, cable_bytes: u64) {
         let Allowance { rate, .. } = match &mut self.controller {
             Controller::Dcqcn(dcqcn) => sent(dcqcn, now, cable_bytes),

@@ -9,7 +9,7 @@ use crate::regs::cqe::CqeOpcode;
 use crate::regs::doorbell::ReceiveDoorbell;
 use crate::regs::eqe::EventType;
 use crate::regs::wqe::Opcode;
-use crate::transport::{QpEvent, QpState};
+use crate::transport::{QpEvent, QpState, Requester};
 use crate::tx::{Direction, flushed, flushed_send};
 use des::Time;
 
@@ -31,6 +31,13 @@ impl QueuePair {
 
     fn has_reply(&self) -> bool {
         self.responder.as_deref().is_some_and(crate::transport::Responder::has_reply)
+    }
+
+    /// Whether a turn that it has had calls for nothing more: it waits for the next one, and its alarm rings early enough.
+    pub(crate) fn is_settled(&self) -> bool {
+        let waits = self.sends_queued && !self.sends.wants_read() && !self.draining;
+        let deadline = self.requester.as_ref().and_then(Requester::deadline).unwrap_or(Time::MAX);
+        waits && self.alarm.is_some_and(|set| set <= deadline) && (self.replies_queued || !self.has_reply())
     }
 
     /// Gets its turn if it has an answer to send.

@@ -22,6 +22,7 @@ use crate::dma::{Cx, slice};
 use crate::nic::Nic;
 use crate::port::Output;
 use crate::profile::Turn;
+use crate::qp::QueuePair;
 use crate::regs::bar::Features;
 use des::Time;
 use egress::Leaving;
@@ -103,7 +104,9 @@ impl Nic {
                 break;
             }
         }
-        self.settle(cx, cx.now, qpn);
+        if !self.qps.get(qpn).is_some_and(QueuePair::is_settled) {
+            self.settle(cx, cx.now, qpn);
+        }
     }
 
     /// Puts whole packets on the line.
