@@ -95,7 +95,7 @@ impl Sink for Desk<'_> {
 }
 
 /// Stations whose frames on the way lie in a cache that is near.
-const STATIONS_NEAR: usize = 128;
+const STATIONS_NEAR: usize = 64;
 
 /// Has what the frames of a window need brought from memory, all at once.
 fn touch(station: &Station, agenda: &Agenda<Event>) {
