@@ -151,8 +151,8 @@ impl Link {
         self.send_between(now, now, frame, cable_bytes, deliver)
     }
 
-    /// Sends `frame`, of so many bytes on the cable, with its first bit not before `first_bit` and its last not before `last_bit`: a cut-through switch
-    /// begins before it has everything.
+    /// Sends `frame`, of so many bytes on the cable, with its first bit not before `first_bit` and its last not before
+    /// `last_bit`: a cut-through switch begins before it has everything.
     #[inline]
     pub(crate) fn send_between(
         &mut self,

@@ -111,6 +111,7 @@ impl Nic {
                 self.frame(cx, port, &frame);
                 self.spares.keep(frame);
             }
+            // Given away in every arm: nothing is left to be looked at behind.
             input @ Input::Wake => drop(input),
             input => self.hear(cx, input),
         }

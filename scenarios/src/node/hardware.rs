@@ -128,6 +128,7 @@ impl Hardware {
         if spoke {
             let mut outbox = std::mem::take(&mut self.outbox);
             for (delay, output) in outbox.drain(..) {
+                // Most of what an adapter says.
                 if let Output::Tx { port, frame } = output {
                     self.outgoing.push(Outgoing::Frame { at: now + delay, port, frame });
                 } else {
