@@ -112,10 +112,9 @@ impl<E> Agenda<E> {
         }
     }
 
-    /// What came from outside and is left of the open window, latest first, and a few later ones before it.
-    #[must_use]
-    pub fn due(&self) -> &[(Key, E)] {
-        &self.due
+    /// What came from outside and is left of the open window, soonest first.
+    pub fn due(&self) -> impl Iterator<Item = &(Key, E)> + Clone {
+        self.due.iter().rev().take_while(|(key, _)| key.time() < self.end)
     }
 
     /// All events to come, in no order.

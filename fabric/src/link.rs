@@ -34,6 +34,7 @@ pub struct LinkConfig {
 
 /// What a link has done. Bytes are those of the cable: preamble, check sequence and gap included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub struct LinkCounters {
     /// Frames put on the line, pause frames and duplicates included.
     pub frames: u64,
@@ -49,19 +50,20 @@ pub struct LinkCounters {
     pub lost_pauses: u64,
 }
 
-/// The sending end of one direction.
+/// The sending end of one direction. What each frame needs comes first in memory.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Link {
-    id: LinkId,
-    config: LinkConfig,
-    /// From the decision to send a frame to its first bit on a free line; pause frames do not go that way.
-    pipeline: Dur,
     busy_until: Time,
     /// Time of bits on the line, booked up to `busy_until`.
     busy: Dur,
+    config: LinkConfig,
+    /// From the decision to send a frame to its first bit on a free line; pause frames do not go that way.
+    pipeline: Dur,
     counters: LinkCounters,
     rules: RuleChain,
-    tap: Option<Tap>,
+    tap: Option<Box<Tap>>,
+    id: LinkId,
 }
 
 impl Link {
@@ -90,6 +92,11 @@ impl Link {
     #[must_use]
     pub const fn config(&self) -> LinkConfig {
         self.config
+    }
+
+    /// See [`Switch::touch`](crate::Switch::touch).
+    pub(crate) fn touch(&self) -> u64 {
+        self.busy_until.as_ps() ^ u64::from(self.tap.is_some())
     }
 
     /// When the line is free for the next frame.
@@ -128,12 +135,12 @@ impl Link {
 
     /// Captures what is sent from now on, at most `limit` frames.
     pub fn start_capture(&mut self, limit: usize) {
-        self.tap = Some(Tap::new(limit));
+        self.tap = Some(Box::new(Tap::new(limit)));
     }
 
     /// Takes what was captured so far; the capture goes on. Empty if there is none.
     pub fn take_captured(&mut self) -> Vec<Captured> {
-        self.tap.as_mut().map(Tap::take).unwrap_or_default()
+        self.tap.as_mut().map(|tap| tap.take()).unwrap_or_default()
     }
 
     /// Sends `frame` as soon as the line is free, not before `now`; what reaches the other end goes to `out` (nothing

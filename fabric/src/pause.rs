@@ -42,14 +42,15 @@ fn dur_to_quanta(length: Dur, rate: Rate) -> u16 {
 
 /// Until when a port has been asked to be silent, priority by priority.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub struct Silence {
+    /// Priorities that may be silent; the others need no look at `until`.
+    asked: u8,
     until: [Time; PRIORITIES],
     /// Since when, as far as it is not in `total` yet.
     since: [Time; PRIORITIES],
     /// All silence so far, priorities added up.
     total: Dur,
-    /// Priorities that may be silent; the others need no look at `until`.
-    asked: u8,
 }
 
 impl Silence {

@@ -119,7 +119,8 @@ impl Switch {
             return;
         };
         let first_bit = self.first_bit(now, in_port, &frame);
-        let held = Held { frame, bytes, in_port, priority: priority as u8 };
+        let asks = frame.has_telemetry();
+        let held = Held { frame, bytes, in_port, priority: priority as u8, asks };
         let port = &mut self.ports[usize::from(out_port)];
         if port.drops(now, held.priority) {
             self.ports[usize::from(in_port)].counters[priority].drops[DropReason::Storm] += 1;
@@ -136,6 +137,12 @@ impl Switch {
     pub fn touch(&self, frame: &Frame) -> u64 {
         let priority = self.config.classifier.priority(frame);
         self.ports.iter().fold(0, |sum, port| sum ^ port.touch(priority))
+    }
+
+    /// Likewise, what this very frame will need to find its way.
+    #[must_use]
+    pub fn touch_way(&self, frame: &Frame) -> usize {
+        self.router.touch(frame)
     }
 
     /// When a frame that arrived whole at `now` may begin to leave.

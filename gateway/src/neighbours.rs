@@ -12,7 +12,7 @@ use smoltcp::wire::{
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use wire::{Frame, Mac};
+use wire::{Body, Frame, Mac};
 
 /// Between two questions (RFC 4861, RETRANS_TIMER).
 const RETRY: Dur = Dur::from_ms(1_000);
@@ -175,11 +175,11 @@ fn framed(head: EthernetRepr, payload_len: usize, fill: impl FnOnce(&mut [u8])) 
 
 /// A frame whose receiver is known.
 pub(crate) fn addressed(mut frame: Box<Frame>, to: Mac) -> Box<Frame> {
-    match &mut frame.body {
-        wire::Body::Roce(packet) => packet.dest_mac = to,
-        wire::Body::Raw(bytes) => {
+    match frame.body() {
+        Body::Roce(_) => frame.edit(|packet| packet.dest_mac = to),
+        Body::Raw(bytes) => {
             let rest = bytes.get(6..).unwrap_or_default();
-            *bytes = Bytes::from([&to.0[..], rest].concat());
+            *frame = Frame::raw(Bytes::from([&to.0[..], rest].concat()));
         }
     }
     frame

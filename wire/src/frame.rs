@@ -7,7 +7,8 @@ use crate::cursor::Cursor;
 use crate::error::ParseError;
 use crate::ip::{CHECKSUM_AT, add_ones_complement};
 use crate::layout::{ETHERNET_LEN, Family, Layout, PROTOCOL_UDP};
-use crate::packet::{Body, Ecn, Frame, Mac, RocePacket};
+use crate::packet::{Body, Ecn, Frame, Label, Mac, RocePacket};
+use crate::telemetry::Hop;
 use bytes::{Bytes, BytesMut};
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -38,17 +39,56 @@ pub const fn cable_len(wire_len: usize) -> usize {
 
 impl From<RocePacket> for Frame {
     fn from(packet: RocePacket) -> Self {
-        Self { body: Body::Roce(packet) }
+        Self::new(Body::Roce(packet))
     }
 }
 
 impl Frame {
+    #[inline]
+    fn new(body: Body) -> Self {
+        Self { label: Label::of(&body), body }
+    }
+
+    /// A frame of these bytes, whatever they mean, from the Ethernet header on.
+    #[must_use]
+    pub fn raw(bytes: Bytes) -> Self {
+        Self::new(Body::Raw(bytes))
+    }
+
     /// A frame from bytes: a packet as a value if it encodes to exactly these bytes, else the bytes.
     #[must_use]
     pub fn parse(bytes: Bytes) -> Self {
         match RocePacket::parse(&bytes) {
             Ok(packet) => packet.into(),
-            Err(_) => Self { body: Body::Raw(bytes) },
+            Err(_) => Self::raw(bytes),
+        }
+    }
+
+    /// What is inside.
+    #[must_use]
+    pub const fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// Changes a packet that is there as a value; bytes stay as they are.
+    #[inline]
+    pub fn edit(&mut self, change: impl FnOnce(&mut RocePacket)) {
+        if let Body::Roce(packet) = &mut self.body {
+            change(packet);
+            self.label = Label::of(&self.body);
+        }
+    }
+
+    /// Whether the sender asks switches to say how they do.
+    #[must_use]
+    pub const fn has_telemetry(&self) -> bool {
+        self.label.has_telemetry
+    }
+
+    /// A switch says how it does, if the sender asks.
+    pub fn stamp(&mut self, hop: Hop) {
+        if let Body::Roce(RocePacket { telemetry: Some(telemetry), .. }) = &mut self.body {
+            telemetry.push(hop);
         }
     }
 
@@ -78,25 +118,41 @@ impl Frame {
     #[inline]
     pub fn touch(&self) -> usize {
         match &self.body {
-            Body::Roce(packet) => {
-                packet.payload.len() + usize::from(packet.ip.dscp) + usize::from(packet.bth.pad_count)
-            }
+            Body::Roce(packet) => self.touch_head() + usize::from(packet.bth.pad_count) + packet.payload.len(),
             Body::Raw(bytes) => bytes.len(),
         }
+    }
+
+    /// As [`touch`](Self::touch), of what switches look at.
+    #[must_use]
+    #[inline]
+    pub fn touch_head(&self) -> usize {
+        let hops = match &self.body {
+            Body::Roce(packet) if self.label.has_telemetry => {
+                packet.telemetry.as_ref().map_or(0, |told| told.hops().len())
+            }
+            _ => 0,
+        };
+        self.label.wire_bytes as usize + hops
     }
 
     /// Bytes of [`encode`](Self::encode), without encoding.
     #[must_use]
-    pub fn wire_len(&self) -> usize {
-        match &self.body {
-            Body::Roce(packet) => packet.wire_len(),
-            Body::Raw(bytes) => bytes.len(),
-        }
+    #[inline]
+    pub const fn wire_len(&self) -> usize {
+        self.label.wire_bytes as usize
+    }
+
+    /// Whether it is a packet as a value that carries message data.
+    #[must_use]
+    #[inline]
+    pub const fn has_payload(&self) -> bool {
+        self.label.has_payload
     }
 
     /// Bytes for which the frame keeps the cable busy: padding, check sequence, preamble and gap included.
     #[must_use]
-    pub fn cable_len(&self) -> usize {
+    pub const fn cable_len(&self) -> usize {
         cable_len(self.wire_len())
     }
 

@@ -79,21 +79,23 @@ impl Payload {
     }
 }
 
-/// A RoCEv2 packet: Ethernet, IP, UDP to port 4791, BTH, extended headers, payload, padding, ICRC.
+/// A RoCEv2 packet: Ethernet, IP, UDP to port 4791, BTH, extended headers, payload, padding, ICRC. What switches look at
+/// comes first in memory, see [`Frame`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct RocePacket {
-    /// Destination MAC address.
-    pub dest_mac: Mac,
-    /// Source MAC address.
-    pub source_mac: Mac,
     /// IP header.
     pub ip: Ip,
     /// UDP source port: the entropy that spreads flows over equal paths.
     pub udp_source_port: u16,
-    /// Base transport header. `pad_count` is set by whoever builds the packet to `(4 - len % 4) % 4`.
-    pub bth: Bth,
     /// Extended headers; must be those of `bth.opcode`.
     pub ext: Ext,
+    /// Destination MAC address.
+    pub dest_mac: Mac,
+    /// Source MAC address.
+    pub source_mac: Mac,
+    /// Base transport header. `pad_count` is set by whoever builds the packet to `(4 - len % 4) % 4`.
+    pub bth: Bth,
     /// Message data of this packet.
     pub payload: Payload,
     /// What switches say about the way, if the sender asks. Not encoded.
@@ -131,6 +133,7 @@ impl Frame {
     /// Becomes another frame.
     #[inline]
     pub(crate) fn put(&mut self, new: Self) {
+        self.label = new.label;
         match (&mut self.body, new.body) {
             (Body::Roce(old), Body::Roce(new)) => old.put(new),
             (old, new) => *old = new,
@@ -140,6 +143,7 @@ impl Frame {
     /// Becomes a copy of another frame.
     #[inline]
     pub(crate) fn copy(&mut self, original: &Self) {
+        self.label = original.label;
         match (&mut self.body, &original.body) {
             (Body::Roce(mine), Body::Roce(other)) => mine.copy(other),
             (mine, other) => mine.clone_from(other),
@@ -157,9 +161,39 @@ pub enum Body {
     Raw(Bytes),
 }
 
-/// A frame on its way.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// What is inside.
-    pub body: Body,
+/// What switches ask of every frame, kept beside what is inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Label {
+    pub(crate) wire_bytes: u32,
+    pub(crate) has_payload: bool,
+    pub(crate) has_telemetry: bool,
 }
+
+impl Label {
+    #[inline]
+    pub(crate) fn of(body: &Body) -> Self {
+        match body {
+            Body::Roce(packet) => Self {
+                wire_bytes: packet.wire_len() as u32,
+                has_payload: !packet.payload.is_empty(),
+                has_telemetry: packet.telemetry.is_some(),
+            },
+            Body::Raw(bytes) => Self { wire_bytes: bytes.len() as u32, has_payload: false, has_telemetry: false },
+        }
+    }
+}
+
+/// A frame on its way.
+///
+/// All that switches look at lies in the first of its three cache lines of 64 bytes, up to the kind of the extended headers,
+/// in which the compiler also notes what kind of body it is. A large fabric, whose frames fit no cache, waits for memory
+/// more than for anything else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(C, align(64))]
+pub struct Frame {
+    pub(crate) label: Label,
+    pub(crate) body: Body,
+}
+
+const _: () = assert!(std::mem::offset_of!(Frame, body) + std::mem::offset_of!(RocePacket, ext) < 64);
+const _: () = assert!(size_of::<Frame>() == 3 * 64);

@@ -4,7 +4,7 @@ use crate::cursor::Cursor;
 use crate::error::ParseError;
 use crate::frame::FRAME_LEN_MIN;
 use crate::layout::ETHERTYPE_AT;
-use crate::packet::{Body, Frame, Mac};
+use crate::packet::{Frame, Mac};
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// Where all pause frames go. Bridges never forward it: a pause reaches the other end of the cable and no further.
@@ -99,7 +99,7 @@ impl PauseFrame {
 
 impl From<PauseFrame> for Frame {
     fn from(pause: PauseFrame) -> Self {
-        Self { body: Body::Raw(pause.encode()) }
+        Self::raw(pause.encode())
     }
 }
 

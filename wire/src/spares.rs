@@ -12,8 +12,8 @@ struct Spare(Box<Frame>);
 
 /// Most frames that one owner keeps.
 const KEPT_MAX: usize = 64;
-/// Most frames that are touched at once: what an owner builds in some microseconds.
-const TOUCHED_MAX: usize = 16;
+/// Most frames that are touched at once: what an owner builds in a microsecond, beyond those it uses up meanwhile.
+const TOUCHED_MAX: usize = 6;
 /// With more than these an owner gives away half, with less than a quarter of them it takes some.
 const MANY: usize = 32;
 
@@ -57,6 +57,18 @@ impl Spares {
         }
     }
 
+    /// How many.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// See [`Frame::touch`]: touches those that are built in next.
     #[must_use]
     pub fn touch(&self) -> usize {
@@ -77,11 +89,10 @@ impl Spares {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::Body;
     use bytes::Bytes;
 
     fn frame(fill: u8) -> Frame {
-        Frame { body: Body::Raw(Bytes::from(vec![fill; 60])) }
+        Frame::raw(Bytes::from(vec![fill; 60]))
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Damage to a frame.
 
 use bytes::BytesMut;
-use wire::{Body, Frame};
+use wire::Frame;
 
 /// Longer frames than any cable carries (elided payload may pretend) have no encoding to damage.
 const ENCODED_LEN_MAX: usize = 64_000;
@@ -16,14 +16,14 @@ pub(super) fn flip_bit(frame: &mut Frame, bit: u64) {
     let bit = bit % length_bits;
     let mut bytes = BytesMut::from(frame.encode());
     bytes[(bit / 8) as usize] ^= 0x80 >> (bit % 8);
-    frame.body = Body::Raw(bytes.freeze());
+    *frame = Frame::raw(bytes.freeze());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::frame_of_cable_len;
-    use wire::ParseError;
+    use wire::{Body, ParseError};
 
     #[test]
     fn one_bit_differs_and_the_receiver_notices() {
@@ -45,11 +45,11 @@ mod tests {
 
     #[test]
     fn what_has_no_bytes_stays() {
-        let mut empty = Frame { body: Body::Raw(bytes::Bytes::new()) };
+        let mut empty = Frame::raw(bytes::Bytes::new());
         flip_bit(&mut empty, 5);
         assert_eq!(empty.wire_len(), 0);
         let mut giant = *frame_of_cable_len(100_000);
         flip_bit(&mut giant, 5);
-        assert!(matches!(giant.body, Body::Roce(_)));
+        assert!(matches!(giant.body(), Body::Roce(_)));
     }
 }

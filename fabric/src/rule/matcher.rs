@@ -52,7 +52,7 @@ impl Matcher {
 }
 
 fn is_pause(frame: &Frame) -> bool {
-    match &frame.body {
+    match frame.body() {
         wire::Body::Roce(_) => false,
         wire::Body::Raw(bytes) => PauseFrame::parse(bytes).is_ok(),
     }
@@ -65,7 +65,7 @@ mod tests {
     use crate::testing::{ip, packet};
     use bytes::Bytes;
     use des::{Dur, Rate};
-    use wire::{Body, Mac};
+    use wire::Mac;
 
     /// A data packet, a pause frame, and a frame of neither kind.
     fn frames() -> [Frame; 3] {
@@ -75,7 +75,7 @@ mod tests {
         data.bth.dest_qp = Qpn::new(17);
         data.bth.psn = Psn::new(5);
         let pause = Pause { priorities: 8, length: Dur::from_us(1) }.encode(Mac([2; 6]), Rate::from_gbps(100));
-        [data.into(), pause.into(), Frame { body: Body::Raw(Bytes::from_static(&[0xff; 64])) }]
+        [data.into(), pause.into(), Frame::raw(Bytes::from_static(&[0xff; 64]))]
     }
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn encoded_packets_match_like_values() {
         let [data, ..] = frames();
-        let encoded = Frame { body: Body::Raw(data.encode()) };
+        let encoded = Frame::raw(data.encode());
         for matcher in [Matcher::Roce, Matcher::DestQp(Qpn::new(17)), Matcher::DestIp(ip(2))] {
             assert!(matcher.matches(&encoded), "{matcher:?}");
         }

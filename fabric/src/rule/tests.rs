@@ -50,7 +50,7 @@ fn every_verdict_on_one_frame() {
         for Delivery { frame, .. } in delivered {
             match verdict {
                 Verdict::Corrupt { .. } => {
-                    assert!(matches!(frame.body, Body::Raw(_)), "{verdict:?}");
+                    assert!(matches!(frame.body(), Body::Raw(_)), "{verdict:?}");
                     assert_ne!(frame.encode(), sent.encode(), "{verdict:?}");
                 }
                 Verdict::MarkEcn => assert_eq!(frame.ecn(), Some(Ecn::Congested)),

@@ -12,7 +12,7 @@ use crate::switch::{Outbox, Output};
 use des::{Dur, Time};
 use std::collections::VecDeque;
 use wire::telemetry::Hop;
-use wire::{Body, Frame, Mac, RocePacket, cable_len};
+use wire::{Frame, Mac, cable_len};
 
 /// A frame in the switch, and to whom its memory is accounted.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct Held {
     pub(crate) bytes: u64,
     pub(crate) in_port: u16,
     pub(crate) priority: u8,
+    /// The sender wants to know how switches do.
+    pub(crate) asks: bool,
 }
 
 /// The frames of one priority that wait for the line.
@@ -30,30 +32,34 @@ pub(crate) struct Queue {
     pub(crate) bytes: u64,
 }
 
+/// In memory what each frame needs comes first: with that of its priority's counters it lies in four cache lines.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Port {
-    number: u16,
     pub(crate) link: Link,
-    pub(crate) queues: [Queue; PRIORITIES],
+    /// How far ahead of the line frames leave their queues.
+    lead: Dur,
+    number: u16,
     /// Priorities with frames in their queue, one bit each.
     pub(crate) backlog: u8,
-    pub(crate) silence: Silence,
     watchdog: Option<Watchdog>,
-    watch: Watch,
-    scheduler: Scheduler,
-    pub(crate) ecn: [Option<EcnCurve>; PRIORITIES],
+    pub(crate) silence: Silence,
+    /// The wake-up that serves the queues.
+    service_at: Option<Time>,
     pub(crate) counters: [PriorityCounters; PRIORITIES],
+    pub(crate) queues: [Queue; PRIORITIES],
+    pub(crate) ecn: [Option<EcnCurve>; PRIORITIES],
+    scheduler: Scheduler,
+    watch: Watch,
     pub(crate) depths: Depths,
     mac: Mac,
     /// Length of the pauses that this port sends.
     pause_length: Dur,
-    /// How far ahead of the line frames leave their queues.
-    lead: Dur,
-    /// The wake-up that serves the queues.
-    service_at: Option<Time>,
     /// The wake-up that repeats pauses.
     repeat_at: Option<Time>,
 }
+
+const _: () = assert!(std::mem::offset_of!(Port, silence) < 3 * 64);
 
 impl Port {
     pub(crate) fn new(number: u16, config: &SwitchConfig, port: &PortConfig) -> Self {
@@ -80,13 +86,7 @@ impl Port {
 
     /// See [`Switch::touch`](super::Switch::touch).
     pub(crate) fn touch(&self, priority: usize) -> u64 {
-        let counters = &self.counters[priority];
-        let counted = counters.rx_frames ^ counters.queue_bytes_max ^ self.link.counters().frames;
-        counted
-            ^ u64::from(self.silence.mask(Time::ZERO))
-            ^ self.link.busy_until().as_ps()
-            ^ u64::from(self.backlog)
-            ^ u64::from(self.watchdog.is_some())
+        self.link.touch() ^ u64::from(self.backlog) ^ self.counters[priority].rx_frames
     }
 
     /// Whether the line takes another frame at `now`.
@@ -110,7 +110,9 @@ impl Port {
     /// Puts a frame on the line that arrived whole at `now` and may have begun to leave at `first_bit`.
     #[inline]
     pub(crate) fn transmit(&mut self, first_bit: Time, now: Time, mut held: Held, out: &mut Outbox) {
-        self.stamp(now, &mut held);
+        if held.asks {
+            self.stamp(now, &mut held);
+        }
         let counters = &mut self.counters[usize::from(held.priority)];
         counters.tx_frames += 1;
         counters.tx_bytes += held.bytes;
@@ -121,17 +123,14 @@ impl Port {
         });
     }
 
-    /// Says how the port does, if the sender asks for it.
+    /// Says how the port does.
     fn stamp(&self, now: Time, held: &mut Held) {
-        if let Body::Roce(RocePacket { telemetry: Some(telemetry), .. }) = &mut held.frame.body {
-            let cable_bytes = cable_len(held.bytes as usize) as u64;
-            telemetry.push(Hop {
-                time_ps: now.as_ps(),
-                sent_bytes: self.link.counters().bytes + cable_bytes,
-                queue_bytes: self.queues[usize::from(held.priority)].bytes,
-                rate_bps: self.link.config().rate.as_bps(),
-            });
-        }
+        held.frame.stamp(Hop {
+            time_ps: now.as_ps(),
+            sent_bytes: self.link.counters().bytes + cable_len(held.bytes as usize) as u64,
+            queue_bytes: self.queues[usize::from(held.priority)].bytes,
+            rate_bps: self.link.config().rate.as_bps(),
+        });
     }
 
     pub(crate) fn enqueue(&mut self, held: Held) {

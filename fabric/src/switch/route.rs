@@ -80,6 +80,11 @@ impl Router {
         self.table = table;
     }
 
+    /// See [`Switch::touch_way`](super::Switch::touch_way).
+    pub(crate) fn touch(&self, frame: &Frame) -> usize {
+        frame.dest_ip().and_then(Endpoint::of).map_or(0, |endpoint| self.table.ports(endpoint).len())
+    }
+
     /// The port for a frame that arrives at `now`; `None` if there is no way.
     pub(crate) fn port(&mut self, now: Time, frame: &Frame) -> Option<u16> {
         let endpoint = Endpoint::of(frame.dest_ip()?)?;

@@ -112,7 +112,7 @@ fn priority_follows_the_code_point() {
     let classifier = Classifier::default();
     let priority = |dscp| classifier.priority(&frame(dscp));
     assert_eq!([0, 7, 8, 26, 46, 48, 63].map(priority), [0, 0, 1, 3, 5, 6, 7]);
-    let other = Frame { body: wire::Body::Raw(bytes::Bytes::from_static(&[0; 60])) };
+    let other = Frame::raw(bytes::Bytes::from_static(&[0; 60]));
     assert_eq!(classifier.priority(&other), 0);
     let wild = Classifier { of_dscp: [200; 64], other: 9 };
     assert_eq!((wild.priority(&frame(0)), wild.priority(&other)), (0, 1), "eight priorities, whatever the table says");

@@ -106,6 +106,9 @@ pub(crate) struct Key {
     pub(crate) windows: u32,
 }
 
+/// Keys of which [`Nic::touch`](crate::Nic::touch) reads something.
+const KEYS_TOUCHED: usize = 2;
+
 /// The key table of a device.
 #[derive(Clone, Debug)]
 pub(crate) struct Memory {
@@ -117,6 +120,11 @@ pub(crate) struct Memory {
 impl Memory {
     pub(crate) fn new(limit: u64) -> Self {
         Self { keys: Vec::new(), free: VecDeque::new(), limit: limit.min(1 << 24) as usize - FIRST_INDEX as usize }
+    }
+
+    /// See [`Nic::touch`](crate::Nic::touch).
+    pub(crate) fn touch(&self) -> u64 {
+        self.keys.iter().take(KEYS_TOUCHED).flatten().fold(0, |sum, key| sum ^ u64::from(key.pd))
     }
 
     /// Puts a key in; gives the whole key, or `None` if the table is full.

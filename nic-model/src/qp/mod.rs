@@ -203,6 +203,11 @@ impl QueuePairs {
         if number == Qpn::GSI.value() { self.gsi.take().map(|qp| *qp) } else { self.table.remove(number) }
     }
 
+    /// All but that for connection management.
+    pub(crate) fn ordinary(&self) -> impl Iterator<Item = &QueuePair> {
+        self.table.iter()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &QueuePair> {
         self.gsi.as_deref().into_iter().chain(self.table.iter())
     }

@@ -45,8 +45,8 @@ const FULL_MEMBER: u16 = 0x8000;
 impl Nic {
     /// A frame has arrived whole.
     pub(crate) fn frame(&mut self, cx: &mut Cx<'_>, port: u8, frame: &Frame) {
-        match &frame.body {
-            Body::Roce(packet) => self.packet(cx, port, packet, packet.wire_len()),
+        match frame.body() {
+            Body::Roce(packet) => self.packet(cx, port, packet, frame.wire_len()),
             Body::Raw(bytes) => match RocePacket::receive(bytes) {
                 Ok(packet) => self.packet(cx, port, &packet, bytes.len()),
                 Err(ParseError::Icrc { .. }) => self.host.counters.rx_icrc_errors += 1,

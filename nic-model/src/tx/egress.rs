@@ -174,7 +174,7 @@ impl Egress {
         sender: Sender,
         (built, whole): (Time, Option<Time>),
     ) {
-        let payload_bytes = match &frame.body {
+        let payload_bytes = match frame.body() {
             Body::Roce(packet) => packet.payload.len() as u32,
             Body::Raw(_) => 0,
         };
@@ -197,7 +197,7 @@ impl Egress {
         while lanes != 0 {
             let lane = &self.lanes[lanes.trailing_zeros() as usize];
             lanes &= lanes - 1;
-            sum = lane.packets.iter().fold(sum, |sum, packet| sum ^ packet.frame.touch());
+            sum = lane.packets.iter().fold(sum, |sum, packet| sum ^ packet.frame.touch_head());
         }
         sum
     }
@@ -237,10 +237,9 @@ impl Egress {
         let lane = self.lanes.get_mut(usize::from(place.lane))?;
         let packet = lane.packets.get_mut(place.number.checked_sub(lane.first)? as usize)?;
         packet.whole = Time::ZERO;
-        match (part(packet.payload_bytes as usize), &mut packet.frame.body) {
-            (Some(payload), Body::Roce(roce)) => roce.payload = payload,
-            (Some(_), Body::Raw(_)) => {}
-            (None, _) => packet.dropped = true,
+        match part(packet.payload_bytes as usize) {
+            Some(payload) => packet.frame.edit(|roce| roce.payload = payload),
+            None => packet.dropped = true,
         }
         Some(packet.sender)
     }
@@ -291,7 +290,7 @@ mod tests {
     use bytes::Bytes;
 
     fn frame(length: u32) -> Box<Frame> {
-        Box::new(Frame { body: Body::Raw(Bytes::from(vec![0; length as usize])) })
+        Box::new(Frame::raw(Bytes::from(vec![0; length as usize])))
     }
 
     fn sender(psn: u32, direction: Direction) -> Sender {

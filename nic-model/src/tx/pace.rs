@@ -8,7 +8,7 @@ use crate::nic::Nic;
 use crate::qp::{QueuePair, QueuePairs};
 use crate::transport::Step;
 use des::{Rate, Time};
-use wire::{Body, Bth, Ext, Frame, Opcode, Payload, Psn};
+use wire::{Bth, Ext, Frame, Opcode, Payload, Psn};
 
 /// The code point of notifications, priority 6 in the usual maps (NVIDIA's default).
 const CNP_DSCP: u8 = 48;
@@ -118,15 +118,16 @@ impl Nic {
             return;
         }
         let Some(flow) = self.qps.get_mut(sender.qpn).and_then(|qp| qp.flow.as_mut()) else { return };
-        let Body::Roce(packet) = &mut frame.body else { return };
-        if sender.direction == Direction::Reply {
-            let (marked, telemetry) = flow.take_echo();
-            packet.bth.becn |= marked;
-            packet.telemetry = telemetry;
-        } else {
-            flow.ask_switches(packet);
-        }
-        if !packet.payload.is_empty() {
+        frame.edit(|packet| {
+            if sender.direction == Direction::Reply {
+                let (marked, telemetry) = flow.take_echo();
+                packet.bth.becn |= marked;
+                packet.telemetry = telemetry;
+            } else {
+                flow.ask_switches(packet);
+            }
+        });
+        if frame.has_payload() {
             flow.on_sent(now, cable_len as u64);
         }
     }
@@ -135,8 +136,7 @@ impl Nic {
     fn limit_rate(&mut self, now: Time, qpn: u32, frame: &Frame) {
         let Some(qp) = self.qps.get_mut(qpn) else { return };
         let most_bps = u64::from(qp.attributes.max_rate_mbps) * 1_000_000;
-        let data = matches!(&frame.body, Body::Roce(packet) if !packet.payload.is_empty());
-        if most_bps > 0 && data {
+        if most_bps > 0 && frame.has_payload() {
             let rate = Rate::from_bps(most_bps);
             qp.limited_until = qp.limited_until.max(now) + rate.time_for(frame.cable_len() as u64);
         }

@@ -9,7 +9,7 @@ use crate::profile::Turn;
 use crate::qp::send::{SendWork, WorkData};
 use crate::transport::Packet;
 use des::Time;
-use wire::{Body, Ext, Frame, Payload, Spares, cable_len};
+use wire::{Ext, Frame, Payload, Spares, cable_len};
 
 impl Nic {
     /// Builds packets for a queue pair whose turn it is, as long as they are from the middle of a message and it would have the
@@ -44,8 +44,8 @@ impl Nic {
             let from = host.message_translated(known, memory, list, (offset_bytes, length_bytes));
             let booked = timing.requester.book(cx.now.max(from));
             let whole = port.gather(cx, host, booked.end, place, sender, segments);
-            if let (Some(flow), Body::Roce(roce)) = (&mut qp.flow, &mut frame.body) {
-                flow.ask_switches(roce);
+            if let Some(flow) = &mut qp.flow {
+                frame.edit(|roce| flow.ask_switches(roce));
                 flow.on_sent(cx.now, cable_len(wire_len) as u64);
             }
             port.egress.append(place.lane, frame, wire_len, sender, (booked.start, Some(whole)));
@@ -65,8 +65,6 @@ impl Nic {
 /// The packet that follows another one.
 fn follower(spares: &mut Spares, before: &Frame, packet: &Packet) -> Box<Frame> {
     let mut frame = spares.copy(before);
-    if let Body::Roce(roce) = &mut frame.body {
-        (roce.bth.psn, roce.bth.ack_request) = (packet.psn, packet.ack_request);
-    }
+    frame.edit(|roce| (roce.bth.psn, roce.bth.ack_request) = (packet.psn, packet.ack_request));
     frame
 }

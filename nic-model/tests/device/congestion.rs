@@ -16,7 +16,7 @@ fn asked(scheme: &'static str, length: u32) -> Vec<bool> {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let notes = Arc::clone(&asked);
     world.fate = Box::new(move |_, frame| {
-        if let FrameBody::Roce(packet) = &frame.body
+        if let FrameBody::Roce(packet) = frame.body()
             && !packet.payload.is_empty()
         {
             notes.lock().expect("nobody else holds it").push(packet.telemetry.is_some());

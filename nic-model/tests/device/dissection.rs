@@ -14,7 +14,7 @@ use std::process::Command as Program;
 use std::sync::{Arc, Mutex};
 use wire::cm::{CommIds, Drep, Dreq, GSI_QKEY, Mad, Message, Mra, PrivateData, Rej, RejReason, Rtu, Stage};
 use wire::pcapng::Writer;
-use wire::{Body as FrameBody, Ecn, Frame, Qpn, RocePacket, icrc};
+use wire::{Ecn, Frame, Qpn, RocePacket, icrc};
 
 /// First and last byte counts of messages that have a FIRST, MIDDLE and LAST packet, or one alone.
 const LENGTHS: [u32; 3] = [700, 500, 9];
@@ -138,11 +138,11 @@ fn invalidate(world: &mut World, [a, b]: [&mut Qp; 2], [near, far]: [&Registered
 /// The first WRITE of a message meets congestion, which the receiver tells the sender of.
 fn marked(frame: &Frame) -> Frame {
     let mut frame = frame.clone();
-    if let FrameBody::Roce(packet) = &mut frame.body
-        && packet.bth.opcode.0 == 0x06
-    {
-        packet.ip.ecn = Ecn::Congested;
-    }
+    frame.edit(|packet| {
+        if packet.bth.opcode.0 == 0x06 {
+            packet.ip.ecn = Ecn::Congested;
+        }
+    });
     frame
 }
 

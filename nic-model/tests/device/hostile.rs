@@ -8,7 +8,7 @@ use nic_model::regs::cmd::{Command, CommandCode, QpState, Slot};
 use nic_model::regs::wqe::{Control, Opcode, WqeFlags};
 use proptest::prelude::*;
 use std::net::IpAddr;
-use wire::{Body, Bth, Ecn, Ext, Frame, Ip, Mac, Payload, Psn, Qpn, RocePacket};
+use wire::{Bth, Ecn, Ext, Frame, Ip, Mac, Payload, Psn, Qpn, RocePacket};
 
 /// Offsets that hit something, and some that do not.
 fn offsets() -> impl Strategy<Value = u64> {
@@ -113,7 +113,7 @@ proptest! {
     #[test]
     fn encoded_frames(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let mut world = connected();
-        let frame = Box::new(Frame { body: Body::Raw(bytes.into()) });
+        let frame = Box::new(Frame::raw(bytes.into()));
         world.tell(0, Input::Frame { port: 0, frame });
         world.run();
         prop_assert_eq!(world.nodes[0].nic.counters().rx_malformed, 1);

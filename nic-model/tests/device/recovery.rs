@@ -10,7 +10,7 @@ use nic_model::regs::eqe::EventType;
 use nic_model::regs::wqe::{Body, Data, DataList, Opcode, RemoteAddress, WqeFlags};
 use proptest::prelude::*;
 use smallvec::smallvec;
-use wire::{Body as FrameBody, Frame};
+use wire::Frame;
 
 fn one(data: Data) -> DataList {
     DataList::Segments(smallvec![data])
@@ -78,14 +78,14 @@ fn damaged_packets_are_dropped_and_sent_again() {
         let mut bytes = frame.encode().to_vec();
         let last = bytes.len() - 5;
         bytes[last] ^= 0x10;
-        Some(Box::new(Frame { body: FrameBody::Raw(bytes.into()) }))
+        Some(Box::new(Frame::raw(bytes.into())))
     };
     survives(damage, false);
 }
 
 #[test]
 fn encoded_packets_are_as_good_as_values() {
-    survives(|_, frame| Some(Box::new(Frame { body: FrameBody::Raw(frame.encode()) })), false);
+    survives(|_, frame| Some(Box::new(Frame::raw(frame.encode()))), false);
 }
 
 #[test]

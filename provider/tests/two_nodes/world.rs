@@ -357,5 +357,5 @@ impl World {
 
 /// Whether a frame carries a datagram of connection management.
 pub(crate) fn is_datagram(frame: &Frame) -> bool {
-    matches!(&frame.body, wire::Body::Roce(RocePacket { bth, .. }) if bth.dest_qp == wire::Qpn::GSI)
+    matches!(frame.body(), wire::Body::Roce(RocePacket { bth, .. }) if bth.dest_qp == wire::Qpn::GSI)
 }

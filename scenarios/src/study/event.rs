@@ -3,7 +3,7 @@
 use crate::node::Later;
 use des::{Dur, Key, Time, TraceHash};
 use fabric::Pause;
-use wire::{Body, Frame};
+use wire::Frame;
 
 /// A port of a node or switch, in the part that simulates it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,9 +95,4 @@ impl Tally {
         hash.mix(self.last.as_ps());
         hash.mix(self.packet_hops);
     }
-}
-
-/// Whether a frame carries message data.
-pub(super) fn has_payload(frame: &Frame) -> bool {
-    matches!(&frame.body, Body::Roce(packet) if !packet.payload.is_empty())
 }

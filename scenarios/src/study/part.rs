@@ -9,6 +9,8 @@ use super::exchange::Exchange;
 use super::node::Ended;
 use super::station::{Sink, Station};
 use des::{Agenda, Dur, Key, Time};
+use smallvec::SmallVec;
+use std::ops::Range;
 use wire::Spares;
 
 /// What parts must agree on.
@@ -97,21 +99,33 @@ impl Sink for Desk<'_> {
 /// Stations whose frames on the way lie in a cache that is near.
 const STATIONS_NEAR: usize = 64;
 
+/// Stations that have theirs brought together.
+const STATIONS_TOGETHER: usize = 8;
+
+/// Has what leads to the rest brought from memory.
+fn touch_roots(station: &Station) {
+    if let Station::Node(slot) = station {
+        std::hint::black_box(slot.node.hardware.nic.touch_roots());
+    }
+}
+
 /// Has what the frames of a window need brought from memory, all at once.
 fn touch(station: &Station, agenda: &Agenda<Event>) {
-    let frames = agenda.due().iter().filter_map(|(_, event)| match event {
+    let frames = agenda.due().filter_map(|(_, event)| match event {
         Event::Frame { frame, .. } => Some(frame),
         _ => None,
     });
     match station {
         Station::Node(slot) => {
             std::hint::black_box(slot.node.hardware.nic.touch());
+            std::hint::black_box(frames.fold(0, |sum, frame| sum ^ frame.touch()));
         }
         Station::Switch(slot) => {
+            std::hint::black_box(frames.clone().fold(0, |sum, frame| sum ^ frame.touch_head()));
             std::hint::black_box(frames.clone().next().map(|frame| slot.switch.touch(frame)));
+            std::hint::black_box(frames.fold(0, |sum, frame| sum ^ slot.switch.touch_way(frame)));
         }
     }
-    std::hint::black_box(frames.fold(0, |sum, frame| sum ^ frame.touch()));
 }
 
 impl Part {
@@ -140,25 +154,41 @@ impl Part {
             }
             let end = (start + schedule.window).min(schedule.limit);
             self.post.window += 1;
-            for station in 0..self.stations.len() {
-                if self.post.next[station] < end {
-                    self.run_station(station, end);
-                }
-            }
+            self.run_window(end);
             watch.window(&self.tally, self.ended.len());
         }
     }
 
-    /// Works off a station's events of a window.
+    /// Works off a window's events at all stations.
+    fn run_window(&mut self, end: Time) {
+        let count = self.stations.len();
+        if count > STATIONS_NEAR {
+            let firsts = (0..count).step_by(STATIONS_TOGETHER);
+            return firsts.for_each(|first| self.run_far(first..count.min(first + STATIONS_TOGETHER), end));
+        }
+        for index in 0..count {
+            if self.post.next[index] < end {
+                self.post.agendas[index].open(self.post.window, end);
+                self.run_station(index, end);
+            }
+        }
+    }
+
+    /// Likewise at some stations that no cache holds: they wait together for what they need of memory.
+    fn run_far(&mut self, indices: Range<usize>, end: Time) {
+        let Self { stations, post, .. } = self;
+        let due = indices.filter(|&index| post.next[index] < end).collect::<SmallVec<[_; STATIONS_TOGETHER]>>();
+        due.iter().for_each(|&index| touch_roots(&stations[index]));
+        due.iter().for_each(|&index| post.agendas[index].open(post.window, end));
+        due.iter().for_each(|&index| touch(&stations[index], &post.agendas[index]));
+        due.iter().for_each(|&index| self.run_station(index, end));
+    }
+
+    /// Works off a station's events of the window that it has opened.
     fn run_station(&mut self, index: usize, end: Time) {
         let Self { number, stations, post, tally, ended } = self;
-        let far = stations.len() > STATIONS_NEAR;
         let station = &mut stations[index];
         let mut desk = Desk { post, part: *number, station: index };
-        desk.post.agendas[index].open(desk.post.window, end);
-        if far {
-            touch(station, &desk.post.agendas[index]);
-        }
         loop {
             // Of one moment, what was planned comes first.
             let wake = station.next_wake();

@@ -1,6 +1,6 @@
 //! A node or a switch, and what it says when something happens to it.
 
-use super::event::{Event, Place, Tally, has_payload};
+use super::event::{Event, Place, Tally};
 use super::node::LightNode;
 use crate::node::{Later, Outgoing};
 use des::{Key, Phase, Sequencer, Time, TraceHash};
@@ -46,7 +46,7 @@ impl Station {
 
     /// A frame arrives.
     fn frame(&mut self, now: Time, port: u16, frame: Box<Frame>, tally: &mut Tally, sink: &mut impl Sink) {
-        tally.packet_hops += u64::from(has_payload(&frame));
+        tally.packet_hops += u64::from(frame.has_payload());
         tally.happened(now);
         match self {
             Self::Node(slot) => {
@@ -114,7 +114,7 @@ impl NodeSlot {
         for outgoing in node.hardware.outgoing.drain(..) {
             match outgoing {
                 Outgoing::Frame { at, frame, .. } => {
-                    tally.packets += u64::from(has_payload(&frame));
+                    tally.packets += u64::from(frame.has_payload());
                     link.send_to(at, frame, |Delivery { at, frame }| {
                         sink.beyond(*peer, sequencer.key(at, Phase::Wire), |port| Event::arrival(port, frame));
                     });

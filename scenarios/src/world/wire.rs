@@ -51,7 +51,7 @@ impl WireCheck {
     /// A frame has come to the end of a link, at a node or switch.
     pub(super) fn arrived(&mut self, now: Time, place: u32, frame: &Frame) {
         self.arrived += 1;
-        let flaw = match &frame.body {
+        let flaw = match frame.body() {
             Body::Roce(packet) => flaw(packet, self.mtu_bytes),
             Body::Raw(_) if self.damage => None,
             Body::Raw(bytes) => RocePacket::parse(bytes).err().map(|error| error.to_string()),
@@ -68,9 +68,9 @@ impl WireCheck {
             self.upset = true;
             return;
         };
-        match (std::mem::take(&mut self.upset), bug, &mut frame.body) {
-            (true, Bug::FrameVanishesAfterLoss, _) => drop(sent.pop()),
-            (true, Bug::FrameGarbledAfterLoss, Body::Roce(packet)) => packet.bth.pad_count ^= 1,
+        match (std::mem::take(&mut self.upset), bug) {
+            (true, Bug::FrameVanishesAfterLoss) => drop(sent.pop()),
+            (true, Bug::FrameGarbledAfterLoss) => frame.edit(|packet| packet.bth.pad_count ^= 1),
             _ => {}
         }
     }

@@ -28,14 +28,14 @@ fn packets(ecn: Ecn) -> [RocePacket; 2] {
 fn tagged(frame: &[u8]) -> Frame {
     let mut tagged = frame.to_vec();
     tagged.splice(12..12, [0x88, 0xa8, 0, 1, 0x81, 0, 0, 2]);
-    Frame { body: Body::Raw(tagged.into()) }
+    Frame::raw(tagged.into())
 }
 
 #[test]
 fn bytes_answer_like_values() {
     for packet in packets(Ecn::Capable1) {
         let value = Frame::from(packet.clone());
-        let bytes = Frame { body: Body::Raw(value.encode()) };
+        let bytes = Frame::raw(value.encode());
         for raw in [&bytes, &tagged(&value.encode())] {
             assert_eq!(raw.dest_mac(), value.dest_mac());
             assert_eq!(raw.source_mac(), value.source_mac());
@@ -54,7 +54,7 @@ fn bytes_answer_like_values() {
 fn marking_bytes_is_marking_values() {
     for packet in packets(Ecn::Capable0) {
         let mut value = Frame::from(packet);
-        let mut bytes = Frame { body: Body::Raw(value.encode()) };
+        let mut bytes = Frame::raw(value.encode());
         assert!(value.mark_congested() && bytes.mark_congested());
         assert_eq!(bytes.ecn(), Some(Ecn::Congested));
         assert_eq!(bytes.encode(), value.encode(), "checksum adjusted, ICRC untouched");
@@ -66,7 +66,7 @@ fn marking_bytes_is_marking_values() {
 fn senders_that_take_no_marks_get_none() {
     for packet in packets(Ecn::NotCapable) {
         let mut value = Frame::from(packet);
-        let mut bytes = Frame { body: Body::Raw(value.encode()) };
+        let mut bytes = Frame::raw(value.encode());
         let before = bytes.clone();
         assert!(!value.mark_congested() && !bytes.mark_congested());
         assert_eq!(bytes, before);
@@ -78,18 +78,18 @@ fn a_damaged_header_stays_damaged() {
     let [packet, _] = packets(Ecn::Capable0);
     let mut damaged = packet.encode().to_vec();
     damaged[24] ^= 0x40;
-    let mut frame = Frame { body: Body::Raw(damaged.into()) };
+    let mut frame = Frame::raw(damaged.into());
     assert!(frame.set_ecn(Ecn::Congested));
     assert!(matches!(frame.roce(), Err(ParseError::Inconsistent { field: "IPv4 header checksum", .. })));
 }
 
 #[test]
 fn other_frames_have_no_such_fields() {
-    let mut arp = Frame { body: Body::Raw(Bytes::from_static(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 8, 6, 0, 1])) };
+    let mut arp = Frame::raw(Bytes::from_static(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 8, 6, 0, 1]));
     assert_eq!(arp.dest_mac(), Some(Mac([0, 1, 2, 3, 4, 5])));
     assert_eq!((arp.dest_ip(), arp.dscp(), arp.ecn(), arp.flow_hash_fields()), (None, None, None, None));
     assert!(!arp.set_ecn(Ecn::Congested));
-    let stub = Frame { body: Body::Raw(Bytes::from_static(&[0; 13])) };
+    let stub = Frame::raw(Bytes::from_static(&[0; 13]));
     assert_eq!((stub.dest_mac(), stub.source_mac()), (None, None));
 }
 
@@ -99,7 +99,7 @@ fn only_whole_udp_packets_have_a_port_to_hash() {
     let port = |at: usize, value| {
         let mut changed = packet.encode().to_vec();
         changed[at] = value;
-        let fields = Frame { body: Body::Raw(changed.into()) }.flow_hash_fields().expect("an IP packet");
+        let fields = Frame::raw(changed.into()).flow_hash_fields().expect("an IP packet");
         assert_eq!((fields.source, fields.destination), (packet.ip.source, packet.ip.destination));
         fields.udp_source_port
     };
@@ -114,4 +114,25 @@ fn short_frames_fill_the_shortest_slot_of_the_cable() {
     let frame = Frame::from(packet);
     assert_eq!(frame.wire_len(), 58);
     assert_eq!(frame.cable_len(), 84, "64 bytes with check sequence, 20 of preamble and gap");
+}
+
+#[test]
+fn what_is_noted_beside_a_frame_follows_its_changes() {
+    for packet in packets(Ecn::Capable0) {
+        let mut frame = Frame::from(packet);
+        assert_eq!((frame.wire_len(), frame.has_telemetry()), (frame.encode().len(), false));
+        frame.edit(|packet| {
+            packet.payload = Payload::Elided(100);
+            packet.telemetry = Some(Box::default());
+        });
+        assert_eq!((frame.wire_len(), frame.has_payload()), (frame.encode().len(), true));
+        frame.stamp(Hop { time_ps: 7, ..Hop::default() });
+        let hops = frame.roce().map(|packet| packet.telemetry.as_ref().map(|told| told.hops().len()));
+        assert_eq!((frame.has_telemetry(), hops), (true, Ok(Some(1))));
+        frame.edit(|packet| packet.payload = Payload::EMPTY);
+        assert_eq!((frame.wire_len(), frame.has_payload()), (frame.encode().len(), false));
+        let mut raw = Frame::raw(frame.encode());
+        raw.edit(|_| unreachable!("it is no value"));
+        assert_eq!((raw.wire_len(), raw.has_payload()), (frame.wire_len(), false));
+    }
 }

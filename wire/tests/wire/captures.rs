@@ -36,7 +36,7 @@ fn captures_of_soft_roce_survive() {
 fn survives(bytes: &Bytes) -> bool {
     let frame = Frame::parse(bytes.clone());
     assert_eq!(frame.encode(), bytes, "same bytes");
-    match &frame.body {
+    match frame.body() {
         Body::Roce(packet) => {
             assert_eq!(icrc::check(bytes), Ok(()));
             if let (Qpn::GSI, Payload::Bytes(payload)) = (packet.bth.dest_qp, &packet.payload) {

@@ -34,14 +34,14 @@ proptest! {
         let frame = Frame::parse(bytes.clone());
         prop_assert_eq!(frame.encode(), bytes.clone());
         prop_assert_eq!(frame.wire_len(), bytes.len());
-        if let Body::Roce(packet) = &frame.body {
-            prop_assert_eq!(Some(packet.ip.destination), Frame { body: Body::Raw(bytes) }.dest_ip());
+        if let Body::Roce(packet) = frame.body() {
+            prop_assert_eq!(Some(packet.ip.destination), Frame::raw(bytes).dest_ip());
         }
     }
 
     #[test]
     fn any_bytes_answer_without_panic(bytes in any_frame_bytes()) {
-        let mut frame = Frame { body: Body::Raw(bytes.clone()) };
+        let mut frame = Frame::raw(bytes.clone());
         prop_assert_eq!(frame.ecn().is_some(), frame.flow_hash_fields().is_some());
         prop_assert_eq!(frame.dscp().is_some(), frame.dest_ip().is_some());
         prop_assert_eq!(frame.set_ecn(Ecn::Congested), frame.ecn() == Some(Ecn::Congested));

@@ -55,7 +55,7 @@ fn switches_choose_independently() {
 fn encoded_and_ipv6_packets_are_found_and_spread() {
     let mut router = router(PathChoice::Flow, &[0, 1, 2, 3], 1);
     let as_value = frame(7);
-    let encoded = Frame { body: wire::Body::Raw(as_value.encode()) };
+    let encoded = Frame::raw(as_value.encode());
     assert_eq!(router.port(Time::ZERO, &encoded), router.port(Time::ZERO, &as_value));
     let mut packet = packet(1, 0, 0);
     (packet.ip.source, packet.ip.destination) = (Endpoint(1).ipv6().into(), Endpoint(0).ipv6().into());
@@ -95,6 +95,6 @@ fn who_is_nobody_has_no_way() {
     let mut router = router(PathChoice::Flow, &[0], 1);
     assert_eq!(router.port(Time::ZERO, &packet(1, 0, 0).into()), Some(0));
     assert_eq!(router.port(Time::ZERO, &packet(0, 1, 0).into()), None, "an endpoint that is not in the table");
-    let foreign = Frame { body: wire::Body::Raw(bytes::Bytes::from_static(&[0; 60])) };
+    let foreign = Frame::raw(bytes::Bytes::from_static(&[0; 60]));
     assert_eq!(router.port(Time::ZERO, &foreign), None);
 }

@@ -21,7 +21,7 @@ pub(super) fn cable(recipe: &Recipe) -> Fate {
     Box::new(move |_, frame| {
         let on_time = || vec![(Dur::ZERO, Box::new(frame.clone()))];
         let kinds: Vec<u8> = [LOSS, DAMAGE, TWICE, LATE].into_iter().filter(|kind| mischief & kind != 0).collect();
-        let Body::Roce(packet) = &frame.body else { return on_time() };
+        let Body::Roce(packet) = frame.body() else { return on_time() };
         if kinds.is_empty() || rng.below(ONE_IN) != 0 {
             return on_time();
         }
@@ -54,5 +54,5 @@ fn damaged(rng: &mut Rng, frame: &Frame) -> Box<Frame> {
     } else {
         bytes[at] ^= 1 << rng.below(8);
     }
-    Box::new(Frame { body: Body::Raw(bytes.into()) })
+    Box::new(Frame::raw(bytes.into()))
 }
