@@ -65,6 +65,11 @@ impl Dma {
         Self { pcie, reads: Slab::new(), life }
     }
 
+    /// See [`Nic::touch_roots`](crate::Nic::touch_roots).
+    pub(crate) fn touch(&self) -> u64 {
+        self.pcie.touch()
+    }
+
     /// Reads `segments` from `at` on.
     pub(crate) fn read(&mut self, cx: &mut Cx<'_>, counters: &mut Counters, read: Read) -> Time {
         let done = match read.purpose {

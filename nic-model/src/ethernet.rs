@@ -1,6 +1,7 @@
 //! A port: its addresses, its turn order, and what waits for the line.
 
 use crate::config::{Config, PortConfig};
+use crate::regs::bar::Features;
 use crate::regs::block::Gid;
 use crate::tx::{Direction, Egress, Gathering};
 use crate::units::{Arbiter, CLASSES, Dues};
@@ -37,6 +38,7 @@ impl EthernetPort {
     /// Port `number` of a device.
     pub(crate) fn new(number: u8, device: &Config, rate: Option<Rate>) -> Self {
         let PortConfig { mac, guid } = device.ports[usize::from(number)];
+        let loops = device.features.contains(Features::LOOPBACK);
         Self {
             number,
             mac,
@@ -46,13 +48,20 @@ impl EthernetPort {
             requests: Arbiter::new(),
             replies: Arbiter::new(),
             paced: Dues::new(),
-            egress: Egress::new(&device.profile, rate),
+            egress: Egress::new(&device.profile, rate).looping_at(Some(mac).filter(|_| loops)),
             gathering: None,
             elides_payload: device.elides_payload,
             paused_until: [Time::ZERO; CLASSES],
             paused_since: [Time::ZERO; CLASSES],
             all_speak: Time::ZERO,
         }
+    }
+
+    /// See [`Nic::touch_roots`](crate::Nic::touch_roots).
+    pub(crate) fn touch(&self) -> u64 {
+        let waiting = self.paced.next().map_or(0, Time::as_ps) ^ u64::from(self.requests.has_work(0));
+        let first = self.addresses.first().map_or(0, |gid| gid.0[0]);
+        waiting ^ self.egress.booked_until().as_ps() ^ self.all_speak.as_ps() ^ u64::from(first)
     }
 
     /// The other end of the cable asks for silence in some classes, or ends it. Gives the silence that is over or goes on,

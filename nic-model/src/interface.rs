@@ -34,6 +34,13 @@ pub(crate) struct Interface {
 }
 
 impl Interface {
+    /// See [`Nic::touch_roots`](crate::Nic::touch_roots).
+    pub(crate) fn touch(&self) -> u64 {
+        let Counters { rx_packets, tx_packets, dma_reads, dma_writes, pcie_up_bytes, iotlb_hits, .. } = self.counters;
+        let counted = rx_packets ^ tx_packets ^ dma_reads ^ dma_writes ^ pcie_up_bytes ^ iotlb_hits;
+        counted ^ self.dma.touch() ^ self.alarms.next().map_or(0, Time::as_ps) ^ self.dead_cqs.len() as u64
+    }
+
     pub(crate) fn new(dma: Dma, caches: Caches, limits: &Limits, interrupt_latency: Dur) -> Self {
         Self {
             dma,

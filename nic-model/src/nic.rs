@@ -162,9 +162,10 @@ impl Nic {
     /// Reads what leads to what [`touch`](Self::touch) reads; gives a sum that means nothing.
     #[must_use]
     pub fn touch_roots(&self) -> u64 {
-        let ports = self.ports.iter().map(|port| port.egress.booked_until().as_ps());
+        let own = self.timing.touch() ^ self.host.touch() ^ self.wakes_at.as_ps() ^ self.spares.len() as u64;
+        let ports = self.ports.iter().map(EthernetPort::touch);
         let qps = self.qps.ordinary().take(QPS_TOUCHED).map(|qp| qp.number.into());
-        ports.chain(qps).fold(self.spares.len() as u64, |sum, value: u64| sum ^ value)
+        ports.chain(qps).fold(own, |sum, value: u64| sum ^ value)
     }
 
     /// Reads what the next events will need of memory; gives a sum that means nothing. What is read here comes from memory at the

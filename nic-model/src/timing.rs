@@ -25,6 +25,11 @@ pub(crate) struct Timing {
 }
 
 impl Timing {
+    /// See [`Nic::touch_roots`](crate::Nic::touch_roots).
+    pub(crate) fn touch(&self) -> u64 {
+        self.requester.touch() ^ self.responder.touch() ^ self.transmit_latency.as_ps()
+    }
+
     pub(crate) fn new(config: &Config) -> Self {
         let profile = &config.profile;
         if config.zero_time {

@@ -75,6 +75,14 @@ impl Share {
 }
 
 impl Pcie {
+    /// See [`Nic::touch_roots`](crate::Nic::touch_roots).
+    pub(crate) fn touch(&self) -> u64 {
+        let prices = self.read_latency.as_ps() ^ self.write_latency.as_ps();
+        let booked = self.up.booked_until().as_ps() ^ self.down.booked_until().as_ps() ^ self.next_write.as_ps();
+        let ahead = self.ahead.front().map_or(0, |(made, _)| made.as_ps());
+        prices ^ booked ^ ahead ^ self.reads.touch() ^ self.carried.up ^ u64::from(self.posted.is_some())
+    }
+
     /// An idle link in the slot and host of a profile.
     #[must_use]
     pub fn new(profile: &Profile) -> Self {

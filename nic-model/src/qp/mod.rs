@@ -118,7 +118,9 @@ impl QueuePair {
         let requester = self.requester.as_ref().map_or(0, |requester| requester.next_psn().value());
         let responder = self.responder.as_ref().map_or(0, |responder| responder.expected_psn().value());
         let works = self.sends.find(0).map_or(0, |work| work.length_bytes);
-        u64::from(requester ^ responder ^ works) ^ self.replies_from.as_ps()
+        let path = self.path.as_ref().map_or(0, |path| u32::from(path.port));
+        let checked = self.context.pd ^ u32::from(self.attributes.pkey) ^ path;
+        u64::from(requester ^ responder ^ works ^ checked) ^ self.replies_from.as_ps() ^ self.inbox.len() as u64
     }
 
     pub(crate) fn is_datagram(&self) -> bool {

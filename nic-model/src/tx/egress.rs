@@ -8,7 +8,7 @@ use crate::profile::Profile;
 use crate::units::{Booked, CLASSES, Line};
 use des::{Dur, Rate, Time};
 use std::collections::VecDeque;
-use wire::{Body, Frame, Payload, Psn, cable_len};
+use wire::{Body, Frame, Mac, Payload, Psn, cable_len};
 
 /// Directions of the dialogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +43,8 @@ pub(crate) struct Place {
 struct Outgoing {
     frame: Box<Frame>,
     sender: Sender,
+    /// It is for the device itself.
+    loops: bool,
     /// Its payload could not be fetched.
     dropped: bool,
     payload_bytes: u32,
@@ -60,6 +62,8 @@ struct Outgoing {
 pub(crate) struct Leaving {
     pub(crate) frame: Box<Frame>,
     pub(crate) sender: Sender,
+    /// It is for the device itself.
+    pub(crate) loops: bool,
     pub(crate) wire_bytes: u32,
     pub(crate) booked: Booked,
 }
@@ -93,6 +97,8 @@ pub(crate) struct Egress {
     horizon: Dur,
     /// It has been booked so far, and not yet worked off to half.
     full: bool,
+    /// The port's own address, if the device sends to itself.
+    own_mac: Option<Mac>,
 }
 
 impl Egress {
@@ -115,7 +121,13 @@ impl Egress {
             most,
             horizon,
             full: false,
+            own_mac: None,
         }
+    }
+
+    /// The same for a device that sends to itself, at this address.
+    pub(crate) fn looping_at(self, own_mac: Option<Mac>) -> Self {
+        Self { own_mac, ..self }
     }
 
     /// Whether no packet waits here.
@@ -186,7 +198,9 @@ impl Egress {
         self.forecast = self.forecast.max(ready) + self.line.time_for(line_bytes);
         let whole = if whole.is_some() { Time::MAX } else { Time::ZERO };
         let (wire_bytes, line_bytes) = (wire_bytes as u32, line_bytes as u32);
-        let packet = Outgoing { frame, sender, dropped: false, payload_bytes, wire_bytes, line_bytes, built, whole };
+        let loops = self.own_mac.is_some() && frame.dest_mac() == self.own_mac;
+        let packet =
+            Outgoing { frame, sender, loops, dropped: false, payload_bytes, wire_bytes, line_bytes, built, whole };
         self.lanes[usize::from(lane)].packets.push_back(packet);
         self.occupied |= 1 << lane;
     }
@@ -274,8 +288,8 @@ impl Egress {
                 used.bytes -= packet.payload_bytes;
                 if !packet.dropped {
                     let booked = self.line.book(now.max(packet.built), packet.line_bytes.into());
-                    let Outgoing { frame, sender, wire_bytes, .. } = packet;
-                    depart(Leaving { frame, sender, wire_bytes, booked });
+                    let Outgoing { frame, sender, loops, wire_bytes, .. } = packet;
+                    depart(Leaving { frame, sender, loops, wire_bytes, booked });
                 }
             }
             self.occupied &= !(u16::from(lane.packets.is_empty()) << index);

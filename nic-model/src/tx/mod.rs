@@ -23,7 +23,6 @@ use crate::nic::Nic;
 use crate::port::Output;
 use crate::profile::Turn;
 use crate::qp::QueuePair;
-use crate::regs::bar::Features;
 use des::Time;
 use egress::Leaving;
 use pace::departed;
@@ -114,15 +113,13 @@ impl Nic {
     fn drain(&mut self, cx: &mut Cx<'_>, number: usize) {
         let Self { ports, host, qps, loopback, timing, config, .. } = self;
         let port = &mut ports[number];
-        let paused = port.silent(cx.now);
-        let (mac, up) = (port.mac, port.up);
-        let loops = config.features.contains(Features::LOOPBACK);
+        let (paused, up) = (port.silent(cx.now), port.up);
         let measures = matches!(config.congestion, Scheme::Timely(_));
         let mut untold = Vec::new();
-        port.egress.leave(cx.now, paused, |Leaving { frame, sender, wire_bytes, booked }| {
+        port.egress.leave(cx.now, paused, |Leaving { frame, sender, loops, wire_bytes, booked }| {
             host.counters.tx_packets += 1;
             host.counters.tx_bytes += u64::from(wire_bytes);
-            if loops && frame.dest_mac() == Some(mac) {
+            if loops {
                 let arrives = booked.end + timing.transmit_latency;
                 loopback.push_back((arrives, number as u8, frame));
                 host.alarms.set(arrives, Alarm::Loopback);

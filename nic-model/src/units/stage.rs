@@ -16,6 +16,11 @@ impl Stage {
         Self { latency, interval, free: Time::ZERO }
     }
 
+    /// See [`Nic::touch_roots`](crate::Nic::touch_roots).
+    pub(crate) const fn touch(&self) -> u64 {
+        self.free.as_ps()
+    }
+
     /// Sends an item in at `at` or when the stage is free; it comes out a latency later.
     #[inline]
     pub(crate) fn book(&mut self, at: Time) -> Booked {

@@ -15,6 +15,11 @@ impl Window {
         Self { slots, ends: VecDeque::new() }
     }
 
+    /// See [`Nic::touch_roots`](crate::Nic::touch_roots).
+    pub(crate) fn touch(&self) -> u64 {
+        self.ends.front().map_or(0, |end| end.as_ps())
+    }
+
     /// When something that is ready at `at` gets a slot. [`close`](Self::close) must follow.
     #[inline]
     pub(crate) fn open(&mut self, at: Time) -> Time {

@@ -2,7 +2,7 @@
 
 use super::event::{Event, Place, Tally};
 use super::node::LightNode;
-use crate::node::{Later, Outgoing};
+use crate::node::{Hardware, Later, Outgoing};
 use des::{Key, Phase, Sequencer, Time, TraceHash};
 use fabric::{Delivery, Link, Output, Pause, Switch};
 use wire::Frame;
@@ -100,6 +100,13 @@ pub(super) struct NodeSlot {
 }
 
 impl NodeSlot {
+    /// See [`Nic::touch_roots`](nic_model::Nic::touch_roots).
+    pub(super) fn touch(&self) -> u64 {
+        let Hardware { nic, later, outgoing, .. } = &self.node.hardware;
+        let own = self.node.hash.value() ^ self.frames_received ^ self.link.busy_until().as_ps();
+        own ^ nic.touch_roots() ^ later.len() as u64 ^ outgoing.capacity() as u64
+    }
+
     /// Takes what the node wants to happen later, at itself and beyond its cable.
     pub(super) fn collect(&mut self, tally: &mut Tally, sink: &mut impl Sink) {
         let Self { node, link, peer, sequencer, .. } = self;
