@@ -104,7 +104,7 @@ impl<E> Agenda<E> {
     }
 
     /// Takes the next event, if its time is before `limit`, which lies in the open window or at its end.
-    #[inline]
+    #[inline(always)]
     pub fn pop_before(&mut self, limit: Time) -> Option<(Key, E)> {
         match self.due.last() {
             Some(&(due, _)) if due.time() < limit && self.own.next_key().is_none_or(|own| due < own) => self.due.pop(),

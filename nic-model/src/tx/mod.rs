@@ -44,41 +44,30 @@ impl Nic {
     /// Works a port off as far as it goes now; gives when it may go on.
     #[inline(never)]
     fn serve(&mut self, cx: &mut Cx<'_>, number: usize) -> Time {
-        self.ports[number].release_paced(cx.now);
+        let mut port = &mut self.ports[number];
+        port.release_paced(cx.now);
         loop {
-            let port = &self.ports[number];
-            if port.egress.has_whole(cx.now, port.silent(cx.now)) {
+            let paused = port.silent(cx.now);
+            if port.egress.has_whole(cx.now, paused) {
                 self.drain(cx, number);
+                port = &mut self.ports[number];
             }
-            if !self.turns(cx, number) {
+            // One turn in each direction, until nobody can be served.
+            let reply = port.next_reply(cx.now, paused);
+            if let Some(qpn) = reply {
+                self.reply_turn(cx, qpn);
+                port = &mut self.ports[number];
+            }
+            let request = port.next_request(cx.now, paused);
+            if let Some(qpn) = request {
+                self.request_turn(cx, number, qpn);
+                port = &mut self.ports[number];
+            } else if reply.is_none() {
                 break;
             }
         }
-        let port = &mut self.ports[number];
         port.finish_gathering(cx, &mut self.host);
         port.alarm(cx.now)
-    }
-
-    /// One turn in each direction; false if nobody could be served.
-    fn turns(&mut self, cx: &mut Cx<'_>, number: usize) -> bool {
-        let mut served = false;
-        let port = &mut self.ports[number];
-        let paused = port.silent(cx.now);
-        if port.replies.has_work(paused)
-            && port.egress.has_room(Direction::Reply, cx.now)
-            && let Some(qpn) = port.replies.pick(paused)
-        {
-            served = true;
-            self.reply_turn(cx, qpn);
-        }
-        let port = &mut self.ports[number];
-        if port.egress.has_room(Direction::Request, cx.now)
-            && let Some(qpn) = port.requests.pick(paused)
-        {
-            served = true;
-            self.request_turn(cx, number, qpn);
-        }
-        served
     }
 
     #[inline(never)]

@@ -45,6 +45,19 @@ impl EthernetPort {
         }
     }
 
+    /// Who answers next, of classes that are not `paused`, if there is room for an answer.
+    #[inline]
+    pub(super) fn next_reply(&mut self, now: Time, paused: u8) -> Option<u32> {
+        let can = self.replies.has_work(paused) && self.egress.has_room(Direction::Reply, now);
+        if can { self.replies.pick(paused) } else { None }
+    }
+
+    /// Likewise who sends a request.
+    #[inline]
+    pub(super) fn next_request(&mut self, now: Time, paused: u8) -> Option<u32> {
+        if self.egress.has_room(Direction::Request, now) { self.requests.pick(paused) } else { None }
+    }
+
     /// Whether nobody wants to send, and nothing holds the port back either.
     pub(super) fn is_idle(&self, now: Time) -> bool {
         let empty = self.paced.is_empty() && self.egress.is_empty();

@@ -80,6 +80,13 @@ impl Tally {
         self.last = self.last.max(now);
     }
 
+    /// A frame has arrived at `now`.
+    #[inline]
+    pub(super) fn arrived(&mut self, now: Time, frame: &Frame) {
+        self.packet_hops += u64::from(frame.has_payload());
+        self.happened(now);
+    }
+
     /// Both together.
     pub(super) fn and(self, other: Self) -> Self {
         Self {

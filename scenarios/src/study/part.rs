@@ -7,7 +7,7 @@
 use super::event::{Event, Parcel, Place, Tally};
 use super::exchange::Exchange;
 use super::node::Ended;
-use super::station::{Sink, Station};
+use super::station::{NodeSlot, Sink, Station};
 use des::{Agenda, Dur, Key, Time};
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -128,6 +128,22 @@ fn touch(station: &Station, agenda: &Agenda<Event>) {
     }
 }
 
+/// Works off a node's events of the open window; gives when it wants to be woken next.
+fn run_node(slot: &mut NodeSlot, end: Time, tally: &mut Tally, desk: &mut Desk<'_>) -> Time {
+    loop {
+        // Of one moment, what was planned comes first.
+        let wake = slot.node.hardware.next_wake();
+        let planned = wake.min(Time::from_ps(end.as_ps() - 1)) + Dur::from_ps(1);
+        if let Some((key, event)) = desk.post.agendas[desk.station].pop_before(planned) {
+            slot.handle(key.time(), event, tally, desk);
+        } else if wake < end {
+            slot.wake(wake, tally, desk);
+        } else {
+            return wake;
+        }
+    }
+}
+
 impl Part {
     /// A part among `parts`, empty.
     pub(super) fn new(number: u16, parts: usize) -> Self {
@@ -187,25 +203,22 @@ impl Part {
     /// Works off a station's events of the window that it has opened.
     fn run_station(&mut self, index: usize, end: Time) {
         let Self { number, stations, post, tally, ended } = self;
-        let station = &mut stations[index];
         let mut desk = Desk { post, part: *number, station: index };
-        loop {
-            // Of one moment, what was planned comes first.
-            let wake = station.next_wake();
-            let planned = wake.min(Time::from_ps(end.as_ps() - 1)) + Dur::from_ps(1);
-            if let Some((key, event)) = desk.post.agendas[index].pop_before(planned) {
-                station.handle(key.time(), event, tally, &mut desk);
-            } else if wake < end {
-                station.wake(wake, tally, &mut desk);
-            } else {
-                break;
+        let wake = match &mut stations[index] {
+            Station::Node(slot) => {
+                let wake = run_node(slot, end, tally, &mut desk);
+                ended.append(&mut slot.node.ended);
+                slot.node.hardware.nic.spares().share(&mut desk.post.spares);
+                wake
             }
-        }
-        post.next[index] = post.agendas[index].next_time().min(station.next_wake());
-        if let Station::Node(slot) = station {
-            ended.append(&mut slot.node.ended);
-            slot.node.hardware.nic.spares().share(&mut post.spares);
-        }
+            Station::Switch(slot) => {
+                while let Some((key, event)) = desk.post.agendas[index].pop_before(end) {
+                    slot.handle(key.time(), event, tally, &mut desk);
+                }
+                Time::MAX
+            }
+        };
+        post.next[index] = post.agendas[index].next_time().min(wake);
     }
 
     /// Takes what stations wanted to happen before time zero.

@@ -5,7 +5,6 @@ use super::node::LightNode;
 use crate::node::{Hardware, Later, Outgoing};
 use des::{Key, Phase, Sequencer, Time, TraceHash};
 use fabric::{Delivery, Link, Output, Pause, Switch};
-use wire::Frame;
 
 /// Takes what a station makes happen.
 pub(super) trait Sink {
@@ -23,63 +22,6 @@ pub(super) enum Station {
 }
 
 impl Station {
-    /// Something happens.
-    pub(super) fn handle(&mut self, now: Time, event: Event, tally: &mut Tally, sink: &mut impl Sink) {
-        let event = match event {
-            Event::Frame { port, frame } => return self.frame(now, port, frame, tally, sink),
-            event => event,
-        };
-        match self {
-            Self::Node(slot) => {
-                if slot.node.handle(now, event) {
-                    tally.happened(now);
-                }
-                slot.collect(tally, sink);
-            }
-            Self::Switch(slot) => {
-                tally.happened(now);
-                slot.handle(now, event);
-                slot.collect(now, sink);
-            }
-        }
-    }
-
-    /// A frame arrives.
-    fn frame(&mut self, now: Time, port: u16, frame: Box<Frame>, tally: &mut Tally, sink: &mut impl Sink) {
-        tally.packet_hops += u64::from(frame.has_payload());
-        tally.happened(now);
-        match self {
-            Self::Node(slot) => {
-                slot.frames_received += 1;
-                slot.node.frame(now, frame);
-                slot.collect(tally, sink);
-            }
-            Self::Switch(slot) => {
-                slot.frame(now, port, frame);
-                slot.collect(now, sink);
-            }
-        }
-    }
-
-    /// When something happens here that nobody has planned; [`Time::MAX`] if nothing does.
-    #[inline]
-    pub(super) fn next_wake(&self) -> Time {
-        match self {
-            Self::Node(slot) => slot.node.hardware.next_wake(),
-            Self::Switch(_) => Time::MAX,
-        }
-    }
-
-    /// The moment of [`next_wake`](Self::next_wake).
-    pub(super) fn wake(&mut self, now: Time, tally: &mut Tally, sink: &mut impl Sink) {
-        if let Self::Node(slot) = self
-            && slot.node.wake(now)
-        {
-            tally.happened(now);
-            slot.collect(tally, sink);
-        }
-    }
-
     /// The fingerprint of what has happened here.
     pub(super) fn hash(&self) -> TraceHash {
         match self {
@@ -100,6 +42,31 @@ pub(super) struct NodeSlot {
 }
 
 impl NodeSlot {
+    /// Something happens.
+    pub(super) fn handle(&mut self, now: Time, event: Event, tally: &mut Tally, sink: &mut impl Sink) {
+        match event {
+            Event::Frame { frame, .. } => {
+                tally.arrived(now, &frame);
+                self.frames_received += 1;
+                self.node.frame(now, frame);
+            }
+            event => {
+                if self.node.handle(now, event) {
+                    tally.happened(now);
+                }
+            }
+        }
+        self.collect(tally, sink);
+    }
+
+    /// The moment of the adapter's next wake-up has come.
+    pub(super) fn wake(&mut self, now: Time, tally: &mut Tally, sink: &mut impl Sink) {
+        if self.node.wake(now) {
+            tally.happened(now);
+            self.collect(tally, sink);
+        }
+    }
+
     /// See [`Nic::touch_roots`](nic_model::Nic::touch_roots).
     pub(super) fn touch(&self) -> u64 {
         let Hardware { nic, later, outgoing, .. } = &self.node.hardware;
@@ -174,12 +141,25 @@ pub(super) struct SwitchSlot {
 }
 
 impl SwitchSlot {
-    fn frame(&mut self, now: Time, port: u16, frame: Box<Frame>) {
-        self.switch.on_frame(now, port, frame, &mut self.outbox);
-        self.note(now);
+    /// Something happens.
+    pub(super) fn handle(&mut self, now: Time, event: Event, tally: &mut Tally, sink: &mut impl Sink) {
+        let Self { switch, outbox, .. } = self;
+        match event {
+            Event::Frame { port, frame } => {
+                tally.arrived(now, &frame);
+                switch.on_frame(now, port, frame, outbox);
+            }
+            event => {
+                tally.happened(now);
+                self.other(now, event);
+            }
+        }
+        // What has come of it shows in the fingerprint.
+        self.hash.mix(now.as_ps() ^ (self.outbox.len() as u64) << 56);
+        self.collect(now, sink);
     }
 
-    fn handle(&mut self, now: Time, event: Event) {
+    fn other(&mut self, now: Time, event: Event) {
         let Self { switch, outbox, .. } = self;
         match event {
             Event::SwitchWake { port } => switch.on_wake(now, port, outbox),
@@ -188,12 +168,6 @@ impl SwitchSlot {
             }
             _ => unreachable!("a switch is no node"),
         }
-        self.note(now);
-    }
-
-    /// Mixes what has come of an event into the fingerprint.
-    fn note(&mut self, now: Time) {
-        self.hash.mix(now.as_ps() ^ (self.outbox.len() as u64) << 56);
     }
 
     fn collect(&mut self, now: Time, sink: &mut impl Sink) {
