@@ -65,7 +65,7 @@ impl Dma {
         Self { pcie, reads: Slab::new(), life }
     }
 
-    /// See [`Nic::touch_roots`](crate::Nic::touch_roots).
+    /// See [`Nic::touch`](crate::Nic::touch).
     pub(crate) fn touch(&self) -> u64 {
         self.pcie.touch()
     }

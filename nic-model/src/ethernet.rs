@@ -57,11 +57,11 @@ impl EthernetPort {
         }
     }
 
-    /// See [`Nic::touch_roots`](crate::Nic::touch_roots).
+    /// See [`Nic::touch`](crate::Nic::touch).
     pub(crate) fn touch(&self) -> u64 {
         let waiting = self.paced.next().map_or(0, Time::as_ps) ^ u64::from(self.requests.has_work(0));
         let first = self.addresses.first().map_or(0, |gid| gid.0[0]);
-        waiting ^ self.egress.booked_until().as_ps() ^ self.all_speak.as_ps() ^ u64::from(first)
+        waiting ^ self.egress.touch() as u64 ^ self.all_speak.as_ps() ^ u64::from(first)
     }
 
     /// The other end of the cable asks for silence in some classes, or ends it. Gives the silence that is over or goes on,

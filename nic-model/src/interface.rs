@@ -34,7 +34,7 @@ pub(crate) struct Interface {
 }
 
 impl Interface {
-    /// See [`Nic::touch_roots`](crate::Nic::touch_roots).
+    /// See [`Nic::touch`](crate::Nic::touch).
     pub(crate) fn touch(&self) -> u64 {
         let Counters { rx_packets, tx_packets, dma_reads, dma_writes, pcie_up_bytes, iotlb_hits, .. } = self.counters;
         let counted = rx_packets ^ tx_packets ^ dma_reads ^ dma_writes ^ pcie_up_bytes ^ iotlb_hits;

@@ -159,22 +159,14 @@ impl Nic {
         (self.wakes_at < Time::MAX).then_some(self.wakes_at)
     }
 
-    /// Reads what leads to what [`touch`](Self::touch) reads; gives a sum that means nothing.
-    #[must_use]
-    pub fn touch_roots(&self) -> u64 {
-        let own = self.timing.touch() ^ self.host.touch() ^ self.wakes_at.as_ps() ^ self.spares.len() as u64;
-        let ports = self.ports.iter().map(EthernetPort::touch);
-        let qps = self.qps.ordinary().take(QPS_TOUCHED).map(|qp| qp.number.into());
-        ports.chain(qps).fold(own, |sum, value: u64| sum ^ value)
-    }
-
     /// Reads what the next events will need of memory; gives a sum that means nothing. What is read here comes from memory at the
     /// same time, what events need one by one: a world of many devices may ask for it before a device has its turn.
     #[must_use]
     pub fn touch(&self) -> u64 {
-        let frames = self.ports.iter().map(|port| port.egress.touch() as u64);
+        let own = self.timing.touch() ^ self.host.touch() ^ self.memory.touch() ^ self.wakes_at.as_ps();
+        let ports = self.ports.iter().map(EthernetPort::touch);
         let qps = self.qps.ordinary().take(QPS_TOUCHED).map(QueuePair::touch);
-        frames.chain(qps).chain([self.memory.touch()]).fold(self.spares.touch() as u64, |sum, value| sum ^ value)
+        ports.chain(qps).fold(own ^ self.spares.touch() as u64, |sum, value| sum ^ value)
     }
 
     /// Frames that have been used up here. A world of many devices may move them to where frames are built.

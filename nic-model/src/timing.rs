@@ -25,7 +25,7 @@ pub(crate) struct Timing {
 }
 
 impl Timing {
-    /// See [`Nic::touch_roots`](crate::Nic::touch_roots).
+    /// See [`Nic::touch`](crate::Nic::touch).
     pub(crate) fn touch(&self) -> u64 {
         self.requester.touch() ^ self.responder.touch() ^ self.transmit_latency.as_ps()
     }

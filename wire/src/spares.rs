@@ -57,18 +57,6 @@ impl Spares {
         }
     }
 
-    /// How many.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// See [`Frame::touch`]: touches those that are built in next.
     #[must_use]
     pub fn touch(&self) -> usize {

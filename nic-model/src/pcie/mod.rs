@@ -75,7 +75,7 @@ impl Share {
 }
 
 impl Pcie {
-    /// See [`Nic::touch_roots`](crate::Nic::touch_roots).
+    /// See [`Nic::touch`](crate::Nic::touch).
     pub(crate) fn touch(&self) -> u64 {
         let prices = self.read_latency.as_ps() ^ self.write_latency.as_ps();
         let booked = self.up.booked_until().as_ps() ^ self.down.booked_until().as_ps() ^ self.next_write.as_ps();

@@ -16,7 +16,7 @@ impl Stage {
         Self { latency, interval, free: Time::ZERO }
     }
 
-    /// See [`Nic::touch_roots`](crate::Nic::touch_roots).
+    /// See [`Nic::touch`](crate::Nic::touch).
     pub(crate) const fn touch(&self) -> u64 {
         self.free.as_ps()
     }

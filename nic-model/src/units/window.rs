@@ -15,7 +15,7 @@ impl Window {
         Self { slots, ends: VecDeque::new() }
     }
 
-    /// See [`Nic::touch_roots`](crate::Nic::touch_roots).
+    /// See [`Nic::touch`](crate::Nic::touch).
     pub(crate) fn touch(&self) -> u64 {
         self.ends.front().map_or(0, |end| end.as_ps())
     }

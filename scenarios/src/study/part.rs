@@ -9,8 +9,6 @@ use super::exchange::Exchange;
 use super::node::Ended;
 use super::station::{NodeSlot, Sink, Station};
 use des::{Agenda, Dur, Key, Time};
-use smallvec::SmallVec;
-use std::ops::Range;
 use wire::Spares;
 
 /// What parts must agree on.
@@ -99,16 +97,6 @@ impl Sink for Desk<'_> {
 /// Stations whose frames on the way lie in a cache that is near.
 const STATIONS_NEAR: usize = 64;
 
-/// Stations that have theirs brought together.
-const STATIONS_TOGETHER: usize = 8;
-
-/// Has what leads to the rest brought from memory.
-fn touch_roots(station: &Station) {
-    if let Station::Node(slot) = station {
-        std::hint::black_box(slot.touch());
-    }
-}
-
 /// Has what the frames of a window need brought from memory, all at once.
 fn touch(station: &Station, agenda: &Agenda<Event>) {
     let frames = agenda.due().filter_map(|(_, event)| match event {
@@ -117,7 +105,7 @@ fn touch(station: &Station, agenda: &Agenda<Event>) {
     });
     match station {
         Station::Node(slot) => {
-            std::hint::black_box(slot.node.hardware.nic.touch());
+            std::hint::black_box(slot.touch());
             std::hint::black_box(frames.fold(0, |sum, frame| sum ^ frame.touch()));
         }
         Station::Switch(slot) => {
@@ -170,39 +158,22 @@ impl Part {
             }
             let end = (start + schedule.window).min(schedule.limit);
             self.post.window += 1;
-            self.run_window(end);
+            for index in 0..self.stations.len() {
+                if self.post.next[index] < end {
+                    self.run_station(index, end);
+                }
+            }
             watch.window(&self.tally, self.ended.len());
         }
     }
 
-    /// Works off a window's events at all stations.
-    fn run_window(&mut self, end: Time) {
-        let count = self.stations.len();
-        if count > STATIONS_NEAR {
-            let firsts = (0..count).step_by(STATIONS_TOGETHER);
-            return firsts.for_each(|first| self.run_far(first..count.min(first + STATIONS_TOGETHER), end));
-        }
-        for index in 0..count {
-            if self.post.next[index] < end {
-                self.post.agendas[index].open(self.post.window, end);
-                self.run_station(index, end);
-            }
-        }
-    }
-
-    /// Likewise at some stations that no cache holds: they wait together for what they need of memory.
-    fn run_far(&mut self, indices: Range<usize>, end: Time) {
-        let Self { stations, post, .. } = self;
-        let due = indices.filter(|&index| post.next[index] < end).collect::<SmallVec<[_; STATIONS_TOGETHER]>>();
-        due.iter().for_each(|&index| touch_roots(&stations[index]));
-        due.iter().for_each(|&index| post.agendas[index].open(post.window, end));
-        due.iter().for_each(|&index| touch(&stations[index], &post.agendas[index]));
-        due.iter().for_each(|&index| self.run_station(index, end));
-    }
-
-    /// Works off a station's events of the window that it has opened.
+    /// Works off a station's events of a window.
     fn run_station(&mut self, index: usize, end: Time) {
         let Self { number, stations, post, tally, ended } = self;
+        post.agendas[index].open(post.window, end);
+        if stations.len() > STATIONS_NEAR {
+            touch(&stations[index], &post.agendas[index]);
+        }
         let mut desk = Desk { post, part: *number, station: index };
         let wake = match &mut stations[index] {
             Station::Node(slot) => {

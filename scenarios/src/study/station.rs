@@ -67,11 +67,11 @@ impl NodeSlot {
         }
     }
 
-    /// See [`Nic::touch_roots`](nic_model::Nic::touch_roots).
+    /// See [`Nic::touch`](nic_model::Nic::touch).
     pub(super) fn touch(&self) -> u64 {
         let Hardware { nic, later, outgoing, .. } = &self.node.hardware;
         let own = self.node.hash.value() ^ self.frames_received ^ self.link.busy_until().as_ps();
-        own ^ nic.touch_roots() ^ later.len() as u64 ^ outgoing.capacity() as u64
+        own ^ nic.touch() ^ later.len() as u64 ^ outgoing.capacity() as u64
     }
 
     /// Takes what the node wants to happen later, at itself and beyond its cable.
