@@ -80,11 +80,9 @@ impl Tally {
         self.last = self.last.max(now);
     }
 
-    /// A frame has arrived at `now`.
-    #[inline]
-    pub(super) fn arrived(&mut self, now: Time, frame: &Frame) {
+    /// A frame has crossed a cable.
+    pub(super) fn crossed(&mut self, frame: &Frame) {
         self.packet_hops += u64::from(frame.has_payload());
-        self.happened(now);
     }
 
     /// Both together.

@@ -46,7 +46,8 @@ impl NodeSlot {
     pub(super) fn handle(&mut self, now: Time, event: Event, tally: &mut Tally, sink: &mut impl Sink) {
         match event {
             Event::Frame { frame, .. } => {
-                tally.arrived(now, &frame);
+                tally.happened(now);
+                tally.crossed(&frame);
                 self.frames_received += 1;
                 self.node.frame(now, frame);
             }
@@ -144,30 +145,21 @@ impl SwitchSlot {
     /// Something happens.
     pub(super) fn handle(&mut self, now: Time, event: Event, tally: &mut Tally, sink: &mut impl Sink) {
         let Self { switch, outbox, .. } = self;
+        tally.happened(now);
         match event {
             Event::Frame { port, frame } => {
-                tally.arrived(now, &frame);
+                tally.crossed(&frame);
                 switch.on_frame(now, port, frame, outbox);
             }
-            event => {
-                tally.happened(now);
-                self.other(now, event);
-            }
-        }
-        // What has come of it shows in the fingerprint.
-        self.hash.mix(now.as_ps() ^ (self.outbox.len() as u64) << 56);
-        self.collect(now, sink);
-    }
-
-    fn other(&mut self, now: Time, event: Event) {
-        let Self { switch, outbox, .. } = self;
-        match event {
             Event::SwitchWake { port } => switch.on_wake(now, port, outbox),
             Event::Pause { port, priorities, length } => {
                 switch.on_pause(now, port, Pause { priorities, length }, outbox);
             }
             _ => unreachable!("a switch is no node"),
         }
+        // What has come of it shows in the fingerprint.
+        self.hash.mix(now.as_ps() ^ (self.outbox.len() as u64) << 56);
+        self.collect(now, sink);
     }
 
     fn collect(&mut self, now: Time, sink: &mut impl Sink) {
