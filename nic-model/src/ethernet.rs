@@ -25,7 +25,7 @@ pub(crate) struct EthernetPort {
     pub(crate) paced: Dues<(Direction, u8, u32)>,
     pub(crate) egress: Egress,
     /// Payload that is about to be asked for; only while the port is being served.
-    pub(crate) gathering: Option<Gathering>,
+    pub(crate) gathering: Gathering,
     /// See [`Config::elides_payload`](crate::Config::elides_payload).
     pub(crate) elides_payload: bool,
     paused_until: [Time; CLASSES],
@@ -49,7 +49,7 @@ impl EthernetPort {
             replies: Arbiter::new(),
             paced: Dues::new(),
             egress: Egress::new(&device.profile, rate).looping_at(Some(mac).filter(|_| loops)),
-            gathering: None,
+            gathering: Gathering::none(),
             elides_payload: device.elides_payload,
             paused_until: [Time::ZERO; CLASSES],
             paused_since: [Time::ZERO; CLASSES],

@@ -7,7 +7,9 @@ use crate::cursor::Cursor;
 use crate::error::ParseError;
 use crate::ip::{CHECKSUM_AT, add_ones_complement};
 use crate::layout::{ETHERNET_LEN, Family, Layout, PROTOCOL_UDP};
+use crate::opcode::Opcode;
 use crate::packet::{Body, Ecn, Frame, Label, Mac, RocePacket};
+use crate::psn::Psn;
 use crate::telemetry::Hop;
 use bytes::{Bytes, BytesMut};
 use std::borrow::Cow;
@@ -76,6 +78,24 @@ impl Frame {
         if let Body::Roce(packet) = &mut self.body {
             change(packet);
             self.label = Label::of(&self.body);
+        }
+    }
+
+    /// What kind of packet it is, of one that is there as a value.
+    #[must_use]
+    #[inline]
+    pub const fn opcode(&self) -> Option<Opcode> {
+        match &self.body {
+            Body::Roce(packet) => Some(packet.bth.opcode),
+            Body::Raw(_) => None,
+        }
+    }
+
+    /// Gives a packet that is there as a value another place among those of its message, which all have the same length.
+    #[inline]
+    pub const fn number(&mut self, psn: Psn, ack_request: bool) {
+        if let Body::Roce(packet) = &mut self.body {
+            (packet.bth.psn, packet.bth.ack_request) = (psn, ack_request);
         }
     }
 

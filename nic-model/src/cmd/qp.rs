@@ -187,6 +187,7 @@ impl Nic {
             return Err(bad(0x36));
         }
         qp.attributes = attributes;
+        qp.middle = None;
         qp.state = state;
         match (before, state) {
             (State::Init, State::ReadyToReceive) if !qp.is_datagram() => {

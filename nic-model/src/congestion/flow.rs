@@ -109,10 +109,16 @@ impl Flow {
         self.next_send = self.next_send.max(now) + self.distance.2;
     }
 
+    /// Whether the scheme wants to hear what switches say.
+    #[inline]
+    pub(crate) const fn asks_switches(&self) -> bool {
+        matches!(self.controller, Controller::Hpcc(_))
+    }
+
     /// Has switches say something in a packet, if the scheme wants to hear it.
     #[inline]
     pub(crate) fn ask_switches(&self, packet: &mut RocePacket) {
-        if matches!(self.controller, Controller::Hpcc(_)) && packet.telemetry.is_none() {
+        if self.asks_switches() && packet.telemetry.is_none() {
             packet.telemetry = Some(Box::default());
         }
     }

@@ -1,6 +1,7 @@
 //! Messages whose bytes lie in several pieces: the part that a packet carries.
 
-use super::{Accessor, Fault, Memory, Range};
+use super::{Accessor, Fault, Memory, Pages, Range};
+use crate::config::RESERVED_KEY;
 use crate::port::Segments;
 use crate::regs::wqe::Data;
 
@@ -22,7 +23,46 @@ const fn part(piece: &Data, offset_bytes: u32, length_bytes: u32) -> Range {
     Range { key: piece.key, address: piece.address.saturating_add(offset_bytes as u64), length_bytes }
 }
 
+/// The data of a message whose packets are built one after the other: a key is looked up once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    memory: &'a Memory,
+    who: Accessor,
+    list: &'a [Data],
+    write: bool,
+    /// The pages of a message in one piece.
+    pages: Option<(&'a Pages, &'a Data)>,
+}
+
+impl Source<'_> {
+    /// See [`Memory::message`].
+    #[inline]
+    pub(crate) fn segments(&self, offset_bytes: u32, length_bytes: u32) -> Result<Segments, Fault> {
+        match self.pages {
+            Some((pages, whole)) if is_inside(whole, offset_bytes, length_bytes) => {
+                pages.segments(whole.address.saturating_add(offset_bytes.into()), length_bytes)
+            }
+            _ => self.memory.message(self.who, self.list, offset_bytes, length_bytes, self.write),
+        }
+    }
+}
+
+/// Whether the bytes of a packet, of which there are some, lie in this piece of a message that has no other.
+#[inline]
+fn is_inside(whole: &Data, offset_bytes: u32, length_bytes: u32) -> bool {
+    length_bytes > 0 && offset_bytes.checked_add(length_bytes).is_some_and(|end| end <= whole.length_bytes)
+}
+
 impl Memory {
+    /// The data of a message, for this side's own work.
+    pub(crate) fn source<'a>(&'a self, who: Accessor, list: &'a [Data], write: bool) -> Source<'a> {
+        let pages = match list {
+            [whole] if whole.key != RESERVED_KEY => self.pages(who, whole.key, write).ok().map(|pages| (pages, whole)),
+            _ => None,
+        };
+        Source { memory: self, who, list, write, pages }
+    }
+
     /// Bus addresses of the bytes of [`message_parts`], for this side's own work.
     #[inline]
     pub(crate) fn message(
@@ -34,8 +74,7 @@ impl Memory {
         write: bool,
     ) -> Result<Segments, Fault> {
         if let [whole] = list
-            && offset_bytes.checked_add(length_bytes).is_some_and(|end| end <= whole.length_bytes)
-            && length_bytes > 0
+            && is_inside(whole, offset_bytes, length_bytes)
         {
             return self.local(who, part(whole, offset_bytes, length_bytes), write);
         }

@@ -172,12 +172,15 @@ impl Memory {
                 Ok(piece(range.address, range.length_bytes))
             };
         }
-        let key = self.valid(range.key, who)?;
+        self.pages(who, range.key, write)?.segments(range.address, range.length_bytes)
+    }
+
+    /// The pages behind a key that this side's own work uses.
+    #[inline]
+    fn pages(&self, who: Accessor, key: u32, write: bool) -> Result<&Pages, Fault> {
+        let key = self.valid(key, who)?;
         let Mapping::Region(pages) = &key.mapping else { return Err(Fault::Key) };
-        if write && !key.rights.contains(Rights::LOCAL_WRITE) {
-            return Err(Fault::Rights);
-        }
-        pages.segments(range.address, range.length_bytes)
+        if write && !key.rights.contains(Rights::LOCAL_WRITE) { Err(Fault::Rights) } else { Ok(pages) }
     }
 
     /// The bus addresses of a range that the peer uses.

@@ -17,7 +17,7 @@ use des::Time;
 use path::Path;
 use send::SendQueue;
 use std::collections::{BTreeMap, VecDeque};
-use wire::{Qpn, RocePacket};
+use wire::{Frame, Qpn, RocePacket};
 
 /// Where receives come from.
 #[derive(Clone, Debug)]
@@ -45,6 +45,8 @@ pub(crate) struct QueuePair {
     pub(crate) attributes: QpAttributes,
     /// Of a connected queue pair, from RTR on.
     pub(crate) path: Option<Path>,
+    /// A packet from the middle of a message, for the next ones to be copies of.
+    pub(crate) middle: Option<Box<Frame>>,
     pub(crate) sends: SendQueue,
     pub(crate) receives: Receives,
     /// The receive that the message under way goes into.
@@ -92,6 +94,7 @@ impl QueuePair {
             state: QpState::Reset,
             attributes: QpAttributes::default(),
             path: None,
+            middle: None,
             sends: SendQueue::new(number, &context, datagram, works_max),
             receives,
             taken: None,

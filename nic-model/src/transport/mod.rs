@@ -25,6 +25,6 @@ pub mod ud;
 
 pub use mtu::Pmtu;
 pub use packet::{AtomicOperation, Packet, Remote};
-pub use requester::{Event, Requester, RequesterConfig, SendRequest, Status, Step, Suffix, Work};
+pub use requester::{Event, Middle, Requester, RequesterConfig, SendRequest, Status, Step, Suffix, Work};
 pub use responder::{Reply, Responder, ResponderConfig, ResponderPort, Verdict};
 pub use state::{QpEvent, QpState};

@@ -91,6 +91,8 @@ pub(crate) struct Egress {
     lanes: [Lane; 2 * CLASSES],
     /// Lanes with packets, one bit each.
     occupied: u16,
+    /// The first packet in front of a lane to be whole is so then; [`Time::MAX`] if that is not known of any.
+    first_whole: Time,
     used: [Room; 2],
     most: Room,
     /// How far ahead the line may be booked.
@@ -117,6 +119,7 @@ impl Egress {
             forecast: Time::ZERO,
             lanes,
             occupied: 0,
+            first_whole: Time::MAX,
             used: [Room::default(); 2],
             most,
             horizon,
@@ -201,6 +204,9 @@ impl Egress {
         let loops = self.own_mac.is_some() && frame.dest_mac() == self.own_mac;
         let packet =
             Outgoing { frame, sender, loops, dropped: false, payload_bytes, wire_bytes, line_bytes, built, whole };
+        if self.occupied >> lane & 1 == 0 {
+            self.first_whole = self.first_whole.min(whole);
+        }
         self.lanes[usize::from(lane)].packets.push_back(packet);
         self.occupied |= 1 << lane;
     }
@@ -216,66 +222,74 @@ impl Egress {
         sum
     }
 
-    /// The packet at the end of a lane.
-    pub(crate) fn newest(&self, lane: u8) -> Option<&Frame> {
-        self.lanes[usize::from(lane)].packets.back().map(|packet| &*packet.frame)
-    }
-
     /// The payload of so many packets from `first` on is there at `whole`.
     pub(crate) fn fetched(&mut self, first: Place, packets: u16, whole: Time) {
         let Some(lane) = self.lanes.get_mut(usize::from(first.lane)) else { return };
         let start = first.number.saturating_sub(lane.first) as usize;
-        for index in start..start + usize::from(packets) {
-            if let Some(packet) = lane.packets.get_mut(index) {
-                packet.whole = whole;
-            }
+        for packet in lane.packets.range_mut(start.min(lane.packets.len())..).take(packets.into()) {
+            packet.whole = whole;
+        }
+        self.note_whole(start, whole);
+    }
+
+    /// A packet at this place of its lane is whole at `whole`.
+    fn note_whole(&mut self, place: usize, whole: Time) {
+        if place == 0 {
+            self.first_whole = self.first_whole.min(whole);
         }
     }
 
-    /// When the next packet is whole, of those in front of a lane that are not yet; [`Time::MAX`] if it is not known of any.
-    pub(crate) fn next_whole(&self, now: Time) -> Time {
-        let (mut lanes, mut next) = (self.occupied, Time::MAX);
-        while lanes != 0 {
+    /// The packets in front of the lanes of a set (bit n is lane n).
+    #[inline]
+    fn fronts(&self, mut lanes: u16) -> impl Iterator<Item = &Outgoing> {
+        std::iter::from_fn(move || {
             let index = lanes.trailing_zeros() as usize;
-            lanes &= lanes - 1;
-            if let Some(front) = self.lanes[index].packets.front().filter(|front| front.whole > now) {
-                next = next.min(front.whole);
-            }
+            lanes &= lanes.wrapping_sub(1);
+            self.lanes.get(index)?.packets.front()
+        })
+    }
+
+    /// When the next packet is whole, of those in front of a lane that are not yet; [`Time::MAX`] if it is not known of any.
+    #[inline]
+    pub(crate) fn next_whole(&self, now: Time) -> Time {
+        if self.first_whole > now {
+            return self.first_whole;
         }
-        next
+        let waiting = self.fronts(self.occupied).map(|front| front.whole).filter(|whole| *whole > now);
+        waiting.min().unwrap_or(Time::MAX)
     }
 
     /// The payload of a packet is there, or (`None`) will never be: `part` is asked for as many bytes as it has. Gives
     /// whose it is.
     pub(crate) fn deliver(&mut self, place: Place, part: impl FnOnce(usize) -> Option<Payload>) -> Option<Sender> {
         let lane = self.lanes.get_mut(usize::from(place.lane))?;
-        let packet = lane.packets.get_mut(place.number.checked_sub(lane.first)? as usize)?;
+        let index = place.number.checked_sub(lane.first)? as usize;
+        let packet = lane.packets.get_mut(index)?;
         packet.whole = Time::ZERO;
         match part(packet.payload_bytes as usize) {
             Some(payload) => packet.frame.edit(|roce| roce.payload = payload),
             None => packet.dropped = true,
         }
-        Some(packet.sender)
+        let sender = packet.sender;
+        self.note_whole(index, Time::ZERO);
+        Some(sender)
     }
 
     /// Whether a packet of a class that is not `paused` can be put on the line.
     #[inline]
     pub(crate) fn has_whole(&self, now: Time, paused: u8) -> bool {
-        let mut lanes = self.occupied & !(u16::from(paused) << CLASSES | u16::from(paused));
-        while lanes != 0 {
-            let index = lanes.trailing_zeros() as usize;
-            lanes &= lanes - 1;
-            if self.lanes[index].packets.front().is_some_and(|packet| packet.whole <= now) {
-                return true;
-            }
-        }
-        false
+        self.first_whole <= now && (paused == 0 || self.fronts(self.speaking(paused)).any(|front| front.whole <= now))
+    }
+
+    /// Lanes with packets of classes that are not `paused`.
+    const fn speaking(&self, paused: u8) -> u16 {
+        self.occupied & !((paused as u16) << CLASSES | paused as u16)
     }
 
     /// Puts whole packets of classes that are not `paused` on the line, each of which `depart` is given.
     #[inline]
     pub(crate) fn leave(&mut self, now: Time, paused: u8, mut depart: impl FnMut(Leaving)) {
-        let mut lanes = self.occupied & !(u16::from(paused) << CLASSES | u16::from(paused));
+        let mut lanes = self.speaking(paused);
         while lanes != 0 {
             let index = lanes.trailing_zeros() as usize;
             lanes &= lanes - 1;
@@ -294,6 +308,7 @@ impl Egress {
             }
             self.occupied &= !(u16::from(lane.packets.is_empty()) << index);
         }
+        self.first_whole = self.fronts(self.occupied).map(|front| front.whole).min().unwrap_or(Time::MAX);
         self.forecast = self.forecast.max(self.line.booked_until());
     }
 }

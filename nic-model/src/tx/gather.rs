@@ -12,7 +12,7 @@ use crate::mem::push_segment;
 use crate::nic::Nic;
 use crate::port::{DmaError, DmaKind, Segments};
 use des::Time;
-use wire::{NakCode, Payload};
+use wire::{NakCode, Payload, Psn};
 
 /// Most packets of one answer.
 const PACKETS_MAX: u16 = 16;
@@ -20,10 +20,12 @@ const PACKETS_MAX: u16 = 16;
 /// Packets of one request whose payload has been booked and not asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Gathering {
+    /// How many; nothing else counts if there are none.
+    packets: u16,
     /// Of the first.
     place: Place,
-    packets: u16,
     sender: Sender,
+    /// Where it lies; nobody asks where payload is elided.
     segments: Segments,
     /// When all of it is there.
     done: Time,
@@ -32,13 +34,19 @@ pub(crate) struct Gathering {
 }
 
 impl Gathering {
+    pub(crate) fn none() -> Self {
+        let sender = Sender { qpn: 0, psn: Psn::new(0), direction: Direction::Request, id: 0, unreliable: false };
+        let (place, done, line_free) = (Place { lane: 0, number: 0 }, Time::ZERO, Time::ZERO);
+        Self { packets: 0, place, sender, segments: Segments::new(), done, line_free }
+    }
+
     /// Whether a packet at `place` whose payload is there at `done` may join without making the first one late.
     fn takes(&self, place: Place, sender: &Sender, done: Time) -> bool {
         let follows = place.lane == self.place.lane && place.number == self.place.number + u64::from(self.packets);
         // A refusal of the host must strike no other request.
         let same =
             (sender.qpn, sender.id, sender.direction) == (self.sender.qpn, self.sender.id, self.sender.direction);
-        follows && same && done <= self.line_free && self.packets < PACKETS_MAX
+        follows && same && done <= self.line_free && (1..PACKETS_MAX).contains(&self.packets)
     }
 }
 
@@ -55,43 +63,34 @@ impl EthernetPort {
         segments: Segments,
     ) -> Time {
         let done = host.book(at, &segments).max(self.egress.wanted());
-        match &mut self.gathering {
-            Some(open) if open.takes(place, &sender, done) => {
-                if !self.elides_payload {
-                    segments.into_iter().for_each(|segment| push_segment(&mut open.segments, segment));
-                }
-                open.packets += 1;
-                open.done = open.done.max(done);
-            }
-            _ => {
-                let line_free = self.egress.booked_until();
-                let new = Gathering { place, packets: 1, sender, segments, done, line_free };
-                if let Some(whole) = self.gathering.replace(new) {
-                    self.ask_for(cx, host, whole);
-                }
-            }
+        if !self.gathering.takes(place, &sender, done) {
+            self.finish_gathering(cx, host);
+            let open = &mut self.gathering;
+            (open.place, open.sender, open.done) = (place, sender, done);
+            open.line_free = self.egress.booked_until();
+        }
+        let open = &mut self.gathering;
+        open.packets += 1;
+        open.done = open.done.max(done);
+        if !self.elides_payload {
+            segments.into_iter().for_each(|segment| push_segment(&mut open.segments, segment));
         }
         done
     }
 
-    /// No more packets for now: asks for what has been booked.
-    pub(super) fn finish_gathering(&mut self, cx: &mut Cx<'_>, host: &mut Interface) {
-        if self.gathering.is_some()
-            && let Some(whole) = self.gathering.take()
-        {
-            self.ask_for(cx, host, whole);
-        }
-    }
-
-    /// Asks for what has been gathered. Where payload is elided nobody need be asked.
+    /// No more packets for now: asks for what has been booked. Where payload is elided nobody need be asked.
     #[inline]
-    fn ask_for(&mut self, cx: &mut Cx<'_>, host: &mut Interface, gathering: Gathering) {
-        let Gathering { place, packets, segments, done, .. } = gathering;
+    pub(super) fn finish_gathering(&mut self, cx: &mut Cx<'_>, host: &mut Interface) {
+        let Gathering { packets, place, segments, done, .. } = &mut self.gathering;
+        let (packets, place, done) = (std::mem::take(packets), *place, *done);
+        if packets == 0 {
+            return;
+        }
         if self.elides_payload {
             self.egress.fetched(place, packets, done);
         } else {
             let purpose = Purpose::Gather { port: self.number, place, packets };
-            host.dma.ask(cx, purpose, segments, DmaKind::Message, done);
+            host.dma.ask(cx, purpose, std::mem::take(segments), DmaKind::Message, done);
         }
     }
 }

@@ -49,7 +49,7 @@ impl Nic {
         loop {
             let paused = port.silent(cx.now);
             if port.egress.has_whole(cx.now, paused) {
-                self.drain(cx, number);
+                self.drain(cx, number, paused);
                 port = &mut self.ports[number];
             }
             // One turn in each direction, until nobody can be served.
@@ -99,10 +99,10 @@ impl Nic {
 
     /// Puts whole packets on the line.
     #[inline(never)]
-    fn drain(&mut self, cx: &mut Cx<'_>, number: usize) {
+    fn drain(&mut self, cx: &mut Cx<'_>, number: usize, paused: u8) {
         let Self { ports, host, qps, loopback, timing, config, .. } = self;
         let port = &mut ports[number];
-        let (paused, up) = (port.silent(cx.now), port.up);
+        let up = port.up;
         let measures = matches!(config.congestion, Scheme::Timely(_));
         let mut untold = Vec::new();
         port.egress.leave(cx.now, paused, |Leaving { frame, sender, loops, wire_bytes, booked }| {

@@ -31,9 +31,14 @@ impl EthernetPort {
     /// Gives a queue pair that has had a turn its place for the next, if it has something to send. A turn may be `over`, or has
     /// only been interrupted.
     pub(super) fn queue_again(&mut self, now: Time, qp: &mut QueuePair, over: bool) {
-        if !qp.is_ready_to_send(now) || over && !qp.has_another_turn() {
-            return;
+        if qp.is_ready_to_send(now) && (!over || qp.has_another_turn()) {
+            self.queue_ready(now, qp, over);
         }
+    }
+
+    /// As [`queue_again`](Self::queue_again), for one that has something to send.
+    #[inline]
+    pub(super) fn queue_ready(&mut self, now: Time, qp: &mut QueuePair, over: bool) {
         qp.sends_queued = true;
         let (at, class) = (qp.next_request(), qp.class());
         if at > now {

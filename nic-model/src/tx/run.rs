@@ -6,8 +6,10 @@ use crate::caches::{Kind, wqe_key};
 use crate::dma::Cx;
 use crate::nic::Nic;
 use crate::profile::Turn;
+use crate::qp::path::Path;
 use crate::qp::send::{SendWork, WorkData};
-use crate::transport::Packet;
+use crate::regs::cmd::QpAttributes;
+use crate::transport::{Middle, Packet};
 use des::Time;
 use wire::{Ext, Frame, Payload, Spares, cable_len};
 
@@ -23,48 +25,65 @@ impl Nic {
         }
         let (who, unreliable) = (qp.accessor(), !qp.is_reliable());
         let (Some(path), Some(requester)) = (&qp.path, &mut qp.requester) else { return true };
-        let Some((mut packet, id, mut offset_bytes)) = requester.middle(cx.now) else { return true };
+        let Some(Middle { mut packet, id, mut offset_bytes, packets }) = requester.middle(cx.now) else { return true };
         let Some(WorkData::Segments(list)) = qp.sends.find(id).map(SendWork::data) else { return true };
         if path.port != port.number {
             return true;
         }
         let (class, length_bytes) = (path.class(), packet.payload_bytes);
-        let mut wire_len = None;
-        loop {
-            let Ok(segments) = memory.message(who, list, offset_bytes, length_bytes, false) else { return true };
+        let source = memory.source(who, list, false);
+        let ready = qp.sends_from.max(cx.now);
+        let (limited, busy) = (qp.limited_until > cx.now, timing.engines.free(qpn) > cx.now);
+        for left in (0..packets).rev() {
+            let Ok(segments) = source.segments(offset_bytes, length_bytes) else { return true };
             packet.ack_request = requester.send_middle(cx.now);
+            let mut frame = build(&mut qp.middle, path, &qp.attributes, spares, &packet);
+            let wire_len = frame.wire_len();
             let place = port.egress.next_place(class, Direction::Request);
-            let mut frame = match port.egress.newest(place.lane).filter(|_| wire_len.is_some()) {
-                Some(before) => follower(spares, before, &packet),
-                None => path.frame(spares, header(&qp.attributes, &packet), Ext::None, Payload::Elided(length_bytes)),
-            };
-            let wire_len = *wire_len.get_or_insert_with(|| frame.wire_len());
             let sender = Sender { qpn, psn: packet.psn, direction: Direction::Request, id, unreliable };
-            let known = host.cached(qp.sends_from.max(cx.now), Kind::Wqe, wqe_key(qpn, id));
+            let known = host.cached(ready, Kind::Wqe, wqe_key(qpn, id));
             let from = host.message_translated(known, memory, list, (offset_bytes, length_bytes));
             let booked = timing.requester.book(cx.now.max(from));
             let whole = port.gather(cx, host, booked.end, place, sender, segments);
+            let mut next_send = Time::ZERO;
             if let Some(flow) = &mut qp.flow {
-                frame.edit(|roce| flow.ask_switches(roce));
+                if flow.asks_switches() {
+                    frame.edit(|roce| flow.ask_switches(roce));
+                }
                 flow.on_sent(cx.now, cable_len(wire_len) as u64);
+                next_send = flow.next_send();
             }
             port.egress.append(place.lane, frame, wire_len, sender, (booked.start, Some(whole)));
-            let next_send = qp.flow.as_ref().map_or(Time::ZERO, |flow| flow.next_send()).max(qp.limited_until);
-            if next_send > cx.now || !port.is_alone(cx.now) || timing.engines.free(qpn) > cx.now {
-                port.queue_again(cx.now, qp, false);
+            if limited || next_send > cx.now || !port.is_alone(cx.now) || busy {
+                match left {
+                    0 => port.queue_again(cx.now, qp, false),
+                    _ => port.queue_ready(cx.now, qp, false),
+                }
                 return false;
             }
-            match requester.middle(cx.now) {
-                Some((next, _, offset)) => (packet, offset_bytes) = (next, offset),
-                None => return true,
-            }
+            packet.psn = packet.psn.add(1);
+            offset_bytes += length_bytes;
         }
+        true
     }
 }
 
-/// The packet that follows another one.
-fn follower(spares: &mut Spares, before: &Frame, packet: &Packet) -> Box<Frame> {
-    let mut frame = spares.copy(before);
-    frame.edit(|roce| (roce.bth.psn, roce.bth.ack_request) = (packet.psn, packet.ack_request));
+/// A packet from the middle of a message: a copy of the last one, but for what says where it belongs.
+fn build(
+    last: &mut Option<Box<Frame>>,
+    path: &Path,
+    attributes: &QpAttributes,
+    spares: &mut Spares,
+    packet: &Packet,
+) -> Box<Frame> {
+    if let Some(last) = last
+        && last.opcode() == Some(packet.opcode)
+    {
+        let mut frame = spares.copy(last);
+        frame.number(packet.psn, packet.ack_request);
+        return frame;
+    }
+    let frame = path.frame(spares, header(attributes, packet), Ext::None, Payload::Elided(packet.payload_bytes));
+    *last = Some(frame.clone());
     frame
 }

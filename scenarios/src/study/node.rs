@@ -217,7 +217,7 @@ impl LightNode {
     pub(super) fn frame(&mut self, now: Time, frame: Box<Frame>) {
         self.hash.mix(frame.wire_len() as u64);
         self.hardware.begin(now);
-        self.hardware.tell(now, Input::Frame { port: 0, frame });
+        self.hardware.tell_here(now, Input::Frame { port: 0, frame });
         self.hash.mix(now.as_ps());
     }
 
@@ -245,7 +245,7 @@ impl LightNode {
     /// The NIC's own moment has come; false if nothing has come of it.
     pub(super) fn wake(&mut self, now: Time) -> bool {
         self.hardware.begin(now);
-        self.hardware.tell(now, Input::Wake)
+        self.hardware.tell_here(now, Input::Wake)
     }
 
     /// A flow begins.

@@ -83,10 +83,8 @@ impl NodeSlot {
                 sink.own(sequencer.key(at, phase), later.into());
             }
         }
-        if node.hardware.outgoing.is_empty() {
-            return;
-        }
-        for outgoing in node.hardware.outgoing.drain(..) {
+        node.hardware.outgoing.reverse();
+        while let Some(outgoing) = node.hardware.outgoing.pop() {
             match outgoing {
                 Outgoing::Frame { at, frame, .. } => {
                     tally.packets += u64::from(frame.has_payload());
@@ -164,7 +162,8 @@ impl SwitchSlot {
 
     fn collect(&mut self, now: Time, sink: &mut impl Sink) {
         let Self { peers, sequencer, outbox, .. } = self;
-        for output in outbox.drain(..) {
+        outbox.reverse();
+        while let Some(output) = outbox.pop() {
             match output {
                 Output::Frame { port, at, frame } => {
                     let key = sequencer.key(at, Phase::Wire);

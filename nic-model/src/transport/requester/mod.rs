@@ -12,7 +12,7 @@ mod selective;
 #[cfg(test)]
 mod tests;
 
-pub use request::{Event, Recovery, RequesterConfig, SendRequest, Status, Step, Suffix, TimeoutPolicy, Work};
+pub use request::{Event, Middle, Recovery, RequesterConfig, SendRequest, Status, Step, Suffix, TimeoutPolicy, Work};
 
 use super::packet::Packet;
 use super::sequence::{OUTSTANDING_MAX, Seq};
@@ -131,14 +131,14 @@ impl Requester {
         Some(self.send(now, index))
     }
 
-    /// The next packet if it may be sent now, has not been sent before, and is from the middle of a message; with the id of its
-    /// request, and where in the message its payload begins. Nothing has changed until [`send_middle`](Self::send_middle).
+    /// The next packets, if they may be sent now, have not been sent before, and are from the middle of a message. Nothing has
+    /// changed until [`send_middle`](Self::send_middle), which each of them takes.
     #[inline]
     #[must_use]
-    pub fn middle(&self, now: Time) -> Option<(Packet, u32, u32)> {
+    pub fn middle(&self, now: Time) -> Option<Middle> {
         let entry = self.requests.get(self.send_index)?;
         let is_new = self.cursor == self.next && self.selective.is_none() && entry.phase == Phase::Ready;
-        if !is_new || self.halted || self.retry.is_silent(now) || !self.may_send_new(entry) {
+        if !is_new || self.halted || self.retry.is_silent(now) {
             return None;
         }
         let operation = match entry.request.work {
@@ -147,7 +147,8 @@ impl Requester {
             Work::Read { .. } | Work::Atomic { .. } | Work::Local => return None,
         };
         let index = self.cursor.since(entry.first);
-        if index == 0 || index + 1 >= entry.span {
+        let packets = entry.span.saturating_sub(index + 1).min(self.room_packets());
+        if index == 0 || packets == 0 {
             return None;
         }
         let packet = Packet {
@@ -158,7 +159,7 @@ impl Requester {
             ext: Ext::None,
             payload_bytes: self.pmtu_bytes(),
         };
-        Some((packet, entry.request.id, self.config.pmtu.offset(index)))
+        Some(Middle { packet, id: entry.request.id, offset_bytes: self.config.pmtu.offset(index), packets })
     }
 
     /// Such a packet is sent; whether it asks for an acknowledgement.
@@ -276,12 +277,23 @@ impl Requester {
         if self.cursor == entry.first && !self.may_begin(entry) {
             return false;
         }
-        if self.config.transport != Transport::Rc || entry.is_local() {
-            return true;
+        if self.config.transport == Transport::Rc && entry.awaits_data() {
+            return entry.end().since(self.oldest) <= OUTSTANDING_MAX;
         }
-        let reaches = if entry.awaits_data() { entry.end() } else { self.next.plus(1) };
-        let fits_window = entry.awaits_data() || self.window_used() < self.config.window_packets;
-        fits_window && reaches.since(self.oldest) <= OUTSTANDING_MAX
+        entry.is_local() || self.room_packets() > 0
+    }
+
+    /// New packets without answers of their own that may be sent before something is acknowledged.
+    #[inline]
+    fn room_packets(&self) -> u32 {
+        if self.config.transport != Transport::Rc {
+            return u32::MAX;
+        }
+        let unanswered = self.next.since(self.oldest);
+        self.config
+            .window_packets
+            .saturating_sub(unanswered - self.reserved)
+            .min(OUTSTANDING_MAX.saturating_sub(unanswered))
     }
 
     fn may_begin(&self, entry: &Entry) -> bool {

@@ -204,6 +204,19 @@ pub enum Recovery {
     SelectiveRepeat,
 }
 
+/// Packets from the middle of a message, of which only the number and the payload's place differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Middle {
+    /// The first.
+    pub packet: Packet,
+    /// Of the request.
+    pub id: u32,
+    /// Where in the message the payload of the first begins.
+    pub offset_bytes: u32,
+    /// How many may follow each other, at least one.
+    pub packets: u32,
+}
+
 /// A request in the send queue of the requester.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {

@@ -335,18 +335,23 @@ proptest! {
         let mut short = usual.clone();
         for _ in 0..12 {
             loop {
-                let step = match short.middle(Time::ZERO) {
-                    None => short.next_step(Time::ZERO),
-                    Some((packet, id, offset_bytes)) => {
-                        let packet = Packet { ack_request: short.send_middle(Time::ZERO), ..packet };
-                        Some(Step::Packet { packet, id, offset_bytes, retransmission: false })
+                let Some(Middle { mut packet, id, mut offset_bytes, packets }) = short.middle(Time::ZERO) else {
+                    let step = short.next_step(Time::ZERO);
+                    prop_assert_eq!(step, usual.next_step(Time::ZERO));
+                    if step.is_none() {
+                        break;
                     }
+                    continue;
                 };
-                prop_assert_eq!(step, usual.next_step(Time::ZERO));
-                prop_assert_eq!(format!("{short:?}"), format!("{usual:?}"));
-                if step.is_none() {
-                    break;
+                for _ in 0..packets {
+                    packet.ack_request = short.send_middle(Time::ZERO);
+                    let step = Step::Packet { packet, id, offset_bytes, retransmission: false };
+                    prop_assert_eq!(Some(step), usual.next_step(Time::ZERO));
+                    prop_assert_eq!(format!("{short:?}"), format!("{usual:?}"));
+                    packet.psn = packet.psn.add(1);
+                    offset_bytes += packet.payload_bytes;
                 }
+                prop_assert_eq!(short.middle(Time::ZERO), None, "all that could follow has followed");
             }
             let sent = usual.next_psn().distance(Psn::new(START)) as u32;
             for requester in [&mut short, &mut usual] {
