@@ -51,6 +51,7 @@ impl<E> EventQueue<E> {
 
     /// The key of the next event.
     #[must_use]
+    #[inline]
     pub fn next_key(&self) -> Option<Key> {
         self.events.first().map(|&(key, _)| key)
     }
@@ -65,10 +66,12 @@ impl<E> EventQueue<E> {
     }
 
     /// Takes the next event, if its time is before `limit`.
+    #[inline]
     pub fn pop_before(&mut self, limit: Time) -> Option<(Key, E)> {
-        if self.next_key()?.time() >= limit {
-            return None;
-        }
+        if self.next_key()?.time() < limit { self.take() } else { None }
+    }
+
+    fn take(&mut self) -> Option<(Key, E)> {
         let next = self.events.take()?;
         self.now = next.0.time();
         Some(next)

@@ -117,7 +117,6 @@ impl Dma {
     }
 
     /// Writes `data` to `segments` at `at`; gives when it is visible. The host hears nothing of data that was elided.
-    #[inline]
     pub(crate) fn write(
         &mut self,
         cx: &mut Cx<'_>,
@@ -126,13 +125,20 @@ impl Dma {
         segments: Segments,
         data: Payload,
     ) -> Time {
-        let visible = self.pcie.write(at, &segments);
-        counters.dma_writes += 1;
-        counters.dma_write_bytes += bytes(&segments);
-        self.note(counters);
+        let visible = self.book_write(counters, at, &segments);
         if !matches!(data, Payload::Elided(_)) {
             cx.say(visible, Output::DmaWrite { segments, data });
         }
+        visible
+    }
+
+    /// Books the link for a write at `at`; gives when it is visible.
+    #[inline]
+    pub(crate) fn book_write(&mut self, counters: &mut Counters, at: Time, segments: &Segments) -> Time {
+        let visible = self.pcie.write(at, segments);
+        counters.dma_writes += 1;
+        counters.dma_write_bytes += bytes(segments);
+        self.note(counters);
         visible
     }
 

@@ -76,7 +76,7 @@ impl Interface {
     }
 
     /// When `length_bytes` bytes of a message from `offset_bytes` on are translated, whose pieces are `list`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn message_translated(
         &mut self,
         at: Time,
@@ -87,6 +87,17 @@ impl Interface {
         if !self.caches.translate() {
             return at;
         }
+        self.parts_translated(at, memory, list, (offset_bytes, length_bytes))
+    }
+
+    #[inline(never)]
+    fn parts_translated(
+        &mut self,
+        at: Time,
+        memory: &Memory,
+        list: &[Data],
+        (offset_bytes, length_bytes): (u32, u32),
+    ) -> Time {
         message_parts(list, offset_bytes, length_bytes).fold(at, |at, range| self.translated(at, memory, range))
     }
 
@@ -99,6 +110,12 @@ impl Interface {
     #[inline]
     pub(crate) fn book(&mut self, at: Time, segments: &Segments) -> Time {
         self.dma.book(&mut self.counters, at, segments)
+    }
+
+    /// See [`Dma::book_write`].
+    #[inline]
+    pub(crate) fn book_write(&mut self, at: Time, segments: &Segments) -> Time {
+        self.dma.book_write(&mut self.counters, at, segments)
     }
 
     /// See [`Dma::write`].

@@ -53,8 +53,13 @@ impl Spares {
                 frame.copy(original);
                 frame
             }
-            None => Box::new(original.clone()),
+            None => Self::another(original),
         }
+    }
+
+    #[cold]
+    fn another(original: &Frame) -> Box<Frame> {
+        Box::new(original.clone())
     }
 
     /// See [`Frame::touch`]: touches those that are built in next.

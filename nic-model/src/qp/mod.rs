@@ -184,10 +184,12 @@ impl QueuePairs {
         Self { table, gsi: None }
     }
 
+    #[inline]
     pub(crate) fn get(&self, number: u32) -> Option<&QueuePair> {
         if number == Qpn::GSI.value() { self.gsi.as_deref() } else { self.table.get(number) }
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut QueuePair> {
         if number == Qpn::GSI.value() { self.gsi.as_deref_mut() } else { self.table.get_mut(number) }
     }

@@ -6,7 +6,7 @@ use crate::mem::Memory;
 use crate::qp::QueuePair;
 use crate::regs::cmd::Rights;
 use des::Time;
-use wire::RocePacket;
+use wire::{Payload, RocePacket};
 
 /// Executes a packet from the middle of a WRITE if it is due, allowed, and calls for no answer. If not, nothing has happened,
 /// and it is left to the usual way.
@@ -30,7 +30,10 @@ pub(super) fn write_on(
     let range = remote.range(length_bytes);
     let Ok(segments) = memory.remote(who, range, Rights::REMOTE_WRITE) else { return false };
     let at = host.translated(at, memory, range);
-    host.write(cx, at, segments, packet.payload.clone());
+    match &packet.payload {
+        Payload::Elided(_) => host.book_write(at, &segments),
+        data @ Payload::Bytes(_) => host.write(cx, at, segments, data.clone()),
+    };
     responder.write_on(length_bytes);
     // What is read for answers sees what was written before (IBTA volume 1, table 79).
     qp.replies_from = qp.replies_from.max(at);

@@ -6,12 +6,10 @@ use crate::caches::{Kind, wqe_key};
 use crate::dma::Cx;
 use crate::nic::Nic;
 use crate::profile::Turn;
-use crate::qp::path::Path;
 use crate::qp::send::{SendWork, WorkData};
-use crate::regs::cmd::QpAttributes;
-use crate::transport::{Middle, Packet};
+use crate::transport::Middle;
 use des::Time;
-use wire::{Ext, Frame, Payload, Spares, cable_len};
+use wire::{Ext, Frame, Payload, Psn, Spares, cable_len};
 
 impl Nic {
     /// Builds packets for a queue pair whose turn it is, as long as they are from the middle of a message and it would have the
@@ -25,22 +23,30 @@ impl Nic {
         }
         let (who, unreliable) = (qp.accessor(), !qp.is_reliable());
         let (Some(path), Some(requester)) = (&qp.path, &mut qp.requester) else { return true };
-        let Some(Middle { mut packet, id, mut offset_bytes, packets }) = requester.middle(cx.now) else { return true };
+        let Some(mut middle) = requester.middle(cx.now) else { return true };
+        let Middle { id, payload_bytes: length_bytes, packets, .. } = middle;
         let Some(WorkData::Segments(list)) = qp.sends.find(id).map(SendWork::data) else { return true };
         if path.port != port.number {
             return true;
         }
-        let (class, length_bytes) = (path.class(), packet.payload_bytes);
+        let class = path.class();
         let source = memory.source(who, list, false);
         let ready = qp.sends_from.max(cx.now);
         let (limited, busy) = (qp.limited_until > cx.now, timing.engines.free(qpn) > cx.now);
         for left in (0..packets).rev() {
+            let Middle { psn, offset_bytes, .. } = middle;
             let Ok(segments) = source.segments(offset_bytes, length_bytes) else { return true };
-            packet.ack_request = requester.send_middle(cx.now);
-            let mut frame = build(&mut qp.middle, path, &qp.attributes, spares, &packet);
+            let ack_request = requester.send_middle(cx.now);
+            let mut frame = match &qp.middle {
+                Some(last) if last.opcode() == Some(middle.opcode) => follower(last, spares, psn, ack_request),
+                _ => {
+                    let bth = header(&qp.attributes, &middle.packet(ack_request));
+                    first(&mut qp.middle, path.frame(spares, bth, Ext::None, Payload::Elided(length_bytes)))
+                }
+            };
             let wire_len = frame.wire_len();
             let place = port.egress.next_place(class, Direction::Request);
-            let sender = Sender { qpn, psn: packet.psn, direction: Direction::Request, id, unreliable };
+            let sender = Sender { qpn, psn, direction: Direction::Request, id, unreliable };
             let known = host.cached(ready, Kind::Wqe, wqe_key(qpn, id));
             let from = host.message_translated(known, memory, list, (offset_bytes, length_bytes));
             let booked = timing.requester.book(cx.now.max(from));
@@ -61,29 +67,23 @@ impl Nic {
                 }
                 return false;
             }
-            packet.psn = packet.psn.add(1);
-            offset_bytes += length_bytes;
+            (middle.psn, middle.offset_bytes) = (psn.add(1), offset_bytes + length_bytes);
         }
         true
     }
 }
 
-/// A packet from the middle of a message: a copy of the last one, but for what says where it belongs.
-fn build(
-    last: &mut Option<Box<Frame>>,
-    path: &Path,
-    attributes: &QpAttributes,
-    spares: &mut Spares,
-    packet: &Packet,
-) -> Box<Frame> {
-    if let Some(last) = last
-        && last.opcode() == Some(packet.opcode)
-    {
-        let mut frame = spares.copy(last);
-        frame.number(packet.psn, packet.ack_request);
-        return frame;
-    }
-    let frame = path.frame(spares, header(attributes, packet), Ext::None, Payload::Elided(packet.payload_bytes));
-    *last = Some(frame.clone());
+/// A copy of the last packet from the middle of a message, but for what says where it belongs.
+#[inline]
+fn follower(last: &Frame, spares: &mut Spares, psn: Psn, ack_request: bool) -> Box<Frame> {
+    let mut frame = spares.copy(last);
+    frame.number(psn, ack_request);
+    frame
+}
+
+/// Keeps the first such packet for the next ones to be copies of.
+#[cold]
+fn first(kept: &mut Option<Box<Frame>>, frame: Box<Frame>) -> Box<Frame> {
+    *kept = Some(frame.clone());
     frame
 }

@@ -21,7 +21,7 @@ use request::{Entry, Phase};
 use retry::Retry;
 use selective::Selective;
 use std::collections::VecDeque;
-use wire::{Ext, Opcode, Operation, Position, Psn, Transport};
+use wire::{Opcode, Operation, Position, Psn, Transport};
 
 const OUTSTANDING_MAX_U64: u64 = OUTSTANDING_MAX as u64;
 
@@ -151,15 +151,14 @@ impl Requester {
         if index == 0 || packets == 0 {
             return None;
         }
-        let packet = Packet {
+        Some(Middle {
             psn: self.cursor.psn(),
             opcode: Opcode::new(self.config.transport, operation, Position::Middle)?,
-            ack_request: false,
-            solicited: false,
-            ext: Ext::None,
+            id: entry.request.id,
+            offset_bytes: self.config.pmtu.offset(index),
             payload_bytes: self.pmtu_bytes(),
-        };
-        Some(Middle { packet, id: entry.request.id, offset_bytes: self.config.pmtu.offset(index), packets })
+            packets,
+        })
     }
 
     /// Such a packet is sent; whether it asks for an acknowledgement.

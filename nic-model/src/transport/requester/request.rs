@@ -4,7 +4,7 @@ use crate::transport::mtu::{MESSAGE_BYTES_MAX, Pmtu};
 use crate::transport::packet::{AtomicOperation, Packet, Remote};
 use crate::transport::sequence::Seq;
 use des::Dur;
-use wire::{Opcode, Operation, Position, Psn, Transport};
+use wire::{Ext, Opcode, Operation, Position, Psn, Transport};
 
 /// A request of the send queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,14 +207,27 @@ pub enum Recovery {
 /// Packets from the middle of a message, of which only the number and the payload's place differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Middle {
-    /// The first.
-    pub packet: Packet,
+    /// Number of the first.
+    pub psn: Psn,
+    /// Of all of them.
+    pub opcode: Opcode,
     /// Of the request.
     pub id: u32,
     /// Where in the message the payload of the first begins.
     pub offset_bytes: u32,
+    /// Message bytes of each.
+    pub payload_bytes: u32,
     /// How many may follow each other, at least one.
     pub packets: u32,
+}
+
+impl Middle {
+    /// The first.
+    #[must_use]
+    pub const fn packet(&self, ack_request: bool) -> Packet {
+        let Self { psn, opcode, payload_bytes, .. } = *self;
+        Packet { psn, opcode, ack_request, solicited: false, ext: Ext::None, payload_bytes }
+    }
 }
 
 /// A request in the send queue of the requester.

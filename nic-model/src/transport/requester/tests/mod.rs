@@ -335,7 +335,7 @@ proptest! {
         let mut short = usual.clone();
         for _ in 0..12 {
             loop {
-                let Some(Middle { mut packet, id, mut offset_bytes, packets }) = short.middle(Time::ZERO) else {
+                let Some(mut middle) = short.middle(Time::ZERO) else {
                     let step = short.next_step(Time::ZERO);
                     prop_assert_eq!(step, usual.next_step(Time::ZERO));
                     if step.is_none() {
@@ -343,13 +343,14 @@ proptest! {
                     }
                     continue;
                 };
-                for _ in 0..packets {
-                    packet.ack_request = short.send_middle(Time::ZERO);
+                for _ in 0..middle.packets {
+                    let packet = middle.packet(short.send_middle(Time::ZERO));
+                    let Middle { id, offset_bytes, .. } = middle;
                     let step = Step::Packet { packet, id, offset_bytes, retransmission: false };
                     prop_assert_eq!(Some(step), usual.next_step(Time::ZERO));
                     prop_assert_eq!(format!("{short:?}"), format!("{usual:?}"));
-                    packet.psn = packet.psn.add(1);
-                    offset_bytes += packet.payload_bytes;
+                    middle.psn = middle.psn.add(1);
+                    middle.offset_bytes += middle.payload_bytes;
                 }
                 prop_assert_eq!(short.middle(Time::ZERO), None, "all that could follow has followed");
             }
