@@ -62,8 +62,12 @@ impl<E> Agenda<E> {
     }
 
     /// Adds an event from outside during the window with this number, due in a later one.
+    ///
+    /// # Panics
+    /// If it is due in a window that has been open.
     #[inline]
     pub fn deliver(&mut self, window: u64, key: Key, event: E) {
+        assert!(key.time() >= self.end, "event {key:?} comes too late for the window that ended at {}", self.end);
         self.turn_to(window);
         self.new.begins = self.new.begins.min(key.time());
         self.new.events.push((key, event));

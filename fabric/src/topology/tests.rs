@@ -262,3 +262,26 @@ fn parts_fit_the_graph_and_lossy_cables_lose() {
     assert_eq!((uplinks[0][0].id(), uplinks[1][0].id()), (LinkId(0), LinkId(2)));
     assert_eq!((uplinks[0][0].rules().len(), uplinks[1][0].rules().len()), (0, 1));
 }
+
+#[test]
+fn cables_lead_from_one_side_to_the_other_unless_there_is_an_odd_ring() {
+    let two_sided = [
+        Topology::back_to_back(CABLING),
+        Topology::star(5, CABLING),
+        Topology::leaf_spine(3, 2, 4, CABLING),
+        Topology::fat_tree(4, CABLING),
+        Topology::dragonfly(2, 2, 1, CABLING),
+    ];
+    for topology in two_sided.map(|topology| topology.expect("it is possible")) {
+        let sides = topology.sides().expect("rings are even");
+        let endpoints = topology.endpoint_count();
+        let side = |end: PortRef| match end.node {
+            NodeId::Host(host) => sides[topology.endpoint(host, end.port).0 as usize],
+            NodeId::Switch(switch) => sides[(endpoints + switch) as usize],
+        };
+        assert_eq!(sides.len(), (endpoints + topology.switch_count()) as usize);
+        assert!(topology.cables().iter().all(|cable| side(cable.a) != side(cable.b)));
+    }
+    let groups_of_three = Topology::dragonfly(3, 2, 1, CABLING).expect("it is possible");
+    assert_eq!(groups_of_three.sides(), None);
+}

@@ -25,8 +25,8 @@ impl World {
         planned: &[Planned],
         threads: Threads,
     ) -> Result<Self, ClusterError> {
-        let window = topology.look_ahead();
-        if window == Dur::ZERO {
+        let look_ahead = topology.look_ahead();
+        if look_ahead == Dur::ZERO {
             let what = "a study needs cables that take time, and one of them has a latency of zero";
             return Err(ClusterError::Topology(what.to_owned()));
         }
@@ -49,26 +49,34 @@ impl World {
         let idle = std::iter::repeat_with(Agenda::new).take(switches.len());
         let nodes = nodes.into_iter().map(Station::Node);
         let stations = nodes.chain(switches.into_iter().map(|slot| Station::Switch(Box::new(slot))));
-        let parts = homes.parts();
-        let mut world = Self {
-            parts: (0..parts).map(|number| Part::new(number, parts.into())).collect(),
+        let mut ordered: Vec<_> = homes.all.iter().zip(stations).zip(agendas.into_iter().chain(idle)).collect();
+        ordered.sort_by_key(|((home, _), _)| **home);
+        let part = |(number, second_side): (usize, &u32)| {
+            Part::new(number as u16, homes.second_sides.len(), *second_side as usize)
+        };
+        let mut parts: Vec<Part> = homes.second_sides.iter().enumerate().map(part).collect();
+        for ((&(part, _), station), agenda) in ordered {
+            parts[usize::from(part)].add(station, agenda);
+        }
+        let limit = Time::ZERO + Dur::from_ms(scenario.about.time_limit_ms);
+        Ok(Self {
+            parts,
             homes: homes.all,
-            schedule: Schedule { window, limit: Time::ZERO + Dur::from_ms(scenario.about.time_limit_ms) },
+            schedule: Schedule { look_ahead, has_sides: homes.has_sides, limit },
             timed_out: false,
             ended: vec![None; planned.len()],
-        };
-        for ((station, agenda), home) in stations.zip(agendas.into_iter().chain(idle)).zip(&world.homes) {
-            world.parts[usize::from(home.0)].add(station, agenda);
-        }
-        Ok(world)
+        })
     }
 }
 
 /// Who simulates which station.
 struct Homes<'a> {
     topology: &'a Topology,
-    /// Part, and station there: endpoints first, then switches.
+    /// Part, and station there: endpoints first, then switches. In each part those of the first side come first.
     all: Vec<(u16, u32)>,
+    /// By part: where the second side begins.
+    second_sides: Vec<u32>,
+    has_sides: bool,
 }
 
 impl<'a> Homes<'a> {
@@ -78,19 +86,22 @@ impl<'a> Homes<'a> {
         let partition = topology.partition(parts);
         let ports = |host| topology.ports(NodeId::Host(host)).iter().map(move |_| NodeId::Host(host));
         let switches = (0..topology.switch_count()).map(NodeId::Switch);
-        let mut counts = vec![0; parts.into()];
-        let home = |node| {
-            let part = partition.part(node);
-            let count = &mut counts[usize::from(part)];
-            *count += 1;
-            (part, *count - 1)
+        let nodes = (0..topology.host_count()).flat_map(ports).chain(switches);
+        let mut all: Vec<(u16, u32)> = nodes.map(|node| (partition.part(node), 0)).collect();
+        let sides = topology.sides();
+        let has_sides = sides.is_some();
+        let sides = sides.unwrap_or_else(|| vec![false; all.len()]);
+        let mut counts = vec![0; all.iter().map(|(part, _)| usize::from(*part) + 1).max().unwrap_or(1)];
+        let mut number = |side: bool| {
+            for ((part, station), _) in all.iter_mut().zip(&sides).filter(|(_, other)| **other == side) {
+                *station = counts[usize::from(*part)];
+                counts[usize::from(*part)] += 1;
+            }
+            counts.clone()
         };
-        let all = (0..topology.host_count()).flat_map(ports).chain(switches).map(home).collect();
-        Self { topology, all }
-    }
-
-    fn parts(&self) -> u16 {
-        self.all.iter().map(|&(part, _)| part + 1).max().unwrap_or(1)
+        let second_sides = number(false);
+        number(true);
+        Self { topology, all, second_sides, has_sides }
     }
 
     /// The other end of a cable.

@@ -1,23 +1,44 @@
 //! A part of the world: the stations that one thread simulates, window by window.
 //!
-//! Within a window no station can influence another: what crosses a cable takes at least a window's length. So each
-//! station works off its own events while its state lies in the nearest cache, and what it sends waits in the bags of
-//! the others.
+//! Within a window no station can influence another. So each works off its own events while its state lies in the nearest
+//! cache, and what it sends waits in the bags of the others.
 
 use super::event::{Event, Parcel, Place, Tally};
 use super::exchange::Exchange;
 use super::node::Ended;
 use super::station::{NodeSlot, Sink, Station};
 use des::{Agenda, Dur, Key, Time};
+use std::ops::Range;
 use wire::Spares;
 
 /// What parts must agree on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Schedule {
-    /// How far a part may run ahead of the others: the shortest latency of a cable.
-    pub(super) window: Dur,
+    /// The shortest latency of a cable: nobody influences another sooner.
+    pub(super) look_ahead: Dur,
+    /// Every cable leads from one side of the world to the other. Without sides, all stations are on the first.
+    pub(super) has_sides: bool,
     /// Nothing happens from then on.
     pub(super) limit: Time,
+}
+
+/// The stations of one side work off what lies before `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Window {
+    side: usize,
+    end: Time,
+}
+
+impl Schedule {
+    /// The next window, from when something is next due on each side. With sides, those of one do not hear of each other before
+    /// two cables have been crossed, so the sides take turns, with windows of twice the length.
+    fn window(&self, soonest: [Time; 2]) -> Window {
+        let [first, second] = soonest;
+        let (own, other) = (first.min(second), first.max(second));
+        let reach = if self.has_sides { other.min(own + self.look_ahead) } else { own };
+        let side = usize::from(self.has_sides && second < first);
+        Window { side, end: (reach + self.look_ahead).min(self.limit) }
+    }
 }
 
 /// Told after every window: what has happened in this part, and flows that have ended here.
@@ -45,10 +66,12 @@ pub(super) struct Post {
     window: u64,
     /// When something is due, by station.
     pub(super) next: Vec<Time>,
+    /// The stations from this one on are on the second side.
+    second_side: usize,
     /// For other parts.
     pub(super) outboxes: Vec<Vec<Parcel>>,
-    /// The soonest in the outboxes, if anything is there.
-    sent: Option<Time>,
+    /// The soonest in the outboxes for each side; [`Time::MAX`] if nothing is there.
+    sent: [Time; 2],
     /// Frames that have been used up, on their way to where others are built.
     spares: Spares,
 }
@@ -60,23 +83,34 @@ impl Post {
         self.agendas[station as usize].deliver(self.window, key, event);
     }
 
-    fn send(&mut self, part: u16, parcel: Parcel) {
-        let at = parcel.key.time();
-        self.sent = Some(self.sent.map_or(at, |sent| sent.min(at)));
+    /// To a station of another part, on that side.
+    fn send(&mut self, part: u16, side: usize, parcel: Parcel) {
+        self.sent[side] = self.sent[side].min(parcel.key.time());
         self.outboxes[usize::from(part)].push(parcel);
     }
 
-    /// Takes the soonest that will happen here, or was sent elsewhere.
-    fn take_soonest(&mut self) -> Time {
-        self.next.iter().copied().chain(self.sent.take()).min().unwrap_or(Time::MAX)
+    /// Takes the soonest that will happen here, or was sent elsewhere, on each side.
+    fn take_soonest(&mut self) -> [Time; 2] {
+        let (first, second) = self.next.split_at(self.second_side);
+        let sent = std::mem::replace(&mut self.sent, NEVER);
+        [(first, sent[0]), (second, sent[1])].map(|(next, sent)| next.iter().copied().fold(sent, Time::min))
     }
 }
+
+const NEVER: [Time; 2] = [Time::MAX; 2];
 
 /// Where events of one station go.
 struct Desk<'a> {
     post: &'a mut Post,
     part: u16,
     station: usize,
+}
+
+impl Desk<'_> {
+    /// The side of those that the station's cables lead to. Without sides it does not matter.
+    const fn other_side(&self) -> usize {
+        (self.station < self.post.second_side) as usize
+    }
 }
 
 impl Sink for Desk<'_> {
@@ -89,7 +123,7 @@ impl Sink for Desk<'_> {
         if place.part == self.part {
             self.post.deliver(place.station, key, event);
         } else {
-            self.post.send(place.part, Parcel { station: place.station, key, event });
+            self.post.send(place.part, self.other_side(), Parcel { station: place.station, key, event });
         }
     }
 }
@@ -133,13 +167,13 @@ fn run_node(slot: &mut NodeSlot, end: Time, tally: &mut Tally, desk: &mut Desk<'
 }
 
 impl Part {
-    /// A part among `parts`, empty.
-    pub(super) fn new(number: u16, parts: usize) -> Self {
+    /// A part among `parts`, empty, whose second side will begin with the station of this number.
+    pub(super) fn new(number: u16, parts: usize, second_side: usize) -> Self {
         let outboxes = std::iter::repeat_with(Vec::new).take(parts).collect();
-        Self { number, post: Post { outboxes, ..Post::default() }, ..Self::default() }
+        Self { number, post: Post { outboxes, second_side, sent: NEVER, ..Post::default() }, ..Self::default() }
     }
 
-    /// Takes in a station; gives its number here.
+    /// Takes in the next station.
     pub(super) fn add(&mut self, station: Station, agenda: Agenda<Event>) {
         self.stations.push(station);
         self.post.next.push(agenda.next_time());
@@ -151,20 +185,25 @@ impl Part {
         let mut inbox = Vec::new();
         loop {
             let soonest = self.post.take_soonest();
-            let start = exchange.meet(soonest, &mut self.post.outboxes, &mut inbox);
+            let soonest = exchange.meet(soonest, &mut self.post.outboxes, &mut inbox);
             inbox.drain(..).for_each(|Parcel { station, key, event }| self.post.deliver(station, key, event));
-            if start >= schedule.limit {
-                return start < Time::MAX;
+            if soonest.iter().all(|soonest| *soonest >= schedule.limit) {
+                return soonest != NEVER;
             }
-            let end = (start + schedule.window).min(schedule.limit);
+            let Window { side, end } = schedule.window(soonest);
             self.post.window += 1;
-            for index in 0..self.stations.len() {
+            for index in self.stations_of(side) {
                 if self.post.next[index] < end {
                     self.run_station(index, end);
                 }
             }
             watch.window(&self.tally, self.ended.len());
         }
+    }
+
+    /// The stations of a side.
+    fn stations_of(&self, side: usize) -> Range<usize> {
+        [0..self.post.second_side, self.post.second_side..self.stations.len()][side].clone()
     }
 
     /// Works off a station's events of a window.
@@ -201,5 +240,31 @@ impl Part {
                 post.next[index] = post.agendas[index].next_time().min(slot.node.hardware.next_wake());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sides_take_turns_and_reach_two_cables_ahead() {
+        let at = Time::from_ps;
+        let schedule = Schedule { look_ahead: Dur::from_ps(10), has_sides: true, limit: at(100) };
+        let window = |soonest: [u64; 2]| {
+            let Window { side, end } = schedule.window(soonest.map(at));
+            (side, end.as_ps())
+        };
+        // Nobody has begun; then those of the second side are behind, and then each side by turns.
+        assert_eq!(window([5, 5]), (0, 15));
+        assert_eq!(window([15, 5]), (1, 25));
+        assert_eq!(window([15, 25]), (0, 35));
+        // The other side may be woken by what this one sends, or be silent for long.
+        assert_eq!(window([15, 19]), (0, 29));
+        assert_eq!(window([15, u64::MAX]), (0, 35));
+        assert_eq!(window([95, 91]), (1, 100), "not beyond the limit");
+        let one_side = Schedule { has_sides: false, ..schedule };
+        assert_eq!(one_side.window([at(15), Time::MAX]), Window { side: 0, end: at(25) });
+        assert_eq!(one_side.window([at(15), at(12)]), Window { side: 0, end: at(22) }, "parcels may be sooner");
     }
 }

@@ -12,8 +12,8 @@ use des::Time;
 /// The seat of a part where all parts meet.
 pub(super) trait Exchange {
     /// Waits until all parts have ended their window. Hands out what stands in `outboxes` (by part), takes in what others
-    /// have for this part, in no order, and gives the least of what all parts call `soonest`.
-    fn meet(&mut self, soonest: Time, outboxes: &mut [Vec<Parcel>], inbox: &mut Vec<Parcel>) -> Time;
+    /// have for this part, in no order, and gives the least of what all parts call `soonest`, for each side of the world.
+    fn meet(&mut self, soonest: [Time; 2], outboxes: &mut [Vec<Parcel>], inbox: &mut Vec<Parcel>) -> [Time; 2];
 }
 
 /// The only part meets nobody.
@@ -21,7 +21,7 @@ pub(super) trait Exchange {
 pub(super) struct Alone;
 
 impl Exchange for Alone {
-    fn meet(&mut self, soonest: Time, _outboxes: &mut [Vec<Parcel>], _inbox: &mut Vec<Parcel>) -> Time {
+    fn meet(&mut self, soonest: [Time; 2], _: &mut [Vec<Parcel>], _: &mut Vec<Parcel>) -> [Time; 2] {
         soonest
     }
 }
