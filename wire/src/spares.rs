@@ -12,8 +12,8 @@ struct Spare(Box<Frame>);
 
 /// Most frames that one owner keeps.
 const KEPT_MAX: usize = 64;
-/// Most frames that are touched at once: what an owner builds in a microsecond, beyond those it uses up meanwhile.
-const TOUCHED_MAX: usize = 6;
+/// Most frames that are touched at once: what an owner builds in two microseconds, beyond those it uses up meanwhile.
+const TOUCHED_MAX: usize = 12;
 /// With more than these an owner gives away half, with less than a quarter of them it takes some.
 const MANY: usize = 32;
 
