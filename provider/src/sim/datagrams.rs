@@ -21,8 +21,6 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use wire::{Mac, Qpn};
 
-/// Datagrams that may wait for the driver.
-const RECEIVES: u32 = 128;
 /// Datagrams that may be on their way out in the device; more wait in the driver.
 const SENDS: u32 = 32;
 /// Page of its doorbells.
@@ -38,6 +36,8 @@ pub(super) struct Kind {
     pub(super) qkey: u32,
     /// The longest datagram.
     pub(super) message_bytes: u32,
+    /// Datagrams that may wait for the driver, at least one.
+    pub(super) receives: u32,
 }
 
 impl Kind {
@@ -111,15 +111,15 @@ impl Datagrams {
             receive_cq: CqId(0),
             srq: None,
             send_depth: SENDS,
-            receive_depth: RECEIVES,
+            receive_depth: kind.receives,
             max_send_sge: 4,
             max_receive_sge: 1,
             max_inline_bytes: 0,
         };
         let memory = host.memory();
-        let cq = CompletionQueue::allocate(memory, 2 * (SENDS + RECEIVES), UAR_PAGE);
+        let cq = CompletionQueue::allocate(memory, 2 * (SENDS + kind.receives), UAR_PAGE);
         let (qp, context) = QueuePair::allocate(memory, &spec, UAR_PAGE);
-        let bytes = u64::from(RECEIVES) * kind.receive_slot() + u64::from(SENDS) * kind.send_slot();
+        let bytes = u64::from(kind.receives) * kind.receive_slot() + u64::from(SENDS) * kind.send_slot();
         let buffers = DmaBuffer::allocate(memory, bytes as usize, Rights::ReadWrite);
         let (received, sent, idle, waiting) = (0, 0, 0, VecDeque::new());
         let mut made = Self { qp, kind, qpn: 0, pd: 0, cq, cqn: 0, buffers, key, received, sent, waiting, idle };
@@ -155,7 +155,7 @@ impl Datagrams {
         for attributes in attributes::datagrams(self.kind.qkey) {
             run(commands, host, "MODIFY_QP", &Command::ModifyQp(self.qpn, attributes))?;
         }
-        for _ in 0..RECEIVES {
+        for _ in 0..self.kind.receives {
             self.post_receive(host);
         }
         self.arm(host);
@@ -215,7 +215,7 @@ impl Datagrams {
     }
 
     fn post_receive(&mut self, host: &mut dyn HostBus) {
-        let slot = u64::from(self.received % RECEIVES);
+        let slot = u64::from(self.received % self.kind.receives);
         self.received = self.received.wrapping_add(1);
         let address = self.buffers.bus_address + self.receive_slot(slot);
         let data = Data { length_bytes: self.kind.receive_slot() as u32, key: self.key, address };
@@ -238,7 +238,7 @@ impl Datagrams {
     fn post(&mut self, host: &mut dyn HostBus, datagram: &Outgoing) {
         let slot = u64::from(self.sent % SENDS);
         self.sent = self.sent.wrapping_add(1);
-        let offset = self.receive_slot(u64::from(RECEIVES)) + slot * self.kind.send_slot();
+        let offset = self.receive_slot(u64::from(self.kind.receives)) + slot * self.kind.send_slot();
         store(host.memory(), self.buffers.address + offset, &datagram.data);
         let vector = AddressVector {
             dest_qpn: datagram.dest_qpn,

@@ -23,6 +23,9 @@ use wire::cm::{GSI_QKEY, MAD_LEN};
 /// The port that the driver uses.
 pub(super) const PORT: u8 = 0;
 
+/// Datagrams that may wait for the driver, where nobody says otherwise; assumed.
+pub(super) const DATAGRAM_RECEIVES: u32 = 128;
+
 /// What the composition root tells a driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -40,6 +43,8 @@ pub struct Config {
     pub uar_pages: u64,
     /// Push lone small WQEs instead of ringing.
     pub blueflame: bool,
+    /// Datagrams of connection management that may wait for the driver; more are lost, and their senders try again.
+    pub datagram_receives: u32,
     /// The port of `rdma_cm`'s UDP space at which datagrams are sent back to who sent them; `None`: nobody answers there.
     pub echo_port: Option<u16>,
     /// Differentiated services code point of connections.
@@ -67,6 +72,7 @@ impl Default for Config {
             log_event_entries: 10,
             uar_pages: 16,
             blueflame: true,
+            datagram_receives: DATAGRAM_RECEIVES,
             echo_port: None,
             dscp: 0,
             min_rnr_timer: 12,
@@ -226,9 +232,10 @@ impl Device {
         (self.capabilities.privileged_key.unwrap_or_default(), eqn)
     }
 
-    /// Makes the queue pair of connection management.
-    pub(super) fn datagrams(&mut self, host: &mut dyn HostBus) -> Result<Datagrams, BringUpError> {
-        let kind = Kind { qp_type: QpType::GSI, qkey: GSI_QKEY, message_bytes: MAD_LEN as u32 };
+    /// Makes the queue pair of connection management, with so many receives.
+    pub(super) fn datagrams(&mut self, host: &mut dyn HostBus, receives: u32) -> Result<Datagrams, BringUpError> {
+        let receives = receives.max(1);
+        let kind = Kind { qp_type: QpType::GSI, qkey: GSI_QKEY, message_bytes: MAD_LEN as u32, receives };
         let means = self.own_means();
         Datagrams::create(host, &mut self.commands, kind, means)
     }

@@ -4,7 +4,7 @@
 
 use super::command::CommandQueue;
 use super::datagrams::{Datagrams, Incoming, Kind, Outgoing};
-use super::device::BringUpError;
+use super::device::{BringUpError, DATAGRAM_RECEIVES};
 use super::{Broken, SimBackend};
 use host::HostBus;
 use nic_model::regs::cmd::QpType;
@@ -31,7 +31,8 @@ impl Echo {
         (key, eqn): (u32, u32),
         port: u16,
     ) -> Result<Self, BringUpError> {
-        let kind = Kind { qp_type: QpType::UD, qkey: UDP_QKEY, message_bytes: MESSAGE_BYTES_MAX };
+        let (message_bytes, receives) = (MESSAGE_BYTES_MAX, DATAGRAM_RECEIVES);
+        let kind = Kind { qp_type: QpType::UD, qkey: UDP_QKEY, message_bytes, receives };
         Ok(Self { queue: Datagrams::create(host, commands, kind, (key, eqn))?, port })
     }
 }

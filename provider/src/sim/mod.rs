@@ -92,10 +92,10 @@ pub struct SimBackend {
 fn own_queues(
     device: &mut Device,
     host: &mut dyn HostBus,
-    echo_port: Option<u16>,
+    config: &Config,
 ) -> Result<(Datagrams, Option<Echo>), BringUpError> {
-    let gsi = device.datagrams(host)?;
-    match echo_port.map(|port| device.echo(host, port)).transpose() {
+    let gsi = device.datagrams(host, config.datagram_receives)?;
+    match config.echo_port.map(|port| device.echo(host, port)).transpose() {
         Ok(echo) => Ok((gsi, echo)),
         Err(error) => {
             gsi.free(host);
@@ -111,7 +111,7 @@ impl SimBackend {
     /// See [`BringUpError`]; host memory is then as before.
     pub fn new(host: &mut dyn HostBus, config: Config) -> Result<Self, BringUpError> {
         let mut device = Device::bring_up(host, &config)?;
-        let (gsi, echo) = match own_queues(&mut device, host, config.echo_port) {
+        let (gsi, echo) = match own_queues(&mut device, host, &config) {
             Ok(made) => made,
             Err(error) => {
                 device.take_down(host);

@@ -105,6 +105,8 @@ pub(super) struct LightNode {
 const MMIO_WRITE: Dur = Dur::from_ns(250);
 /// Event queues are as short as the driver allows: interrupts are served at once.
 const LOG_EVENT_ENTRIES: u8 = 8;
+/// Queue pairs are connected by the plan: nobody sends datagrams.
+const DATAGRAM_RECEIVES: u32 = 1;
 /// First byte of the region in the consumer's address space.
 const REGION_ADDRESS: u64 = 1 << 32;
 
@@ -129,6 +131,7 @@ impl LightNode {
         let config = sim::Config {
             addresses: vec![IpAddr::V4(endpoint.ipv4())],
             log_event_entries: LOG_EVENT_ENTRIES,
+            datagram_receives: DATAGRAM_RECEIVES,
             dscp: DSCP,
             ..sim::Config::default()
         };
