@@ -90,7 +90,6 @@ impl Dma {
     pub(crate) fn book(&mut self, counters: &mut Counters, at: Time, segments: &Segments) -> Time {
         let done = self.pcie.read(at, segments);
         count(counters, segments, done.since(at));
-        self.note(counters);
         done
     }
 
@@ -138,7 +137,6 @@ impl Dma {
         let visible = self.pcie.write(at, segments);
         counters.dma_writes += 1;
         counters.dma_write_bytes += bytes(segments);
-        self.note(counters);
         visible
     }
 
@@ -148,17 +146,16 @@ impl Dma {
         let entry = piece(0, length_bytes);
         let done = self.pcie.fetch(at, start, &entry);
         count(counters, &entry, done.since(start));
-        self.note(counters);
         done
     }
 
     /// A register write of the processor has come.
-    pub(crate) fn register_write(&mut self, cx: &Cx<'_>, counters: &mut Counters, length_bytes: usize) {
+    pub(crate) fn register_write(&mut self, cx: &Cx<'_>, length_bytes: usize) {
         self.pcie.register_write(cx.now, length_bytes as u64);
-        self.note(counters);
     }
 
-    fn note(&self, counters: &mut Counters) {
+    /// Adds what the link counts.
+    pub(crate) fn count(&self, counters: &mut Counters) {
         let carried = self.pcie.carried();
         (counters.pcie_up_bytes, counters.pcie_down_bytes) = (carried.up, carried.down);
         (counters.iotlb_hits, counters.iotlb_misses) = self.pcie.iotlb();

@@ -23,6 +23,7 @@ pub(crate) struct Interface {
     pub(crate) eqs: Table<Eq>,
     pub(crate) vectors: Vectors,
     pub(crate) alarms: Alarms,
+    /// All but what the link counts itself.
     pub(crate) counters: Counters,
     pub(crate) health: Health,
     /// Where COMMAND_DONE goes.
@@ -36,8 +37,8 @@ pub(crate) struct Interface {
 impl Interface {
     /// See [`Nic::touch`](crate::Nic::touch).
     pub(crate) fn touch(&self) -> u64 {
-        let Counters { rx_packets, tx_packets, dma_reads, dma_writes, pcie_up_bytes, iotlb_hits, .. } = self.counters;
-        let counted = rx_packets ^ tx_packets ^ dma_reads ^ dma_writes ^ pcie_up_bytes ^ iotlb_hits;
+        let Counters { rx_packets, dma_reads, dma_writes, np_ecn_marked, .. } = self.counters;
+        let counted = rx_packets ^ dma_reads ^ dma_writes ^ np_ecn_marked;
         counted ^ self.dma.touch() ^ self.alarms.next().map_or(0, Time::as_ps) ^ self.dead_cqs.len() as u64
     }
 
@@ -55,6 +56,13 @@ impl Interface {
             async_eqn: None,
             dead_cqs: Vec::new(),
         }
+    }
+
+    /// Everything that the device has counted.
+    pub(crate) fn counters(&self) -> Counters {
+        let mut counters = self.counters;
+        self.dma.count(&mut counters);
+        counters
     }
 
     /// See [`Caches::access`].

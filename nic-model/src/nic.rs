@@ -178,8 +178,8 @@ impl Nic {
 
     /// What it has counted.
     #[must_use]
-    pub const fn counters(&self) -> &Counters {
-        &self.host.counters
+    pub fn counters(&self) -> Counters {
+        self.host.counters()
     }
 
     /// What it is.

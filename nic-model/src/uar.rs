@@ -54,7 +54,7 @@ impl Nic {
         if u64::from(page) >= self.config.limits.uar_pages {
             return None;
         }
-        self.host.dma.register_write(cx, &mut self.host.counters, data.len());
+        self.host.dma.register_write(cx, data.len());
         if register >= bar::UAR_BLUEFLAME {
             let inside = register - bar::UAR_BLUEFLAME < bar::BLUEFLAME_AREA_BYTES;
             if !inside || data.len() as u64 != bar::BLUEFLAME_BYTES || !register.is_multiple_of(bar::BLUEFLAME_BYTES) {

@@ -88,7 +88,7 @@ impl Nic {
                 Ok(Outcome { output: words.flat_map(u64::to_be_bytes).collect(), ..Outcome::default() })
             }
             Command::QueryCounters => {
-                let output = self.host.counters.values().into_iter().flat_map(u64::to_be_bytes).collect();
+                let output = self.host.counters().values().into_iter().flat_map(u64::to_be_bytes).collect();
                 Ok(Outcome { output, ..Outcome::default() })
             }
             Command::Init => {

@@ -1,6 +1,6 @@
 //! The link's arithmetic: bytes of transactions, and the rate that is left for them.
 
-use crate::port::Segments;
+use crate::port::{Segment, Segments};
 use crate::profile::PcieProfile;
 
 /// How transactions are cut and what surrounds them.
@@ -70,12 +70,17 @@ impl Framing {
 }
 
 /// All bytes of the pieces. Mostly it is one.
-#[inline]
+#[inline(always)]
 pub(crate) fn bytes(segments: &Segments) -> u64 {
-    if let [only] = segments.as_slice() {
-        return only.length_bytes.into();
+    match segments.as_slice() {
+        [only] => only.length_bytes.into(),
+        several => sum(several),
     }
-    segments.iter().map(|segment| u64::from(segment.length_bytes)).sum()
+}
+
+#[inline(never)]
+fn sum(several: &[Segment]) -> u64 {
+    several.iter().map(|segment| u64::from(segment.length_bytes)).sum()
 }
 
 /// Packets of at most `limit` bytes; every piece begins its own.
@@ -145,7 +150,6 @@ const fn updates(lanes: u8, max_payload: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::port::Segment;
     use crate::profile::{Profile, Sourced};
     use smallvec::smallvec;
 

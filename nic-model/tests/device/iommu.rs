@@ -73,7 +73,7 @@ fn what_is_unmapped_is_out_of_reach_though_keys_and_caches_know_it() {
     let mut pair = Pair::new();
     assert_eq!(pair.one_sided(Opcode::WRITE).syndrome, Syndrome::NONE);
     assert_eq!(pair.one_sided(Opcode::WRITE).syndrome, Syndrome::NONE);
-    let before = *pair.world.nodes[0].nic.counters();
+    let before = pair.world.nodes[0].nic.counters();
     assert!(before.iotlb_hits > 0 && before.iotlb_misses > 0, "the second found what the first had brought");
     let address = pair.buffers[0].pages[0];
     pair.unmap(0, address);

@@ -39,7 +39,7 @@ fn reads(region_pages: u64, table_entries: u32, pages: &[u64]) -> Vec<(u64, u64,
             }
         };
         world.run();
-        let now = *world.nodes[1].nic.counters();
+        let now = world.nodes[1].nic.counters();
         costs.push((
             now.mtt_levels_read - before.mtt_levels_read,
             now.mtt_cache_misses - before.mtt_cache_misses,

@@ -79,7 +79,7 @@ fn devices(topology: &Topology, world: &World, tally: Tally) -> StudyReport {
     let mut total = PriorityCounters::default();
     world.switches().for_each(|slot| total += slot.switch.totals());
     let ports = ports(topology, world, tally.last);
-    let sum = |of: fn(&Counters) -> u64| nodes().map(of).sum::<u64>();
+    let sum = |of: fn(&Counters) -> u64| nodes().map(|counters| of(&counters)).sum::<u64>();
     StudyReport {
         packets: tally.packets,
         packet_hops: tally.packet_hops,

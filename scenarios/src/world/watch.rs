@@ -72,7 +72,7 @@ impl World {
                 for (time, kind) in core.meter.log.iter_mut().flat_map(|log| log.drain(..)) {
                     recorder.note(time, place as u32, kind);
                 }
-                recorder.counters(now, place as u32, core.hardware.nic.counters());
+                recorder.counters(now, place as u32, &core.hardware.nic.counters());
             }
             Some(switch) => {
                 let switch = &self.switches[switch].switch;
