@@ -222,20 +222,16 @@ impl Egress {
         sum
     }
 
-    /// The payload of so many packets from `first` on is there at `whole`.
+    /// The payload of so many packets from `first` on is there at `whole`, of which nothing was known.
     pub(crate) fn fetched(&mut self, first: Place, packets: u16, whole: Time) {
         let Some(lane) = self.lanes.get_mut(usize::from(first.lane)) else { return };
         let start = first.number.saturating_sub(lane.first) as usize;
-        for packet in lane.packets.range_mut(start.min(lane.packets.len())..).take(packets.into()) {
+        for index in start..start + usize::from(packets) {
+            let Some(packet) = lane.packets.get_mut(index) else { return };
             packet.whole = whole;
-        }
-        self.note_whole(start, whole);
-    }
-
-    /// A packet at this place of its lane is whole at `whole`.
-    fn note_whole(&mut self, place: usize, whole: Time) {
-        if place == 0 {
-            self.first_whole = self.first_whole.min(whole);
+            if index == 0 {
+                self.first_whole = self.first_whole.min(whole);
+            }
         }
     }
 
@@ -270,9 +266,10 @@ impl Egress {
             Some(payload) => packet.frame.edit(|roce| roce.payload = payload),
             None => packet.dropped = true,
         }
-        let sender = packet.sender;
-        self.note_whole(index, Time::ZERO);
-        Some(sender)
+        if index == 0 {
+            self.first_whole = Time::ZERO;
+        }
+        Some(packet.sender)
     }
 
     /// Whether a packet of a class that is not `paused` can be put on the line.
@@ -317,6 +314,7 @@ impl Egress {
 mod tests {
     use super::*;
     use bytes::Bytes;
+    use proptest::prelude::*;
 
     fn frame(length: u32) -> Box<Frame> {
         Box::new(Frame::raw(Bytes::from(vec![0; length as usize])))
@@ -356,6 +354,30 @@ mod tests {
         assert!(egress.deliver(lost, |_| None).is_some());
         assert_eq!(leave_all(&mut egress, 1 << 3), [0; 0]);
         assert_eq!(leave_all(&mut egress, 0), [1]);
+    }
+
+    proptest! {
+        /// Whatever is appended, fetched, delivered, paused and sent: the first moment at which something can leave is known.
+        #[test]
+        fn the_first_whole_packet_is_known(steps in prop::collection::vec((0..4_u8, 0..8_u8, 0..50_u64), 1..60)) {
+            let mut egress = Egress::new(&Profile::generic(), None);
+            for (step, class, ps) in steps {
+                let place = egress.next_place(class, Direction::Request);
+                let first = Place { number: egress.lanes[usize::from(place.lane)].first, ..place };
+                let at = Time::from_ps(ps);
+                match step {
+                    0 => egress.append(place.lane, frame(60), 60, sender(0, Direction::Request), (at, Some(at))),
+                    1 if !egress.fronts(1 << place.lane).any(|front| front.whole < Time::MAX) => egress.fetched(first, 1, at),
+                    2 => _ = egress.deliver(first, |_| None),
+                    _ => egress.leave(at, 1 << class, |_| {}),
+                }
+                let fronts = || egress.lanes.iter().filter_map(|lane| lane.packets.front()).map(|front| front.whole);
+                prop_assert_eq!(egress.first_whole, fronts().min().unwrap_or(Time::MAX));
+                let later = fronts().filter(|whole| *whole > at).min();
+                prop_assert_eq!(egress.next_whole(at), later.unwrap_or(Time::MAX));
+                prop_assert_eq!(egress.has_whole(at, 0), fronts().any(|whole| whole <= at));
+            }
+        }
     }
 
     #[test]
