@@ -23,13 +23,12 @@ const fn part(piece: &Data, offset_bytes: u32, length_bytes: u32) -> Range {
     Range { key: piece.key, address: piece.address.saturating_add(offset_bytes as u64), length_bytes }
 }
 
-/// The data of a message whose packets are built one after the other: a key is looked up once.
+/// The data of a message that is sent packet by packet: its key is looked up once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Source<'a> {
     memory: &'a Memory,
     who: Accessor,
     list: &'a [Data],
-    write: bool,
     /// The pages of a message in one piece.
     pages: Option<(&'a Pages, &'a Data)>,
 }
@@ -42,7 +41,7 @@ impl Source<'_> {
             Some((pages, whole)) if is_inside(whole, offset_bytes, length_bytes) => {
                 pages.segments(whole.address.saturating_add(offset_bytes.into()), length_bytes)
             }
-            _ => self.memory.message(self.who, self.list, offset_bytes, length_bytes, self.write),
+            _ => self.memory.message(self.who, self.list, offset_bytes, length_bytes, false),
         }
     }
 }
@@ -54,13 +53,13 @@ fn is_inside(whole: &Data, offset_bytes: u32, length_bytes: u32) -> bool {
 }
 
 impl Memory {
-    /// The data of a message, for this side's own work.
-    pub(crate) fn source<'a>(&'a self, who: Accessor, list: &'a [Data], write: bool) -> Source<'a> {
+    /// The data of a message that this side sends.
+    pub(crate) fn source<'a>(&'a self, who: Accessor, list: &'a [Data]) -> Source<'a> {
         let pages = match list {
-            [whole] if whole.key != RESERVED_KEY => self.pages(who, whole.key, write).ok().map(|pages| (pages, whole)),
+            [whole] if whole.key != RESERVED_KEY => self.pages(who, whole.key, false).ok().map(|pages| (pages, whole)),
             _ => None,
         };
-        Source { memory: self, who, list, write, pages }
+        Source { memory: self, who, list, pages }
     }
 
     /// Bus addresses of the bytes of [`message_parts`], for this side's own work.

@@ -34,6 +34,7 @@ pub(crate) struct Gathering {
 }
 
 impl Gathering {
+    /// Nothing.
     pub(crate) fn none() -> Self {
         let sender = Sender { qpn: 0, psn: Psn::new(0), direction: Direction::Request, id: 0, unreliable: false };
         let (place, done, line_free) = (Place { lane: 0, number: 0 }, Time::ZERO, Time::ZERO);

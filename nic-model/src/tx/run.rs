@@ -30,7 +30,7 @@ impl Nic {
             return true;
         }
         let class = path.class();
-        let source = memory.source(who, list, false);
+        let source = memory.source(who, list);
         let ready = qp.sends_from.max(cx.now);
         let (limited, busy) = (qp.limited_until > cx.now, timing.engines.free(qpn) > cx.now);
         for left in (0..packets).rev() {

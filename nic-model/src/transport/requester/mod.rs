@@ -288,11 +288,8 @@ impl Requester {
         if self.config.transport != Transport::Rc {
             return u32::MAX;
         }
-        let unanswered = self.next.since(self.oldest);
-        self.config
-            .window_packets
-            .saturating_sub(unanswered - self.reserved)
-            .min(OUTSTANDING_MAX.saturating_sub(unanswered))
+        let in_window = self.config.window_packets.saturating_sub(self.window_used());
+        in_window.min(OUTSTANDING_MAX.saturating_sub(self.next.since(self.oldest)))
     }
 
     fn may_begin(&self, entry: &Entry) -> bool {
