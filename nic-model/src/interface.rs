@@ -95,18 +95,13 @@ impl Interface {
         if !self.caches.translate() {
             return at;
         }
-        self.parts_translated(at, memory, list, (offset_bytes, length_bytes))
+        self.all_translated(at, memory, message_parts(list, offset_bytes, length_bytes))
     }
 
+    /// When all of `ranges` are translated, one after the other.
     #[inline(never)]
-    fn parts_translated(
-        &mut self,
-        at: Time,
-        memory: &Memory,
-        list: &[Data],
-        (offset_bytes, length_bytes): (u32, u32),
-    ) -> Time {
-        message_parts(list, offset_bytes, length_bytes).fold(at, |at, range| self.translated(at, memory, range))
+    fn all_translated(&mut self, at: Time, memory: &Memory, ranges: impl Iterator<Item = Range>) -> Time {
+        ranges.fold(at, |at, range| self.translated(at, memory, range))
     }
 
     /// See [`Dma::read`].

@@ -22,6 +22,9 @@ pub(super) struct Schedule {
     pub(super) limit: Time,
 }
 
+/// Nothing is due on either side.
+const NEVER: [Time; 2] = [Time::MAX; 2];
+
 /// The stations of one side work off what lies before `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Window {
@@ -96,8 +99,6 @@ impl Post {
         [(first, sent[0]), (second, sent[1])].map(|(next, sent)| next.iter().copied().fold(sent, Time::min))
     }
 }
-
-const NEVER: [Time; 2] = [Time::MAX; 2];
 
 /// Where events of one station go.
 struct Desk<'a> {
@@ -203,7 +204,8 @@ impl Part {
 
     /// The stations of a side.
     fn stations_of(&self, side: usize) -> Range<usize> {
-        [0..self.post.second_side, self.post.second_side..self.stations.len()][side].clone()
+        let (second, all) = (self.post.second_side, self.stations.len());
+        if side == 0 { 0..second } else { second..all }
     }
 
     /// Works off a station's events of a window.
