@@ -23,16 +23,25 @@ impl RouteTable {
     pub fn new<'a>(ways: impl IntoIterator<Item = &'a [u16]>) -> Self {
         let mut table = Self { group_of: Vec::new(), groups: Vec::new(), ports: Vec::new() };
         let mut known = BTreeMap::new();
+        // The endpoints of one switch come one after the other and go the same way.
+        let mut last: Option<(&[u16], u32)> = None;
         for way in ways {
-            let group = *known.entry(way).or_insert_with(|| {
-                let start = table.ports.len();
-                table.ports.extend_from_slice(way);
-                table.groups.push((start as u32, table.ports.len() as u32));
-                table.groups.len() as u32 - 1
-            });
+            let group = match last {
+                Some((before, group)) if before == way => group,
+                _ => *known.entry(way).or_insert_with(|| table.add(way)),
+            };
+            last = Some((way, group));
             table.group_of.push(group);
         }
         table
+    }
+
+    /// A new group; gives its number.
+    fn add(&mut self, way: &[u16]) -> u32 {
+        let start = self.ports.len() as u32;
+        self.ports.extend_from_slice(way);
+        self.groups.push((start, self.ports.len() as u32));
+        self.groups.len() as u32 - 1
     }
 
     /// The ports towards `endpoint`, in ascending order; none if there is no way.

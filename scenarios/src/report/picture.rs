@@ -10,6 +10,8 @@ const WIDTH: u64 = 720;
 const HEIGHT: u64 = 420;
 /// Room for the longest label, as `1023.99 KiB`.
 const MARGIN: u64 = 80;
+/// Half of the stroke that a percentile of one size is.
+const STROKE: u64 = 6;
 /// Parts of a power of two.
 const PARTS: u64 = 64;
 
@@ -123,7 +125,9 @@ impl Axes {
                 let largest =
                     study.flows.iter().map(|flow| flow.bytes).filter(|bytes| *bytes <= slowdown.up_to_bytes).max();
                 let percent = [slowdown.p50_percent, slowdown.p99_percent][row];
-                format!("{},{}", self.x(log2(largest.unwrap_or(1))), self.y(log2(percent)))
+                // A stroke for each, which is seen where all flows have one size.
+                let (x, y) = (self.x(log2(largest.unwrap_or(1))), self.y(log2(percent)));
+                format!("{},{y} {},{y}", x - STROKE, x + STROKE)
             });
             let joined = joined.collect::<Vec<_>>().join(" ");
             line(format!(r#"<polyline points="{joined}" fill="none" stroke="{colour}" stroke-width="2"/>"#));
