@@ -14,25 +14,22 @@ const MARGIN: u64 = 80;
 const STROKE: u64 = 6;
 /// Parts of a power of two.
 const PARTS: u64 = 64;
+/// So many powers of two are added to a slowdown before its logarithm is taken.
+const ONE: u64 = 16;
 
 /// Flows as points: size to the right, slowdown upwards, both in powers of two; the lines join medians and 99th percentiles
 /// of the sizes of the table. Empty if no flow has completed.
 #[must_use]
 pub fn slowdowns(title: &str, study: &StudyReport) -> String {
     let points: Vec<(u64, u64)> =
-        study.flows.iter().filter_map(|flow| Some((log2(flow.bytes), log2(flow.slowdown_percent()?)))).collect();
+        study.flows.iter().filter_map(|flow| Some((log2(flow.bytes), log_ratio(flow.slowdown_percent()?)))).collect();
     let (Some(left), Some(right)) =
         (points.iter().map(|point| point.0).min(), points.iter().map(|point| point.0).max())
     else {
         return String::new();
     };
     let top = points.iter().map(|point| point.1).max().unwrap_or(0);
-    let axes = Axes {
-        left: left / PARTS,
-        right: right / PARTS + 1,
-        bottom: log2(100) / PARTS,
-        top: (top / PARTS + 1).max(log2(100) / PARTS + 1),
-    };
+    let axes = Axes { left: left / PARTS, right: right / PARTS + 1, bottom: ONE, top: (top / PARTS + 1).max(ONE + 1) };
     let mut svg = String::new();
     axes.draw(&mut svg, title, &points, study);
     svg
@@ -82,7 +79,7 @@ struct Axes {
     /// Powers of two of bytes.
     left: u64,
     right: u64,
-    /// Powers of two of hundredths.
+    /// Powers of two, [`ONE`] more than those of slowdowns.
     bottom: u64,
     top: u64,
 }
@@ -111,8 +108,7 @@ impl Axes {
         }
         for power in self.bottom..=self.top {
             let (y, right) = (self.y(power * PARTS), WIDTH - MARGIN);
-            let percent = 1_u64 << power;
-            let label = format!("{}.{:02}", percent / 100, percent % 100);
+            let label = 1_u64 << (power - ONE);
             line(format!(r##"<line x1="{MARGIN}" y1="{y}" x2="{right}" y2="{y}" stroke="#e4e8ee"/>"##));
             line(format!(r#"<text x="{}" y="{}" text-anchor="end">{label}</text>"#, MARGIN - 6, y + 4));
         }
@@ -126,7 +122,7 @@ impl Axes {
                     study.flows.iter().map(|flow| flow.bytes).filter(|bytes| *bytes <= slowdown.up_to_bytes).max();
                 let percent = [slowdown.p50_percent, slowdown.p99_percent][row];
                 // A stroke for each, which is seen where all flows have one size.
-                let (x, y) = (self.x(log2(largest.unwrap_or(1))), self.y(log2(percent)));
+                let (x, y) = (self.x(log2(largest.unwrap_or(1))), self.y(log_ratio(percent)));
                 format!("{},{y} {},{y}", x - STROKE, x + STROKE)
             });
             let joined = joined.collect::<Vec<_>>().join(" ");
@@ -148,6 +144,11 @@ const fn log2(number: u64) -> u64 {
     let power = number.ilog2() as u64;
     let rest = number - (1 << power);
     power * PARTS + ((rest as u128 * PARTS as u128) >> power) as u64
+}
+
+/// Logarithm of a slowdown in hundredths, as [`log2`], [`ONE`] powers more.
+const fn log_ratio(percent: u64) -> u64 {
+    log2(percent.saturating_mul(1 << ONE) / 100)
 }
 
 fn size_name(power: u64) -> String {
