@@ -183,6 +183,20 @@ mod tests {
     }
 
     #[test]
+    fn percentiles_of_one_size_are_strokes_above_one() {
+        let flow = FlowReport { bytes: 1_000, ideal_ps: 1_000, completion_ps: Some(2_000), ..FlowReport::default() };
+        let study = StudyReport { slowdown: Slowdown::by_size(&[flow]), flows: vec![flow], ..StudyReport::default() };
+        let svg = slowdowns("one", &study);
+        let (x, y) =
+            (MARGIN + (log2(1_000) - 9 * PARTS) * (WIDTH - 2 * MARGIN) / PARTS, (HEIGHT - 2 * MARGIN) / 2 + MARGIN);
+        assert!(
+            svg.contains(&format!(r#"points="{},{y} {},{y}""#, x - STROKE, x + STROKE)),
+            "twice of one to four: {svg}"
+        );
+        assert!(svg.contains(">1</text>") && svg.contains(">4</text>"), "{svg}");
+    }
+
+    #[test]
     fn queues_are_stairs_over_time() {
         let queue_history = QueueHistory { stretch_ps: 1 << 20, bytes_max: vec![0, 2_000, 1_000, 0] };
         let svg = queues("a & b", &StudyReport { queue_history, ..StudyReport::default() });
