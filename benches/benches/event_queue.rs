@@ -73,5 +73,66 @@ fn windows(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, hold, windows);
+/// What a frame of a study takes: three cache lines.
+type Frame = [u64; 24];
+
+/// Stations that pass frames on and do nothing else: the least that a world in windows has to do for a packet-hop. Of each
+/// frame the first line is read, and of the port one line written.
+struct Relay {
+    agendas: Vec<Agenda<(u16, Box<Frame>)>>,
+    ports: Vec<[u64; 8]>,
+    source: Source,
+    window: u64,
+    end: Time,
+}
+
+/// Ports of each station, and frames that are on their way to it.
+const PORTS: usize = 16;
+const FRAMES: usize = 30;
+
+impl Relay {
+    fn new(stations: usize) -> Self {
+        let mut source = Source::new();
+        let mut agendas: Vec<_> = std::iter::repeat_with(Agenda::new).take(stations).collect();
+        for (number, agenda) in (0..stations * FRAMES).map(|number| (number as u64, number / FRAMES)) {
+            let mut frame = [0; 24];
+            frame[0] = number;
+            agendas[agenda].deliver(0, source.after(Time::ZERO), (0, Box::new(frame)));
+        }
+        let mut relay = Self { agendas, ports: vec![[0; 8]; stations * PORTS], source, window: 0, end: Time::ZERO };
+        // Neighbours in a window are not neighbours in memory for long.
+        (0..200).for_each(|_| relay.window());
+        relay
+    }
+
+    fn window(&mut self) {
+        self.end += HORIZON;
+        self.window += 1;
+        for station in 0..self.agendas.len() {
+            self.agendas[station].open(self.window, self.end);
+            let frames = self.agendas[station].due().iter().map(|(_, (_, frame))| frame[0]);
+            std::hint::black_box(frames.fold(0, |sum, first| sum ^ first));
+            while let Some((_, (_, frame))) = self.agendas[station].pop_before(self.end) {
+                let port = (frame[0] ^ self.window) as usize % PORTS;
+                self.ports[station * PORTS + port][0] += 1;
+                let next = (station * PORTS + port) % self.agendas.len();
+                self.agendas[next].deliver(self.window, self.source.after(self.end), (port as u16, frame));
+            }
+        }
+    }
+}
+
+/// As many stations as fat trees of 16, 128 and 1,024 hosts have: what a hop of a large fabric costs more than one of a small
+/// fabric by the memory of the machine alone.
+fn relays(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("event_queue/relay");
+    for stations in [36, 208, 1_344] {
+        group.throughput(Throughput::Elements((stations * FRAMES) as u64));
+        let mut relay = Relay::new(stations);
+        group.bench_function(BenchmarkId::new("stations", stations), |bencher| bencher.iter(|| relay.window()));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, hold, windows, relays);
 criterion_main!(benches);

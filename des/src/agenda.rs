@@ -116,9 +116,11 @@ impl<E> Agenda<E> {
         }
     }
 
-    /// What came from outside and is left of the open window, soonest first.
-    pub fn due(&self) -> impl Iterator<Item = &(Key, E)> + Clone {
-        self.due.iter().rev().take_while(|(key, _)| key.time() < self.end)
+    /// What came from outside and is left of the open window, latest first.
+    #[must_use]
+    pub fn due(&self) -> &[(Key, E)] {
+        let first = self.due.partition_point(|(key, _)| key.time() >= self.end);
+        &self.due[first..]
     }
 
     /// All events to come, in no order.
@@ -160,6 +162,8 @@ mod tests {
                 let end = agenda.next_time() + WINDOW;
                 window += 1;
                 agenda.open(window, end);
+                let due: Vec<Key> = agenda.due().iter().map(|(key, _)| *key).collect();
+                prop_assert!(due.is_sorted_by(|later, sooner| later > sooner) && due.iter().all(|key| key.time() < end));
                 while let Some((key, outside)) = agenda.pop_before(end) {
                     prop_assert_eq!(Some((key, outside)), all.pop());
                     // Half of the events cause another: own ones at once, others beyond the window.

@@ -71,6 +71,11 @@ pub(crate) struct Caches {
 }
 
 impl Caches {
+    /// See [`Nic::touch`](crate::Nic::touch).
+    pub(crate) fn touch(&self) -> u64 {
+        u64::from(self.units.is_some())
+    }
+
     pub(crate) fn new(profile: &CachesProfile) -> Self {
         let CachesProfile { qp, cq, srq, mpt, mtt, wqe, table_entries } = profile;
         let units = [qp, cq, srq, mpt, mtt, wqe].map(Unit::new);

@@ -59,9 +59,10 @@ impl EthernetPort {
 
     /// See [`Nic::touch`](crate::Nic::touch).
     pub(crate) fn touch(&self) -> u64 {
-        let waiting = self.paced.next().map_or(0, Time::as_ps) ^ u64::from(self.requests.has_work(0));
-        let first = self.addresses.first().map_or(0, |gid| gid.0[0]);
-        waiting ^ self.egress.touch() as u64 ^ self.all_speak.as_ps() ^ u64::from(first)
+        let waiting = self.paced.next().map_or(0, Time::as_ps) ^ self.gathering.touch();
+        let asks = self.requests.has_work(0) ^ self.replies.has_work(0) ^ self.up;
+        let first = self.addresses.first().map_or(0, |gid| gid.0[0]) ^ self.mac.0[0];
+        waiting ^ self.egress.touch() ^ self.all_speak.as_ps() ^ u64::from(first ^ u8::from(asks))
     }
 
     /// The other end of the cable asks for silence in some classes, or ends it. Gives the silence that is over or goes on,

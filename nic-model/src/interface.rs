@@ -37,9 +37,15 @@ pub(crate) struct Interface {
 impl Interface {
     /// See [`Nic::touch`](crate::Nic::touch).
     pub(crate) fn touch(&self) -> u64 {
-        let Counters { rx_packets, dma_reads, dma_writes, np_ecn_marked, .. } = self.counters;
-        let counted = rx_packets ^ dma_reads ^ dma_writes ^ np_ecn_marked;
-        counted ^ self.dma.touch() ^ self.alarms.next().map_or(0, Time::as_ps) ^ self.dead_cqs.len() as u64
+        let Counters { rx_packets, rx_bytes, tx_packets, tx_bytes, .. } = self.counters;
+        let Counters { dma_reads, dma_read_ps, dma_writes, np_ecn_marked, .. } = self.counters;
+        let Counters { packet_sequence_naks, rnr_naks_received, implied_naks, .. } = self.counters;
+        let packets = rx_packets ^ rx_bytes ^ tx_packets ^ tx_bytes ^ np_ecn_marked;
+        let answers = packet_sequence_naks ^ rnr_naks_received ^ implied_naks;
+        let counted = packets ^ answers ^ dma_reads ^ dma_read_ps ^ dma_writes;
+        let alarm = self.alarms.next().map_or(0, Time::as_ps);
+        let rare = self.health.0 ^ self.caches.touch() ^ self.dead_cqs.len() as u64;
+        counted ^ rare ^ alarm ^ self.dma.touch()
     }
 
     pub(crate) fn new(dma: Dma, caches: Caches, limits: &Limits, interrupt_latency: Dur) -> Self {

@@ -147,13 +147,16 @@ impl Frame {
     #[must_use]
     #[inline]
     pub fn touch_head(&self) -> usize {
-        let hops = match &self.body {
-            Body::Roce(packet) if self.label.has_telemetry => {
-                packet.telemetry.as_ref().map_or(0, |told| told.hops().len())
-            }
-            _ => 0,
-        };
-        self.label.wire_bytes as usize + hops
+        let hops = if self.label.has_telemetry { self.hops() } else { 0 };
+        self.label.wire_bytes as usize ^ hops
+    }
+
+    /// How many switches have said how they do.
+    fn hops(&self) -> usize {
+        match &self.body {
+            Body::Roce(packet) => packet.telemetry.as_ref().map_or(0, |told| told.hops().len()),
+            Body::Raw(_) => 0,
+        }
     }
 
     /// Bytes of [`encode`](Self::encode), without encoding.

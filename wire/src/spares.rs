@@ -10,12 +10,8 @@ pub struct Spares(Vec<Spare>);
 #[derive(Clone, Debug)]
 struct Spare(Box<Frame>);
 
-/// Most frames that one owner keeps.
-const KEPT_MAX: usize = 64;
-/// Most frames that are touched at once: what an owner builds in two microseconds, beyond those it uses up meanwhile.
-const TOUCHED_MAX: usize = 12;
-/// With more than these an owner gives away half, with less than a quarter of them it takes some.
-const MANY: usize = 32;
+/// Most frames that one owner keeps: more than a large fabric uses up before it builds others.
+const KEPT_MAX: usize = 4_096;
 
 impl Spares {
     /// None.
@@ -61,22 +57,6 @@ impl Spares {
     fn another(original: &Frame) -> Box<Frame> {
         Box::new(original.clone())
     }
-
-    /// See [`Frame::touch`]: touches those that are built in next.
-    #[must_use]
-    pub fn touch(&self) -> usize {
-        self.0.iter().rev().take(TOUCHED_MAX).fold(0, |sum, Spare(frame)| sum ^ frame.touch())
-    }
-
-    /// An owner that uses up more frames than it builds gives some to `all`, and one that builds more takes some.
-    pub fn share(&mut self, all: &mut Self) {
-        if self.0.len() > MANY {
-            all.0.extend(self.0.drain(MANY / 2..));
-        } else if self.0.len() < MANY / 4 {
-            let some = all.0.len().saturating_sub(MANY / 2);
-            self.0.extend(all.0.drain(some..));
-        }
-    }
 }
 
 #[cfg(test)]
@@ -100,13 +80,9 @@ mod tests {
     }
 
     #[test]
-    fn who_has_many_gives_to_who_has_few() {
-        let (mut giver, mut taker, mut all) = (Spares::new(), Spares::new(), Spares::new());
-        (0..2 * KEPT_MAX).for_each(|_| giver.keep(Box::new(frame(0))));
-        giver.share(&mut all);
-        assert_eq!((giver.0.len(), all.0.len()), (MANY / 2, KEPT_MAX - MANY / 2));
-        taker.share(&mut all);
-        taker.share(&mut all);
-        assert_eq!((taker.0.len(), all.0.len()), (MANY / 2, KEPT_MAX - MANY));
+    fn no_more_are_kept_than_that() {
+        let mut spares = Spares::new();
+        (0..=KEPT_MAX).for_each(|_| spares.keep(Box::new(frame(0))));
+        assert_eq!(spares.0.len(), KEPT_MAX);
     }
 }

@@ -77,10 +77,11 @@ impl Share {
 impl Pcie {
     /// See [`Nic::touch`](crate::Nic::touch).
     pub(crate) fn touch(&self) -> u64 {
-        let prices = self.read_latency.as_ps() ^ self.write_latency.as_ps();
-        let booked = self.up.booked_until().as_ps() ^ self.down.booked_until().as_ps() ^ self.next_write.as_ps();
-        let ahead = self.ahead.front().map_or(0, |(made, _)| made.as_ps());
-        prices ^ booked ^ ahead ^ self.reads.touch() ^ self.carried.up ^ u64::from(self.posted.is_some())
+        let prices = self.read_latency.as_ps() ^ self.write_latency.as_ps() ^ u64::from(self.slower[0].permille);
+        let booked = self.up.touch() ^ self.down.touch() ^ self.next_write.as_ps() ^ self.written.as_ps();
+        let ahead = self.ahead.front().map_or(0, |(made, _)| made.as_ps()) ^ self.passed.as_ps();
+        let carried = self.carried.up ^ self.carried.down;
+        prices ^ booked ^ ahead ^ self.reads.touch() ^ carried ^ u64::from(self.posted.is_some() ^ self.iommu.is_some())
     }
 
     /// An idle link in the slot and host of a profile.

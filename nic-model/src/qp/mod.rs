@@ -118,12 +118,15 @@ impl QueuePair {
 
     /// See [`Nic::touch`](crate::Nic::touch).
     pub(crate) fn touch(&self) -> u64 {
-        let requester = self.requester.as_ref().map_or(0, |requester| requester.next_psn().value());
-        let responder = self.responder.as_ref().map_or(0, |responder| responder.expected_psn().value());
-        let works = self.sends.find(0).map_or(0, |work| work.length_bytes);
-        let path = self.path.as_ref().map_or(0, |path| u32::from(path.port));
-        let checked = self.context.pd ^ u32::from(self.attributes.pkey) ^ path;
-        u64::from(requester ^ responder ^ works ^ checked) ^ self.replies_from.as_ps() ^ self.inbox.len() as u64
+        let requester = self.requester.as_ref().map_or(0, Requester::touch);
+        let responder = self.responder.as_ref().map_or(0, |responder| responder.touch());
+        let middle = self.middle.as_ref().map_or(0, |frame| frame.touch() as u64);
+        let works = self.sends.front().map_or(0, |work| work.length_bytes ^ work.blocks);
+        let path = self.path.as_ref().map_or(0, |path| u32::from(path.port) ^ u32::from(path.class()));
+        let checked = self.context.pd ^ u32::from(self.attributes.pkey) ^ path ^ u32::from(self.sends_queued);
+        let waiting = u64::from(self.taken.is_some()) ^ self.inbox.len() as u64;
+        let moments = self.replies_from.as_ps() ^ self.sends_from.as_ps();
+        requester ^ responder ^ middle ^ u64::from(works ^ checked) ^ waiting ^ moments
     }
 
     pub(crate) fn is_datagram(&self) -> bool {

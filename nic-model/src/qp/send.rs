@@ -163,6 +163,11 @@ impl SendQueue {
         self.next = self.next.wrapping_add(1);
     }
 
+    /// The oldest request under way.
+    pub(crate) fn front(&self) -> Option<&SendWork> {
+        self.works.front()
+    }
+
     /// The request with this id, if it is under way.
     pub(crate) fn find(&self, id: u32) -> Option<&SendWork> {
         let front = self.works.front()?;

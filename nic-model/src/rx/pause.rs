@@ -28,6 +28,11 @@ pub(crate) struct ReceiveBuffer {
 const PAUSE_BYTES: u64 = 65_535 * 512 / 8;
 
 impl ReceiveBuffer {
+    /// See [`Nic::touch`](crate::Nic::touch).
+    pub(crate) fn touch(&self) -> u64 {
+        self.full.as_ps() ^ self.asked_until.map_or(0, Time::as_ps)
+    }
+
     /// `time_for` tells how long the bus takes for so many bytes; `rate` is that of the ports.
     pub(crate) fn new(bytes: [u32; 3], rate: Rate, time_for: impl Fn(u64) -> Dur) -> Self {
         let [full, xoff, xon] = bytes.map(|bytes| time_for(bytes.into()));

@@ -212,12 +212,14 @@ impl Egress {
     }
 
     /// See [`Nic::touch`](crate::Nic::touch).
-    pub(crate) fn touch(&self) -> usize {
-        let (mut lanes, mut sum) = (self.occupied, 0);
+    pub(crate) fn touch(&self) -> u64 {
+        let booked = self.line.touch() ^ self.forecast.as_ps() ^ self.first_whole.as_ps() ^ self.not_sent;
+        let room = u64::from(self.used[0].packets ^ self.most.packets) ^ u64::from(self.full ^ self.own_mac.is_some());
+        let (mut lanes, mut sum) = (self.occupied, booked ^ room);
         while lanes != 0 {
             let lane = &self.lanes[lanes.trailing_zeros() as usize];
             lanes &= lanes - 1;
-            sum = lane.packets.iter().fold(sum, |sum, packet| sum ^ packet.frame.touch_head());
+            sum = lane.packets.iter().fold(sum, |sum, packet| sum ^ packet.frame.touch_head() as u64);
         }
         sum
     }

@@ -41,6 +41,11 @@ impl Gathering {
         Self { packets: 0, place, sender, segments: Segments::new(), done, line_free }
     }
 
+    /// See [`Nic::touch`](crate::Nic::touch).
+    pub(crate) const fn touch(&self) -> u64 {
+        self.packets as u64 ^ self.place.number ^ self.done.as_ps() ^ self.sender.qpn as u64
+    }
+
     /// Whether a packet at `place` whose payload is there at `done` may join without making the first one late.
     fn takes(&self, place: Place, sender: &Sender, done: Time) -> bool {
         let follows = place.lane == self.place.lane && place.number == self.place.number + u64::from(self.packets);

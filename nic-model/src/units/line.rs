@@ -22,6 +22,11 @@ impl Line {
         Self { rate, free: Time::ZERO, gap: (Time::ZERO, Time::ZERO), last: (0, Dur::ZERO) }
     }
 
+    /// See [`Nic::touch`](crate::Nic::touch).
+    pub(crate) const fn touch(&self) -> u64 {
+        self.free.as_ps() ^ self.gap.1.as_ps() ^ self.last.0
+    }
+
     /// How long `bytes` take.
     pub(crate) fn time_for(&self, bytes: u64) -> Dur {
         self.rate.map_or(Dur::ZERO, |rate| rate.time_for(bytes))

@@ -1,5 +1,9 @@
 //! The NIC and the memory of a node, and the bus between them.
 
+mod scratch;
+
+pub(crate) use scratch::Scratch;
+
 use super::remapping::{MappingCost, dma_error};
 use super::strike::{Blow, Happening, Striker};
 use crate::spec::fault::machine::Dma;

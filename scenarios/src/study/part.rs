@@ -7,9 +7,10 @@ use super::event::{Event, Parcel, Place, Tally};
 use super::exchange::Exchange;
 use super::node::Ended;
 use super::station::{NodeSlot, Sink, Station};
+use crate::node::Scratch;
 use des::{Agenda, Dur, Key, Time};
+use std::hint::black_box;
 use std::ops::Range;
-use wire::Spares;
 
 /// What parts must agree on.
 #[derive(Clone, Copy, Debug)]
@@ -75,8 +76,10 @@ pub(super) struct Post {
     pub(super) outboxes: Vec<Vec<Parcel>>,
     /// The soonest in the outboxes for each side; [`Time::MAX`] if nothing is there.
     sent: [Time; 2],
-    /// Frames that have been used up, on their way to where others are built.
-    spares: Spares,
+    /// What each node has in its turn.
+    scratch: Scratch,
+    /// What each switch has.
+    outbox: fabric::Outbox,
 }
 
 impl Post {
@@ -134,19 +137,19 @@ const STATIONS_NEAR: usize = 64;
 
 /// Has what the frames of a window need brought from memory, all at once.
 fn touch(station: &Station, agenda: &Agenda<Event>) {
-    let frames = agenda.due().filter_map(|(_, event)| match event {
+    let frames = agenda.due().iter().filter_map(|(_, event)| match event {
         Event::Frame { frame, .. } => Some(frame),
         _ => None,
     });
     match station {
         Station::Node(slot) => {
-            std::hint::black_box(slot.touch());
-            std::hint::black_box(frames.fold(0, |sum, frame| sum ^ frame.touch()));
+            black_box(slot.touch());
+            black_box(frames.fold(0, |sum, frame| sum ^ frame.touch()));
         }
         Station::Switch(slot) => {
-            std::hint::black_box(frames.clone().fold(0, |sum, frame| sum ^ frame.touch_head()));
-            std::hint::black_box(frames.clone().next().map(|frame| slot.switch.touch(frame)));
-            std::hint::black_box(frames.fold(0, |sum, frame| sum ^ slot.switch.touch_way(frame)));
+            black_box(frames.clone().fold(0, |sum, frame| sum ^ frame.touch_head()));
+            black_box(frames.clone().next().map(|frame| slot.switch.touch(frame)));
+            black_box(frames.fold(0, |sum, frame| sum ^ slot.switch.touch_way(frame)));
         }
     }
 }
@@ -218,15 +221,18 @@ impl Part {
         let mut desk = Desk { post, part: *number, station: index };
         let wake = match &mut stations[index] {
             Station::Node(slot) => {
+                slot.node.hardware.swap_scratch(&mut desk.post.scratch);
                 let wake = run_node(slot, end, tally, &mut desk);
                 ended.append(&mut slot.node.ended);
-                slot.node.hardware.nic.spares().share(&mut desk.post.spares);
+                slot.node.hardware.swap_scratch(&mut desk.post.scratch);
                 wake
             }
             Station::Switch(slot) => {
+                std::mem::swap(&mut slot.outbox, &mut desk.post.outbox);
                 while let Some((key, event)) = desk.post.agendas[index].pop_before(end) {
                     slot.handle(key.time(), event, tally, &mut desk);
                 }
+                std::mem::swap(&mut slot.outbox, &mut desk.post.outbox);
                 Time::MAX
             }
         };

@@ -2,7 +2,7 @@
 
 use super::event::{Event, Place, Tally};
 use super::node::LightNode;
-use crate::node::{Hardware, Later, Outgoing};
+use crate::node::{Later, Outgoing};
 use des::{Key, Phase, Sequencer, Time, TraceHash};
 use fabric::{Delivery, Link, Output, Pause, Switch};
 
@@ -70,9 +70,9 @@ impl NodeSlot {
 
     /// See [`Nic::touch`](nic_model::Nic::touch).
     pub(super) fn touch(&self) -> u64 {
-        let Hardware { nic, later, outgoing, .. } = &self.node.hardware;
-        let own = self.node.hash.value() ^ self.frames_received ^ self.link.busy_until().as_ps();
-        own ^ nic.touch() ^ later.len() as u64 ^ outgoing.capacity() as u64
+        let link = self.link.busy_until().as_ps() ^ self.link.counters().bytes ^ self.link.config().latency.as_ps();
+        let own = self.node.hash.value() ^ self.frames_received ^ u64::from(self.peer.station) ^ link;
+        own ^ self.node.hardware.touch()
     }
 
     /// Takes what the node wants to happen later, at itself and beyond its cable.

@@ -100,6 +100,13 @@ impl Requester {
         }
     }
 
+    /// See [`Nic::touch`](crate::Nic::touch).
+    pub(crate) fn touch(&self) -> u64 {
+        let front = self.requests.front().map_or(0, |entry| entry.span ^ entry.ssn ^ entry.request.id);
+        let seqs = self.next.psn().value() ^ self.oldest.psn().value();
+        u64::from(front ^ seqs) ^ self.counters.stale ^ self.send_index as u64 ^ self.retry.touch()
+    }
+
     /// Takes the next request of the send queue. What can never be sent completes with an error in its turn, which may
     /// be now.
     pub fn push(&mut self, request: SendRequest, events: &mut Vec<Event>) {

@@ -42,6 +42,11 @@ pub(super) struct Retry {
 }
 
 impl Retry {
+    /// See [`Nic::touch`](crate::Nic::touch).
+    pub(super) fn touch(&self) -> u64 {
+        self.deadline.map_or(0, Time::as_ps)
+    }
+
     pub(super) fn new(config: &RequesterConfig) -> Self {
         let code = config.timeout_code;
         let nominal = codes::ack_timeout_ps(code).filter(|_| config.transport == Transport::Rc).map(Dur::from_ps);

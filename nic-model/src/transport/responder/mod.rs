@@ -79,6 +79,12 @@ impl Responder {
         }
     }
 
+    /// See [`Nic::touch`](crate::Nic::touch).
+    pub(crate) fn touch(&self) -> u64 {
+        let moves = self.msn ^ self.unacknowledged ^ self.expected.psn().value();
+        u64::from(moves) ^ u64::from(self.message.is_some()) ^ self.replies.touch()
+    }
+
     /// Takes a request packet. Bytes to be placed are those of its payload.
     pub fn on_request(&mut self, packet: &Packet, port: &mut impl ResponderPort) -> Verdict {
         let verdict = match packet.opcode.decode() {

@@ -53,6 +53,11 @@ pub(super) struct Replies {
 }
 
 impl Replies {
+    /// See [`Nic::touch`](crate::Nic::touch).
+    pub(super) fn touch(&self) -> u64 {
+        self.queue.len() as u64
+    }
+
     pub(super) fn new(pmtu: Pmtu, limit: u8) -> Self {
         Self { pmtu, limit, queue: VecDeque::new(), atomics: VecDeque::new() }
     }
