@@ -61,4 +61,4 @@ mod uar;
 mod units;
 
 pub use config::Config;
-pub use nic::{Nic, Scratch};
+pub use nic::Nic;

@@ -42,24 +42,18 @@ pub struct Nic {
     pub(crate) ports: Vec<EthernetPort>,
     /// Frames that the device sends to itself, with their arrival and port.
     pub(crate) loopback: VecDeque<(Time, u8, Box<Frame>)>,
+    /// What a requester has just said; empty between calls.
+    pub(crate) events: Vec<Event>,
     /// What has been received and not yet been written.
     pub(crate) buffer: ReceiveBuffer,
     /// A queue pair has had a rate of its own, and time passes.
     pub(crate) limits_rates: bool,
-    pub(crate) scratch: Scratch,
+    /// Frames that have been used up, for the next ones to be built in.
+    pub(crate) spares: Spares,
     /// The next moment at which something is due; [`Time::MAX`] if nothing is.
     pub(crate) wakes_at: Time,
     /// Counts resets, so that answers to an earlier life are known.
     life: u8,
-}
-
-/// What a device works with, which is as good as that of any other.
-#[derive(Clone, Debug, Default)]
-pub struct Scratch {
-    /// Frames that have been used up, for the next ones to be built in.
-    pub(crate) spares: Spares,
-    /// What a requester has just said; empty between calls.
-    pub(crate) events: Vec<Event>,
 }
 
 /// Queue pairs of which [`Nic::touch`] reads something.
@@ -98,9 +92,10 @@ impl Nic {
             atomics: Atomics::new(config.profile.atomic_buckets.value, config.profile.atomic_contexts.value),
             ports: ports.collect(),
             loopback: VecDeque::new(),
+            events: Vec::new(),
             buffer,
             limits_rates: false,
-            scratch: Scratch::default(),
+            spares: Spares::new(),
             wakes_at: Time::MAX,
             life,
             timing,
@@ -116,7 +111,7 @@ impl Nic {
         match input {
             Input::Frame { port, frame } => {
                 self.frame(cx, port, &frame);
-                self.scratch.spares.keep(frame);
+                self.spares.keep(frame);
             }
             // Given away in every arm: nothing is left to be looked at behind.
             input @ Input::Wake => drop(input),
@@ -178,10 +173,10 @@ impl Nic {
         ports.chain(qps).fold(own, |sum, value| sum ^ value)
     }
 
-    /// Swaps what it works with and owes nothing to the past for that of somebody else. A world of many devices lends
-    /// the same to each in its turn, so that it stays in the nearest cache.
-    pub const fn swap_scratch(&mut self, scratch: &mut Scratch) {
-        std::mem::swap(&mut self.scratch, scratch);
+    /// Frames that have been used up here. A world of many devices may lend the same ones to each in its turn: they are in the
+    /// nearest cache.
+    pub const fn spares(&mut self) -> &mut Spares {
+        &mut self.spares
     }
 
     /// What it has counted.

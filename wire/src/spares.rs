@@ -10,7 +10,7 @@ pub struct Spares(Vec<Spare>);
 #[derive(Clone, Debug)]
 struct Spare(Box<Frame>);
 
-/// Most frames that one owner keeps: more than a large fabric uses up before it builds others.
+/// Most frames that one owner keeps: less than a megabyte.
 const KEPT_MAX: usize = 4_096;
 
 impl Spares {

@@ -96,7 +96,7 @@ impl Nic {
             && requester.deadline().is_some_and(|deadline| deadline <= cx.now)
         {
             let before = requester.counters().timeouts;
-            requester.on_timeout(cx.now, &mut self.scratch.events);
+            requester.on_timeout(cx.now, &mut self.events);
             self.host.counters.ack_timeouts += requester.counters().timeouts - before;
             self.outcomes(cx, cx.now, qpn, None);
         }

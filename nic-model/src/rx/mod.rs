@@ -186,7 +186,7 @@ impl Nic {
         let Some(requester) = qp.requester.as_mut() else { return };
         let before = *requester.counters();
         let oldest = requester.oldest_psn();
-        requester.on_response(cx.now, &Packet::from(packet), &mut self.scratch.events);
+        requester.on_response(cx.now, &Packet::from(packet), &mut self.events);
         let after = requester.counters();
         self.host.counters.packet_sequence_naks += after.sequence_naks - before.sequence_naks;
         self.host.counters.rnr_naks_received += after.rnr_naks - before.rnr_naks;

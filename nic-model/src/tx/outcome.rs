@@ -15,13 +15,13 @@ use des::Time;
 use wire::{Payload, Qpn};
 
 impl Nic {
-    /// Carries out what the requester of a queue pair has put into `self.scratch.events`. `payload` is that of the packet just
+    /// Carries out what the requester of a queue pair has put into `self.events`. `payload` is that of the packet just
     /// received.
     pub(crate) fn outcomes(&mut self, cx: &mut Cx<'_>, at: Time, qpn: u32, payload: Option<&Payload>) {
         let mut failed = false;
         let mut next = 0;
         // Placing can fail a request, which appends events.
-        while let Some(event) = self.scratch.events.get(next).copied() {
+        while let Some(event) = self.events.get(next).copied() {
             next += 1;
             match event {
                 Event::Place { id, offset_bytes, length_bytes } => {
@@ -40,7 +40,7 @@ impl Nic {
                 }
             }
         }
-        self.scratch.events.clear();
+        self.events.clear();
         if failed {
             self.send_failed(cx, at, qpn);
         }
@@ -66,7 +66,7 @@ impl Nic {
         let Some(qp) = self.qps.get_mut(qpn) else { return };
         qp.sends.blame(id, fault.into());
         if let Some(requester) = qp.requester.as_mut() {
-            requester.fail(id, Status::LocalProtection, &mut self.scratch.events);
+            requester.fail(id, Status::LocalProtection, &mut self.events);
         }
     }
 
@@ -75,7 +75,7 @@ impl Nic {
         let Some(qp) = self.qps.get_mut(qpn) else { return };
         qp.sends.blame(id, fault.map_or(VendorSyndrome::DMA, VendorSyndrome::from));
         if let Some(requester) = qp.requester.as_mut() {
-            requester.fail(id, Status::LocalProtection, &mut self.scratch.events);
+            requester.fail(id, Status::LocalProtection, &mut self.events);
         }
         self.outcomes(cx, cx.now, qpn, None);
         self.settle(cx, cx.now, qpn);
@@ -85,7 +85,7 @@ impl Nic {
     pub(crate) fn transmitted(&mut self, cx: &mut Cx<'_>, sender: Sender) {
         let Some(qp) = self.qps.get_mut(sender.qpn) else { return };
         if let Some(requester) = qp.requester.as_mut() {
-            requester.on_transmitted(cx.now, sender.psn, &mut self.scratch.events);
+            requester.on_transmitted(cx.now, sender.psn, &mut self.events);
         }
         self.outcomes(cx, cx.now, sender.qpn, None);
         self.settle(cx, cx.now, sender.qpn);

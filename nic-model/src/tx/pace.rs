@@ -171,7 +171,7 @@ impl Nic {
             pkey: qp.attributes.pkey,
             ..Bth::new(Opcode::CNP, qp.attributes.dest_qpn, Psn::new(0))
         };
-        let frame = path.frame(&mut self.scratch.spares, bth, Ext::None, Payload::Bytes(CNP_BYTES.into()));
+        let frame = path.frame(&mut self.spares, bth, Ext::None, Payload::Bytes(CNP_BYTES.into()));
         let booked = self.timing.requester.book(cx.now);
         let Some(port) = self.ports.get_mut(usize::from(path.port)) else { return };
         let place = port.egress.next_place(path.class(), Direction::Reply);

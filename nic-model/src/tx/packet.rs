@@ -94,7 +94,7 @@ impl Nic {
             None => {
                 let path = qp.path.as_ref().ok_or(Fault::Key)?;
                 (
-                    path.frame(&mut self.scratch.spares, header(&qp.attributes, packet), packet.ext, payload),
+                    path.frame(&mut self.spares, header(&qp.attributes, packet), packet.ext, payload),
                     path.port,
                     path.class(),
                 )
@@ -109,7 +109,7 @@ impl Nic {
                 };
                 let bth = Bth { dest_qp: vector.dest_qpn, ..header(&qp.attributes, packet) };
                 let path = Path::datagram(source, qpn, vector);
-                (path.frame(&mut self.scratch.spares, bth, ext, payload), path.port, path.class())
+                (path.frame(&mut self.spares, bth, ext, payload), path.port, path.class())
             }
         };
         let unreliable = !qp.is_reliable();
@@ -152,7 +152,7 @@ impl Nic {
             Ok(fetched) => {
                 let sender = Sender { qpn, psn: packet.psn, direction: Direction::Reply, id: 0, unreliable: false };
                 let payload = if fetched.is_some() { Payload::Elided(packet.payload_bytes) } else { Payload::EMPTY };
-                let frame = path.frame(&mut self.scratch.spares, header(&qp.attributes, &packet), packet.ext, payload);
+                let frame = path.frame(&mut self.spares, header(&qp.attributes, &packet), packet.ext, payload);
                 let (port, class) = (path.port, path.class());
                 let mut from = qp.replies_from;
                 if let Some(remote) = reply.source {

@@ -16,8 +16,7 @@ impl Nic {
     /// next turn at once. False if the turn is over. Else it goes on in the usual way, to which all that is unusual is left.
     #[inline(never)]
     pub(super) fn send_middle(&mut self, cx: &mut Cx<'_>, number: usize, qpn: u32) -> bool {
-        let Self { qps, memory, host, ports, timing, scratch, config, limits_rates, .. } = self;
-        let spares = &mut scratch.spares;
+        let Self { qps, memory, host, ports, timing, spares, config, limits_rates, .. } = self;
         let (Some(qp), Some(port)) = (qps.get_mut(qpn), ports.get_mut(number)) else { return true };
         if *limits_rates || config.profile.turn.value != Turn::Message || !qp.state.continues_requests() {
             return true;

@@ -76,11 +76,11 @@ impl Nic {
         qp.sends_from = qp.sends_from.max(at);
         for work in qp.sends.newest(count) {
             self.host.caches.fill(Kind::Wqe, wqe_key(qpn, work.id));
-            requester.push(work.request(), &mut self.scratch.events);
+            requester.push(work.request(), &mut self.events);
             if u64::from(work.length_bytes) > max_message {
-                requester.fail(work.id, Status::LocalLength, &mut self.scratch.events);
+                requester.fail(work.id, Status::LocalLength, &mut self.events);
             } else if work.fault != VendorSyndrome::NONE {
-                requester.fail(work.id, Status::LocalQpOperation, &mut self.scratch.events);
+                requester.fail(work.id, Status::LocalQpOperation, &mut self.events);
             }
         }
         self.outcomes(cx, at, qpn, None);
@@ -146,7 +146,7 @@ impl Nic {
             qp.sends.blame(id, fault.into());
         }
         if let Some(requester) = qp.requester.as_mut() {
-            requester.on_local_done(id, status, &mut self.scratch.events);
+            requester.on_local_done(id, status, &mut self.events);
         }
         self.outcomes(cx, cx.now, qpn, None);
     }

@@ -1,9 +1,5 @@
 //! The NIC and the memory of a node, and the bus between them.
 
-mod scratch;
-
-pub(crate) use scratch::Scratch;
-
 use super::remapping::{MappingCost, dma_error};
 use super::strike::{Blow, Happening, Striker};
 use crate::spec::fault::machine::Dma;
@@ -112,6 +108,14 @@ impl Hardware {
             command_base: 0,
             gone: false,
         }
+    }
+
+    /// See [`Nic::touch`].
+    pub(crate) fn touch(&self) -> u64 {
+        let lists = [self.outbox.capacity(), self.later.len(), self.outgoing.capacity(), self.posted.len()];
+        let lists = lists.iter().fold(self.failed_writes.len(), |sum, length| sum ^ length);
+        let ways = self.config.asks_wakes ^ self.config.mapping.is_some() ^ self.gone;
+        self.nic.touch() ^ self.now.as_ps() ^ self.spent.as_ps() ^ lists as u64 ^ u64::from(ways)
     }
 
     /// Begins a step at `now`.

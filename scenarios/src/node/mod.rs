@@ -19,7 +19,7 @@ pub(crate) mod stack;
 mod strike;
 
 pub(crate) use bring_up::{Device, Setup, assemble, bring_up};
-pub(crate) use hardware::{BusConfig, Hardware, Later, Outgoing, Scratch};
+pub(crate) use hardware::{BusConfig, Hardware, Later, Outgoing};
 pub(crate) use plan::NodePlan;
 pub(crate) use port::Node;
 pub(crate) use remapping::MappingCost;

@@ -7,10 +7,10 @@ use super::event::{Event, Parcel, Place, Tally};
 use super::exchange::Exchange;
 use super::node::Ended;
 use super::station::{NodeSlot, Sink, Station};
-use crate::node::Scratch;
 use des::{Agenda, Dur, Key, Time};
 use std::hint::black_box;
 use std::ops::Range;
+use wire::Spares;
 
 /// What parts must agree on.
 #[derive(Clone, Copy, Debug)]
@@ -76,10 +76,8 @@ pub(super) struct Post {
     pub(super) outboxes: Vec<Vec<Parcel>>,
     /// The soonest in the outboxes for each side; [`Time::MAX`] if nothing is there.
     sent: [Time; 2],
-    /// What each node has in its turn.
-    scratch: Scratch,
-    /// What each switch has.
-    outbox: fabric::Outbox,
+    /// Frames that have been used up, for each node in its turn to build others in.
+    spares: Spares,
 }
 
 impl Post {
@@ -221,18 +219,16 @@ impl Part {
         let mut desk = Desk { post, part: *number, station: index };
         let wake = match &mut stations[index] {
             Station::Node(slot) => {
-                slot.node.hardware.swap_scratch(&mut desk.post.scratch);
+                std::mem::swap(slot.node.hardware.nic.spares(), &mut desk.post.spares);
                 let wake = run_node(slot, end, tally, &mut desk);
                 ended.append(&mut slot.node.ended);
-                slot.node.hardware.swap_scratch(&mut desk.post.scratch);
+                std::mem::swap(slot.node.hardware.nic.spares(), &mut desk.post.spares);
                 wake
             }
             Station::Switch(slot) => {
-                std::mem::swap(&mut slot.outbox, &mut desk.post.outbox);
                 while let Some((key, event)) = desk.post.agendas[index].pop_before(end) {
                     slot.handle(key.time(), event, tally, &mut desk);
                 }
-                std::mem::swap(&mut slot.outbox, &mut desk.post.outbox);
                 Time::MAX
             }
         };
