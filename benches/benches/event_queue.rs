@@ -57,15 +57,14 @@ fn windows(criterion: &mut Criterion) {
     for depth in &DEPTHS[..3] {
         group.throughput(Throughput::Elements(*depth as u64));
         let (mut source, mut agenda) = (Source::new(), Agenda::<Event>::new());
-        (0..*depth).for_each(|_| agenda.deliver(0, source.after(Time::ZERO), [0; 2]));
-        let (mut window, mut end) = (0, Time::ZERO);
+        (0..*depth).for_each(|_| agenda.deliver(source.after(Time::ZERO), [0; 2]));
+        let mut end = Time::ZERO;
         group.bench_function(BenchmarkId::new("agenda", depth), |bencher| {
             bencher.iter(|| {
                 end += HORIZON;
-                window += 1;
-                agenda.open(window, end);
+                agenda.open(end);
                 while let Some((_, event)) = agenda.pop_before(end) {
-                    agenda.deliver(window, source.after(end), event);
+                    agenda.deliver(source.after(end), event);
                 }
             });
         });
@@ -82,7 +81,7 @@ struct Relay {
     agendas: Vec<Agenda<(u16, Box<Frame>)>>,
     ports: Vec<[u64; 8]>,
     source: Source,
-    window: u64,
+    windows: u64,
     end: Time,
 }
 
@@ -97,26 +96,29 @@ impl Relay {
         for (number, agenda) in (0..stations * FRAMES).map(|number| (number as u64, number / FRAMES)) {
             let mut frame = [0; 24];
             frame[0] = number;
-            agendas[agenda].deliver(0, source.after(Time::ZERO), (0, Box::new(frame)));
+            agendas[agenda].deliver(source.after(Time::ZERO), (0, Box::new(frame)));
         }
-        let mut relay = Self { agendas, ports: vec![[0; 8]; stations * PORTS], source, window: 0, end: Time::ZERO };
+        let mut relay = Self { agendas, ports: vec![[0; 8]; stations * PORTS], source, windows: 0, end: Time::ZERO };
         // Neighbours in a window are not neighbours in memory for long.
         (0..200).for_each(|_| relay.window());
         relay
     }
 
+    /// The stations of one side pass on to those of the other what they have.
     fn window(&mut self) {
         self.end += HORIZON;
-        self.window += 1;
-        for station in 0..self.agendas.len() {
-            self.agendas[station].open(self.window, self.end);
+        self.windows += 1;
+        let half = self.agendas.len() / 2;
+        let (own, other) = if self.windows.is_multiple_of(2) { (0, half) } else { (half, 0) };
+        for station in own..own + half {
+            self.agendas[station].open(self.end);
             let frames = self.agendas[station].due().iter().map(|(_, (_, frame))| frame[0]);
             std::hint::black_box(frames.fold(0, |sum, first| sum ^ first));
             while let Some((_, (_, frame))) = self.agendas[station].pop_before(self.end) {
-                let port = (frame[0] ^ self.window) as usize % PORTS;
+                let port = (frame[0] ^ self.windows) as usize % PORTS;
                 self.ports[station * PORTS + port][0] += 1;
-                let next = (station * PORTS + port) % self.agendas.len();
-                self.agendas[next].deliver(self.window, self.source.after(self.end), (port as u16, frame));
+                let next = other + (station * PORTS + port) % half;
+                self.agendas[next].deliver(self.source.after(self.end), (port as u16, frame));
             }
         }
     }

@@ -1,26 +1,11 @@
 //! What happens next at one node or switch of a world that runs in windows.
 //!
 //! Own events go through a heap. Those from outside are never due before the next window: they are thrown into a bag,
-//! and each is sorted once, together with all others of its window, while it lies in the nearest cache. Windows are numbered, so
-//! that what comes while others work in the present window is kept apart from what may be due in it.
+//! and each is sorted once, together with all others of its window, while it lies in the nearest cache.
 
 use crate::key::Key;
 use crate::queue::EventQueue;
 use crate::time::Time;
-
-/// Events in no order.
-#[derive(Clone, Debug)]
-struct Bag<E> {
-    events: Vec<(Key, E)>,
-    /// The soonest; [`Time::MAX`] if there is none.
-    begins: Time,
-}
-
-impl<E> Default for Bag<E> {
-    fn default() -> Self {
-        Self { events: Vec::new(), begins: Time::MAX }
-    }
-}
 
 /// The events to come at one node or switch.
 ///
@@ -28,12 +13,11 @@ impl<E> Default for Bag<E> {
 #[derive(Clone, Debug)]
 pub struct Agenda<E> {
     own: EventQueue<E>,
-    /// From outside, delivered in the window of this number.
-    new: Bag<E>,
-    window: u64,
-    /// From outside, delivered in earlier windows.
-    old: Bag<E>,
-    /// From outside, those of the present window and a few later ones, latest first.
+    /// From outside, delivered since the last window was opened, in no order.
+    bag: Vec<(Key, E)>,
+    /// The soonest in the bag; [`Time::MAX`] if it is empty.
+    bag_begins: Time,
+    /// From outside, those of the present window and what else was in the bag then, latest first.
     due: Vec<(Key, E)>,
     /// End of the present window.
     end: Time,
@@ -41,8 +25,7 @@ pub struct Agenda<E> {
 
 impl<E> Default for Agenda<E> {
     fn default() -> Self {
-        let (new, old) = (Bag::default(), Bag::default());
-        Self { own: EventQueue::new(), new, window: 0, old, due: Vec::new(), end: Time::ZERO }
+        Self { own: EventQueue::new(), bag: Vec::new(), bag_begins: Time::MAX, due: Vec::new(), end: Time::ZERO }
     }
 }
 
@@ -61,48 +44,31 @@ impl<E> Agenda<E> {
         self.own.push(key, event);
     }
 
-    /// Adds an event from outside during the window with this number, due in a later one.
+    /// Adds an event from outside, due in a later window than the present one.
     ///
     /// # Panics
     /// If it is due in a window that has been open.
     #[inline]
-    pub fn deliver(&mut self, window: u64, key: Key, event: E) {
+    pub fn deliver(&mut self, key: Key, event: E) {
         assert!(key.time() >= self.end, "event {key:?} comes too late for the window that ended at {}", self.end);
-        self.turn_to(window);
-        self.new.begins = self.new.begins.min(key.time());
-        self.new.events.push((key, event));
+        self.bag_begins = self.bag_begins.min(key.time());
+        self.bag.push((key, event));
     }
 
-    /// What was delivered in earlier windows is old.
-    #[inline]
-    fn turn_to(&mut self, window: u64) {
-        if self.window != window {
-            self.window = window;
-            let begins = std::mem::replace(&mut self.new.begins, Time::MAX);
-            self.old.begins = self.old.begins.min(begins);
-            if self.old.events.is_empty() {
-                std::mem::swap(&mut self.old.events, &mut self.new.events);
-            } else {
-                self.old.events.append(&mut self.new.events);
-            }
-        }
-    }
-
-    /// Opens the window with this number: all events before `end` can now be taken.
+    /// Opens a window: all events before `end` can now be taken.
     ///
     /// # Panics
     /// If the last window was left with events in it.
-    pub fn open(&mut self, window: u64, end: Time) {
+    pub fn open(&mut self, end: Time) {
         let is_done = self.due.last().is_none_or(|(key, _)| key.time() >= self.end);
         assert!(is_done, "the last window has not been worked off");
         self.end = end;
-        self.turn_to(window);
-        if self.old.begins < end {
+        if self.bag_begins < end {
             // What comes by one cable was thrown in soonest first: reversed, little is left to sort.
-            self.old.events.reverse();
-            self.old.events.append(&mut self.due);
-            self.old.begins = Time::MAX;
-            std::mem::swap(&mut self.old.events, &mut self.due);
+            self.bag.reverse();
+            self.bag.append(&mut self.due);
+            self.bag_begins = Time::MAX;
+            std::mem::swap(&mut self.bag, &mut self.due);
             self.due.sort_unstable_by(|(left, _), (right, _)| right.cmp(left));
         }
     }
@@ -125,7 +91,7 @@ impl<E> Agenda<E> {
 
     /// All events to come, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &(Key, E)> {
-        self.own.iter().chain(&self.new.events).chain(&self.old.events).chain(&self.due)
+        self.own.iter().chain(&self.bag).chain(&self.due)
     }
 
     /// When the next event is due; [`Time::MAX`] if there is none. Asked between windows.
@@ -133,7 +99,7 @@ impl<E> Agenda<E> {
     pub fn next_time(&self) -> Time {
         let soonest = |key: Option<Key>| key.map_or(Time::MAX, Key::time);
         let due = soonest(self.due.last().map(|(key, _)| *key));
-        soonest(self.own.next_key()).min(due).min(self.new.begins).min(self.old.begins)
+        soonest(self.own.next_key()).min(due).min(self.bag_begins)
     }
 }
 
@@ -155,13 +121,12 @@ mod tests {
             for (ps, source, outside) in events {
                 let key = sources[source as usize].key(Time::from_ps(ps), Phase::Wire);
                 all.push(key, outside);
-                if outside { agenda.deliver(0, key, true) } else { agenda.push(key, false) }
+                if outside { agenda.deliver(key, true) } else { agenda.push(key, false) }
             }
-            let (mut late, mut window) = (Vec::new(), 0);
+            let mut late = Vec::new();
             while agenda.next_time() < Time::MAX {
                 let end = agenda.next_time() + WINDOW;
-                window += 1;
-                agenda.open(window, end);
+                agenda.open(end);
                 let due: Vec<Key> = agenda.due().iter().map(|(key, _)| *key).collect();
                 prop_assert!(due.is_sorted_by(|later, sooner| later > sooner) && due.iter().all(|key| key.time() < end));
                 while let Some((key, outside)) = agenda.pop_before(end) {
@@ -172,7 +137,7 @@ mod tests {
                         let new = source.key(key.time() + if outside { WINDOW } else { Dur::ZERO }, Phase::Device);
                         late.push(new);
                         all.push(new, outside);
-                        if outside { agenda.deliver(window, new, true) } else { agenda.push(new, false) }
+                        if outside { agenda.deliver(new, true) } else { agenda.push(new, false) }
                     }
                 }
             }
@@ -184,8 +149,8 @@ mod tests {
     #[should_panic(expected = "has not been worked off")]
     fn windows_do_not_overlap() {
         let mut agenda = Agenda::new();
-        agenda.deliver(0, Sequencer::new(SourceId(0)).key(Time::from_ps(3), Phase::Wire), ());
-        agenda.open(1, Time::from_ps(5));
-        agenda.open(2, Time::from_ps(10));
+        agenda.deliver(Sequencer::new(SourceId(0)).key(Time::from_ps(3), Phase::Wire), ());
+        agenda.open(Time::from_ps(5));
+        agenda.open(Time::from_ps(10));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Reading order: here the graph and its rules, then [`error`], the builders (`tree`, `mesh`), [`hpcc`] (a file
 //! format), `routes` (shortest ways), `parts` (switches and links ready to run), `partition` (cut for
-//! several threads), `sides` (who may work at the same time), [`svg`] (a picture).
+//! several threads), `tiers` (who may work at the same time), [`svg`] (a picture).
 
 pub mod error;
 pub mod hpcc;
@@ -11,13 +11,14 @@ mod partition;
 mod parts;
 mod reach;
 mod routes;
-mod sides;
 pub mod svg;
+mod tiers;
 mod tree;
 mod wiring;
 
 pub use error::TopologyError;
 pub use partition::Partition;
+pub use tiers::Tiers;
 pub use wiring::{Cabling, Wiring};
 
 use crate::address::Endpoint;

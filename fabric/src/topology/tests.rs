@@ -264,24 +264,44 @@ fn parts_fit_the_graph_and_lossy_cables_lose() {
 }
 
 #[test]
-fn cables_lead_from_one_side_to_the_other_unless_there_is_an_odd_ring() {
-    let two_sided = [
-        Topology::back_to_back(CABLING),
-        Topology::star(5, CABLING),
-        Topology::leaf_spine(3, 2, 4, CABLING),
-        Topology::fat_tree(4, CABLING),
-        Topology::dragonfly(2, 2, 1, CABLING),
+fn cables_lead_from_one_tier_to_the_next_unless_there_is_an_odd_ring() {
+    let tiered = [
+        (Topology::back_to_back(CABLING), 1),
+        (Topology::star(5, CABLING), 1),
+        (Topology::leaf_spine(3, 2, 4, CABLING), 2),
+        (Topology::fat_tree(4, CABLING), 3),
+        (Topology::rail_optimised(1, 3, 2, 0, CABLING), 1),
+        // Switches of one tier are joined: only sides are left.
+        (Topology::dragonfly(2, 2, 1, CABLING), 1),
     ];
-    for topology in two_sided.map(|topology| topology.expect("it is possible")) {
-        let sides = topology.sides().expect("rings are even");
-        let endpoints = topology.endpoint_count();
-        let side = |end: PortRef| match end.node {
-            NodeId::Host(host) => sides[topology.endpoint(host, end.port).0 as usize],
-            NodeId::Switch(switch) => sides[(endpoints + switch) as usize],
+    for (topology, highest) in tiered {
+        let topology = topology.expect("it is possible");
+        let tiers = topology.tiers().expect("rings are even");
+        let tier = |end: PortRef| match end.node {
+            NodeId::Host(host) => tiers.of(topology.endpoint(host, end.port).0),
+            NodeId::Switch(switch) => tiers.of(topology.endpoint_count() + switch),
         };
-        assert_eq!(sides.len(), (endpoints + topology.switch_count()) as usize);
-        assert!(topology.cables().iter().all(|cable| side(cable.a) != side(cable.b)));
+        assert_eq!(tiers.highest(), highest);
+        assert!(topology.cables().iter().all(|cable| tier(cable.a).abs_diff(tier(cable.b)) == 1));
+        let folded = tiers.clone().folded();
+        let stations = topology.endpoint_count() + topology.switch_count();
+        assert!((0..stations).all(|station| folded.of(station) == tiers.of(station) % 2));
     }
     let groups_of_three = Topology::dragonfly(3, 2, 1, CABLING).expect("it is possible");
-    assert_eq!(groups_of_three.sides(), None);
+    assert_eq!(groups_of_three.tiers(), None);
+}
+
+#[test]
+fn a_fat_tree_has_a_block_for_each_pod_and_for_each_plane() {
+    let topology = Topology::fat_tree(4, CABLING).expect("it is possible");
+    let tiers = topology.tiers().expect("a tree has tiers");
+    let sizes = |blocks: Vec<Vec<u32>>| blocks.iter().map(Vec::len).collect::<Vec<_>>();
+    assert_eq!(sizes(tiers.blocks(0..=0)), [1; 16], "hosts");
+    assert_eq!(sizes(tiers.blocks(0..=1)), [3; 8], "switches with their hosts");
+    assert_eq!(sizes(tiers.blocks(0..=2)), [8; 4], "pods");
+    assert_eq!(sizes(tiers.blocks(2..=3)), [6; 2], "core switches, each with one switch of every pod");
+    let mut all = tiers.blocks(0..=2).concat();
+    all.extend(tiers.blocks(3..=3).concat());
+    all.sort_unstable();
+    assert!(all.into_iter().eq(0..36), "each station is in one block");
 }

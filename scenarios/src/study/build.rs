@@ -3,6 +3,7 @@
 use super::event::{Event, Place};
 use super::node::{Habits, LightNode, Uses};
 use super::part::{Part, Schedule};
+use super::rounds::Round;
 use super::station::{NodeSlot, Station, SwitchSlot};
 use super::traffic::Planned;
 use super::world::World;
@@ -49,20 +50,15 @@ impl World {
         let idle = std::iter::repeat_with(Agenda::new).take(switches.len());
         let nodes = nodes.into_iter().map(Station::Node);
         let stations = nodes.chain(switches.into_iter().map(|slot| Station::Switch(Box::new(slot))));
-        let mut ordered: Vec<_> = homes.all.iter().zip(stations).zip(agendas.into_iter().chain(idle)).collect();
-        ordered.sort_by_key(|((home, _), _)| **home);
-        let part = |(number, second_side): (usize, &u32)| {
-            Part::new(number as u16, homes.second_sides.len(), *second_side as usize)
-        };
-        let mut parts: Vec<Part> = homes.second_sides.iter().enumerate().map(part).collect();
-        for ((&(part, _), station), agenda) in ordered {
+        let mut parts = homes.parts();
+        for ((&(part, _), station), agenda) in homes.all.iter().zip(stations).zip(agendas.into_iter().chain(idle)) {
             parts[usize::from(part)].add(station, agenda);
         }
         let limit = Time::ZERO + Dur::from_ms(scenario.about.time_limit_ms);
         Ok(Self {
             parts,
             homes: homes.all,
-            schedule: Schedule { look_ahead, has_sides: homes.has_sides, limit },
+            schedule: Schedule { look_ahead, limit },
             timed_out: false,
             ended: vec![None; planned.len()],
         })
@@ -72,11 +68,8 @@ impl World {
 /// Who simulates which station.
 struct Homes<'a> {
     topology: &'a Topology,
-    /// Part, and station there: endpoints first, then switches. In each part those of the first side come first.
+    /// Part, and station there: endpoints first, then switches.
     all: Vec<(u16, u32)>,
-    /// By part: where the second side begins.
-    second_sides: Vec<u32>,
-    has_sides: bool,
 }
 
 impl<'a> Homes<'a> {
@@ -87,21 +80,26 @@ impl<'a> Homes<'a> {
         let ports = |host| topology.ports(NodeId::Host(host)).iter().map(move |_| NodeId::Host(host));
         let switches = (0..topology.switch_count()).map(NodeId::Switch);
         let nodes = (0..topology.host_count()).flat_map(ports).chain(switches);
-        let mut all: Vec<(u16, u32)> = nodes.map(|node| (partition.part(node), 0)).collect();
-        let sides = topology.sides();
-        let has_sides = sides.is_some();
-        let sides = sides.unwrap_or_else(|| vec![false; all.len()]);
-        let mut counts = vec![0; all.iter().map(|(part, _)| usize::from(*part) + 1).max().unwrap_or(1)];
-        let mut number = |side: bool| {
-            for ((part, station), _) in all.iter_mut().zip(&sides).filter(|(_, other)| **other == side) {
-                *station = counts[usize::from(*part)];
-                counts[usize::from(*part)] += 1;
-            }
-            counts.clone()
+        let mut counts = vec![0; parts.into()];
+        let home = |node| {
+            let part = partition.part(node);
+            let station = &mut counts[usize::from(part)];
+            *station += 1;
+            (part, *station - 1)
         };
-        let second_sides = number(false);
-        number(true);
-        Self { topology, all, second_sides, has_sides }
+        Self { topology, all: nodes.map(home).collect() }
+    }
+
+    /// The parts, without stations, each with its turns.
+    fn parts(&self) -> Vec<Part> {
+        let part_of: Vec<u16> = self.all.iter().map(|(part, _)| *part).collect();
+        let round = Round::new(self.topology, &part_of);
+        let parts = part_of.iter().max().map_or(1, |last| last + 1);
+        let own = |number: u16| {
+            let station = |station: u32| self.all[station as usize];
+            round.of_part(move |of| Some(station(of)).filter(|(part, _)| *part == number).map(|(_, station)| station))
+        };
+        (0..parts).map(|number| Part::new(number, parts.into(), own(number))).collect()
     }
 
     /// The other end of a cable.

@@ -1,8 +1,8 @@
 //! Fabric studies: full NICs in a large fabric, each with a light consumer instead of an NDK provider.
 //!
 //! Reading order: [`sizes`] and [`traffic`] (which flows there are), [`node`] (a NIC, its driver and the consumer that posts
-//! the flows' WRITEs), [`event`], [`station`] (a node or switch on its cables), [`part`] (the event loop of a thread),
-//! [`exchange`] (where threads meet), [`world`] (all parts), [`build`] (all of it from a scenario), [`ideal`] (how long a flow takes
+//! the flows' WRITEs), [`event`], [`station`] (a node or switch on its cables), [`rounds`] (who has a turn
+//! when), [`part`] (the event loop of a thread), [`exchange`] (where threads meet), [`world`] (all parts), [`build`] (all of it from a scenario), [`ideal`] (how long a flow takes
 //! alone), [`report`].
 //!
 //! Queue pairs are connected by their drivers before time zero, without connection management. Everything after that goes
@@ -15,6 +15,7 @@ mod ideal;
 mod node;
 mod part;
 mod report;
+mod rounds;
 mod sizes;
 mod station;
 mod traffic;

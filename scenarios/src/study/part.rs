@@ -1,15 +1,15 @@
-//! A part of the world: the stations that one thread simulates, window by window.
+//! A part of the world: the stations that one thread simulates, round by round.
 //!
-//! Within a window no station can influence another. So each works off its own events while its state lies in the nearest
+//! In its turn no other station can influence a station. So it works off its own events while its state lies in the nearest
 //! cache, and what it sends waits in the bags of the others.
 
 use super::event::{Event, Parcel, Place, Tally};
 use super::exchange::Exchange;
 use super::node::Ended;
+use super::rounds::{Round, Turn};
 use super::station::{NodeSlot, Sink, Station};
 use des::{Agenda, Dur, Key, Time};
 use std::hint::black_box;
-use std::ops::Range;
 use wire::Spares;
 
 /// What parts must agree on.
@@ -17,37 +17,13 @@ use wire::Spares;
 pub(super) struct Schedule {
     /// The shortest latency of a cable: nobody influences another sooner.
     pub(super) look_ahead: Dur,
-    /// Every cable leads from one side of the world to the other. Without sides, all stations are on the first.
-    pub(super) has_sides: bool,
     /// Nothing happens from then on.
     pub(super) limit: Time,
 }
 
-/// Nothing is due on either side.
-const NEVER: [Time; 2] = [Time::MAX; 2];
-
-/// The stations of one side work off what lies before `end`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Window {
-    side: usize,
-    end: Time,
-}
-
-impl Schedule {
-    /// The next window, from when something is next due on each side. With sides, those of one do not hear of each other before
-    /// two cables have been crossed, so the sides take turns, with windows of twice the length.
-    fn window(&self, soonest: [Time; 2]) -> Window {
-        let [first, second] = soonest;
-        let (own, other) = (first.min(second), first.max(second));
-        let reach = if self.has_sides { other.min(own + self.look_ahead) } else { own };
-        let side = usize::from(self.has_sides && second < first);
-        Window { side, end: (reach + self.look_ahead).min(self.limit) }
-    }
-}
-
-/// Told after every window: what has happened in this part, and flows that have ended here.
+/// Told after every round: what has happened in this part, and flows that have ended here.
 pub(super) trait Watch {
-    fn window(&mut self, tally: &Tally, ended: usize);
+    fn round(&mut self, tally: &Tally, ended: usize);
 }
 
 /// Stations and their events.
@@ -56,6 +32,7 @@ pub(super) struct Part {
     /// Its number.
     pub(super) number: u16,
     pub(super) stations: Vec<Station>,
+    pub(super) round: Round,
     pub(super) post: Post,
     pub(super) tally: Tally,
     /// Flows that have ended at senders of this part.
@@ -66,16 +43,12 @@ pub(super) struct Part {
 #[derive(Debug, Default)]
 pub(super) struct Post {
     pub(super) agendas: Vec<Agenda<Event>>,
-    /// Number of the present window.
-    window: u64,
     /// When something is due, by station.
     pub(super) next: Vec<Time>,
-    /// The stations from this one on are on the second side.
-    second_side: usize,
     /// For other parts.
     pub(super) outboxes: Vec<Vec<Parcel>>,
-    /// The soonest in the outboxes for each side; [`Time::MAX`] if nothing is there.
-    sent: [Time; 2],
+    /// The soonest in the outboxes; `None` if nothing is there.
+    sent: Option<Time>,
     /// Frames that have been used up, for each node in its turn to build others in.
     spares: Spares,
 }
@@ -84,20 +57,20 @@ impl Post {
     fn deliver(&mut self, station: u32, key: Key, event: Event) {
         let next = &mut self.next[station as usize];
         *next = key.time().min(*next);
-        self.agendas[station as usize].deliver(self.window, key, event);
+        self.agendas[station as usize].deliver(key, event);
     }
 
-    /// To a station of another part, on that side.
-    fn send(&mut self, part: u16, side: usize, parcel: Parcel) {
-        self.sent[side] = self.sent[side].min(parcel.key.time());
+    /// To a station of another part.
+    fn send(&mut self, part: u16, parcel: Parcel) {
+        let at = parcel.key.time();
+        self.sent = Some(self.sent.map_or(at, |sent| sent.min(at)));
         self.outboxes[usize::from(part)].push(parcel);
     }
 
-    /// Takes the soonest that will happen here, or was sent elsewhere, on each side.
-    fn take_soonest(&mut self) -> [Time; 2] {
-        let (first, second) = self.next.split_at(self.second_side);
-        let sent = std::mem::replace(&mut self.sent, NEVER);
-        [(first, sent[0]), (second, sent[1])].map(|(next, sent)| next.iter().copied().fold(sent, Time::min))
+    /// Takes the soonest that will happen here, or was sent elsewhere.
+    fn take_soonest(&mut self) -> Time {
+        let sent = self.sent.take().unwrap_or(Time::MAX);
+        self.next.iter().copied().fold(sent, Time::min)
     }
 }
 
@@ -106,13 +79,6 @@ struct Desk<'a> {
     post: &'a mut Post,
     part: u16,
     station: usize,
-}
-
-impl Desk<'_> {
-    /// The side of those that the station's cables lead to. Without sides it does not matter.
-    const fn other_side(&self) -> usize {
-        (self.station < self.post.second_side) as usize
-    }
 }
 
 impl Sink for Desk<'_> {
@@ -125,7 +91,7 @@ impl Sink for Desk<'_> {
         if place.part == self.part {
             self.post.deliver(place.station, key, event);
         } else {
-            self.post.send(place.part, self.other_side(), Parcel { station: place.station, key, event });
+            self.post.send(place.part, Parcel { station: place.station, key, event });
         }
     }
 }
@@ -133,7 +99,7 @@ impl Sink for Desk<'_> {
 /// Stations whose frames on the way lie in a cache that is near.
 const STATIONS_NEAR: usize = 64;
 
-/// Has what the frames of a window need brought from memory, all at once.
+/// Has what the frames of a turn need brought from memory, all at once.
 fn touch(station: &Station, agenda: &Agenda<Event>) {
     let frames = agenda.due().iter().filter_map(|(_, event)| match event {
         Event::Frame { frame, .. } => Some(frame),
@@ -152,7 +118,7 @@ fn touch(station: &Station, agenda: &Agenda<Event>) {
     }
 }
 
-/// Works off a node's events of the open window; gives when it wants to be woken next.
+/// Works off a node's events of its turn; gives when it wants to be woken next.
 fn run_node(slot: &mut NodeSlot, end: Time, tally: &mut Tally, desk: &mut Desk<'_>) -> Time {
     loop {
         // Of one moment, what was planned comes first.
@@ -169,10 +135,10 @@ fn run_node(slot: &mut NodeSlot, end: Time, tally: &mut Tally, desk: &mut Desk<'
 }
 
 impl Part {
-    /// A part among `parts`, empty, whose second side will begin with the station of this number.
-    pub(super) fn new(number: u16, parts: usize, second_side: usize) -> Self {
+    /// A part among `parts`, without stations.
+    pub(super) fn new(number: u16, parts: usize, round: Round) -> Self {
         let outboxes = std::iter::repeat_with(Vec::new).take(parts).collect();
-        Self { number, post: Post { outboxes, second_side, sent: NEVER, ..Post::default() }, ..Self::default() }
+        Self { number, round, post: Post { outboxes, ..Post::default() }, ..Self::default() }
     }
 
     /// Takes in the next station.
@@ -184,35 +150,42 @@ impl Part {
 
     /// Runs until nothing is left to happen anywhere, or the limit; returns whether something is left.
     pub(super) fn run(&mut self, schedule: Schedule, exchange: &mut impl Exchange, watch: &mut impl Watch) -> bool {
-        let mut inbox = Vec::new();
+        let Round { layers, cables } = std::mem::take(&mut self.round);
+        let times = |cables: u32| schedule.look_ahead * u64::from(cables);
+        let (mut begin, mut earliest, mut inbox) = (Time::ZERO, Time::ZERO, Vec::new());
         loop {
-            let soonest = self.post.take_soonest();
-            let soonest = exchange.meet(soonest, &mut self.post.outboxes, &mut inbox);
-            inbox.drain(..).for_each(|Parcel { station, key, event }| self.post.deliver(station, key, event));
-            if soonest.iter().all(|soonest| *soonest >= schedule.limit) {
-                return soonest != NEVER;
-            }
-            let Window { side, end } = schedule.window(soonest);
-            self.post.window += 1;
-            for index in self.stations_of(side) {
-                if self.post.next[index] < end {
-                    self.run_station(index, end);
+            for (number, turns) in layers.iter().enumerate() {
+                let soonest = exchange.meet(self.post.take_soonest(), &mut self.post.outboxes, &mut inbox);
+                inbox.drain(..).for_each(|Parcel { station, key, event }| self.post.deliver(station, key, event));
+                if number == 0 {
+                    if soonest >= schedule.limit {
+                        return soonest != Time::MAX;
+                    }
+                    // Silence costs nothing.
+                    begin = soonest.max(earliest);
+                    earliest = begin + times(cables);
+                }
+                for Turn { stations, reach_cables } in turns {
+                    self.run_stations(stations, (begin + times(*reach_cables)).min(schedule.limit));
                 }
             }
-            watch.window(&self.tally, self.ended.len());
+            watch.round(&self.tally, self.ended.len());
         }
     }
 
-    /// The stations of a side.
-    fn stations_of(&self, side: usize) -> Range<usize> {
-        let (second, all) = (self.post.second_side, self.stations.len());
-        if side == 0 { 0..second } else { second..all }
+    /// Has stations work off what lies before `end`.
+    fn run_stations(&mut self, stations: &[u32], end: Time) {
+        for &station in stations {
+            if self.post.next[station as usize] < end {
+                self.run_station(station as usize, end);
+            }
+        }
     }
 
-    /// Works off a station's events of a window.
+    /// Works off a station's events before `end`.
     fn run_station(&mut self, index: usize, end: Time) {
-        let Self { number, stations, post, tally, ended } = self;
-        post.agendas[index].open(post.window, end);
+        let Self { number, stations, post, tally, ended, .. } = self;
+        post.agendas[index].open(end);
         if stations.len() > STATIONS_NEAR {
             touch(&stations[index], &post.agendas[index]);
         }
@@ -244,31 +217,5 @@ impl Part {
                 post.next[index] = post.agendas[index].next_time().min(slot.node.hardware.next_wake());
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sides_take_turns_and_reach_two_cables_ahead() {
-        let at = Time::from_ps;
-        let schedule = Schedule { look_ahead: Dur::from_ps(10), has_sides: true, limit: at(100) };
-        let window = |soonest: [u64; 2]| {
-            let Window { side, end } = schedule.window(soonest.map(at));
-            (side, end.as_ps())
-        };
-        // Nobody has begun; then those of the second side are behind, and then each side by turns.
-        assert_eq!(window([5, 5]), (0, 15));
-        assert_eq!(window([15, 5]), (1, 25));
-        assert_eq!(window([15, 25]), (0, 35));
-        // The other side may be woken by what this one sends, or be silent for long.
-        assert_eq!(window([15, 19]), (0, 29));
-        assert_eq!(window([15, u64::MAX]), (0, 35));
-        assert_eq!(window([95, 91]), (1, 100), "not beyond the limit");
-        let one_side = Schedule { has_sides: false, ..schedule };
-        assert_eq!(one_side.window([at(15), Time::MAX]), Window { side: 0, end: at(25) });
-        assert_eq!(one_side.window([at(15), at(12)]), Window { side: 0, end: at(22) }, "parcels may be sooner");
     }
 }

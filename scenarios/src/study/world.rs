@@ -32,7 +32,7 @@ impl World {
             progress: progress.filter(|_| first),
             flows,
             before: (0, 0),
-            windows: 0,
+            rounds: 0,
         };
         self.parts.iter_mut().for_each(Part::start);
         self.timed_out = match self.parts.as_mut_slice() {
@@ -103,16 +103,16 @@ struct Reporter<'a> {
     /// Events and ended flows of this part, as they were added.
     before: (u64, u64),
     /// Since the last report.
-    windows: u32,
+    rounds: u32,
 }
 
-/// Windows from one report to the next: threads share what they report to.
-const WINDOWS_PER_REPORT: u32 = 64;
+/// Rounds from one report to the next: threads share what they report to.
+const ROUNDS_PER_REPORT: u32 = 16;
 
 impl Watch for Reporter<'_> {
-    fn window(&mut self, tally: &Tally, ended: usize) {
-        self.windows = (self.windows + 1) % WINDOWS_PER_REPORT;
-        if self.windows != 0 {
+    fn round(&mut self, tally: &Tally, ended: usize) {
+        self.rounds = (self.rounds + 1) % ROUNDS_PER_REPORT;
+        if self.rounds != 0 {
             return;
         }
         let (events, ended) = (tally.events, ended as u64);

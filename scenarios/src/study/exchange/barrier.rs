@@ -19,7 +19,7 @@ const ABANDONED: u64 = u64::MAX;
 
 /// Looks at the round, each some hundred nanoseconds after the last, before a thread offers its processor to others.
 const SPINS: u32 = 1 << 7;
-/// Such offers before it goes to sleep, from which it is woken later than most windows differ in length.
+/// Such offers before it goes to sleep, from which it is woken later than most layers differ in length.
 const YIELDS: u32 = 1 << 9;
 
 impl Barrier {

@@ -1,4 +1,4 @@
-//! How the parts of a world meet between windows.
+//! How the parts of a world meet between the layers of a round.
 //!
 //! Reading order: [`Exchange`] (what a part needs of its transport), [`Alone`] (one part), [`threads`] (parts on threads
 //! of one process), [`barrier`]. Ranks of a cluster of machines would be one more implementation: `docs/PARALLEL.md`.
@@ -11,9 +11,9 @@ use des::Time;
 
 /// The seat of a part where all parts meet.
 pub(super) trait Exchange {
-    /// Waits until all parts have ended their window. Hands out what stands in `outboxes` (by part), takes in what others
-    /// have for this part, in no order, and gives the least of what all parts call `soonest`, for each side of the world.
-    fn meet(&mut self, soonest: [Time; 2], outboxes: &mut [Vec<Parcel>], inbox: &mut Vec<Parcel>) -> [Time; 2];
+    /// Waits until all parts have ended their layer. Hands out what stands in `outboxes` (by part), takes in what others
+    /// have for this part, in no order, and gives the least of what all parts call `soonest`.
+    fn meet(&mut self, soonest: Time, outboxes: &mut [Vec<Parcel>], inbox: &mut Vec<Parcel>) -> Time;
 }
 
 /// The only part meets nobody.
@@ -21,7 +21,7 @@ pub(super) trait Exchange {
 pub(super) struct Alone;
 
 impl Exchange for Alone {
-    fn meet(&mut self, soonest: [Time; 2], _: &mut [Vec<Parcel>], _: &mut Vec<Parcel>) -> [Time; 2] {
+    fn meet(&mut self, soonest: Time, _: &mut [Vec<Parcel>], _: &mut Vec<Parcel>) -> Time {
         soonest
     }
 }

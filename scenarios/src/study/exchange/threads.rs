@@ -18,8 +18,8 @@ pub(in crate::study) struct Hub {
 
 #[derive(Debug)]
 struct Half {
-    /// By part, then side.
-    soonest: Vec<CachePadded<[AtomicU64; 2]>>,
+    /// By part.
+    soonest: Vec<CachePadded<AtomicU64>>,
     /// From the sender, to the receiver: rows of receivers.
     mail: Vec<CachePadded<Mutex<Vec<Parcel>>>>,
 }
@@ -56,24 +56,20 @@ impl Drop for Seat<'_> {
 }
 
 impl Exchange for Seat<'_> {
-    fn meet(&mut self, soonest: [Time; 2], outboxes: &mut [Vec<Parcel>], inbox: &mut Vec<Parcel>) -> [Time; 2] {
+    fn meet(&mut self, soonest: Time, outboxes: &mut [Vec<Parcel>], inbox: &mut Vec<Parcel>) -> Time {
         let half = &self.hub.halves[self.round % 2];
         self.round += 1;
         let parts = half.soonest.len();
         let mail = |from: usize, to: usize| half.mail[from * parts + to].lock().unwrap_or_else(PoisonError::into_inner);
-        for (place, soonest) in half.soonest[self.part].iter().zip(soonest) {
-            place.store(soonest.as_ps(), Ordering::Release);
-        }
+        half.soonest[self.part].store(soonest.as_ps(), Ordering::Release);
         for (to, outbox) in outboxes.iter_mut().enumerate().filter(|(_, outbox)| !outbox.is_empty()) {
             // The receiver has emptied it: both keep their capacity.
             std::mem::swap(outbox, &mut *mail(self.part, to));
         }
         self.hub.barrier.wait();
         (0..parts).for_each(|from| inbox.append(&mut mail(from, self.part)));
-        [0, 1].map(|side| {
-            let all = half.soonest.iter().map(|soonest| soonest[side].load(Ordering::Acquire));
-            Time::from_ps(all.min().unwrap_or(u64::MAX))
-        })
+        let all = half.soonest.iter().map(|soonest| soonest.load(Ordering::Acquire));
+        Time::from_ps(all.min().unwrap_or(u64::MAX))
     }
 }
 
@@ -97,9 +93,9 @@ mod tests {
                         let mut inbox = Vec::new();
                         let key = sequencer.key(Time::from_ps(round), Phase::Wire);
                         outboxes[(part + 1) % PARTS].push(Parcel { station: part as u32, key, event: Event::Mmio });
-                        let own = [round + part as u64, round + 9 - part as u64].map(Time::from_ps);
+                        let own = Time::from_ps(round + 9 - part as u64);
                         let soonest = seat.meet(own, &mut outboxes, &mut inbox);
-                        assert_eq!(soonest, [round, round + 7].map(Time::from_ps));
+                        assert_eq!(soonest, Time::from_ps(round + 7));
                         let [parcel] = inbox.as_slice() else { panic!("{inbox:?}") };
                         let from = (part + PARTS - 1) % PARTS;
                         assert_eq!((parcel.station, parcel.key.time().as_ps()), (from as u32, round));
