@@ -92,14 +92,9 @@ impl<'a> Homes<'a> {
 
     /// The parts, without stations, each with its turns.
     fn parts(&self) -> Vec<Part> {
-        let part_of: Vec<u16> = self.all.iter().map(|(part, _)| *part).collect();
-        let round = Round::new(self.topology, &part_of);
-        let parts = part_of.iter().max().map_or(1, |last| last + 1);
-        let own = |number: u16| {
-            let station = |station: u32| self.all[station as usize];
-            round.of_part(move |of| Some(station(of)).filter(|(part, _)| *part == number).map(|(_, station)| station))
-        };
-        (0..parts).map(|number| Part::new(number, parts.into(), own(number))).collect()
+        let round = Round::new(self.topology, &self.all);
+        let parts = self.all.iter().map(|(part, _)| *part).max().map_or(1, |last| last + 1);
+        (0..parts).map(|number| Part::new(number, parts.into(), round.of_part(number, &self.all))).collect()
     }
 
     /// The other end of a cable.

@@ -19,41 +19,42 @@ pub(super) struct Turn {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Round {
     pub(super) layers: Vec<Vec<Turn>>,
-    /// A round begins at the earliest so many times what a cable takes after the one before.
-    pub(super) cables: u32,
+    /// A round begins so many times what a cable takes after the one before, or later.
+    pub(super) length_cables: u32,
 }
 
 impl Round {
-    /// The round of a world whose stations are simulated by the parts that `part_of` says.
-    pub(super) fn new(topology: &Topology, part_of: &[u16]) -> Self {
+    /// The round of a world, in the numbers of its stations; `homes` says which part simulates each, and as which of its own.
+    pub(super) fn new(topology: &Topology, homes: &[(u16, u32)]) -> Self {
         match topology.tiers().filter(|tiers| tiers.highest() > 0) {
-            Some(tiers) => Self::of_tiers(tiers, part_of),
+            Some(tiers) => Self::of_tiers(tiers, homes),
             None => {
-                let stations = (0..part_of.len() as u32).collect();
-                Self { layers: vec![vec![Turn { stations, reach_cables: 1 }]], cables: 1 }
+                let stations = (0..homes.len() as u32).collect();
+                Self { layers: vec![vec![Turn { stations, reach_cables: 1 }]], length_cables: 1 }
             }
         }
     }
 
     /// First the blocks below the top tier, each by itself; then the top with the tier that joins both.
-    fn of_tiers(tiers: Tiers, part_of: &[u16]) -> Self {
-        let is_cut = |block: &Vec<u32>| block.iter().any(|&one| part_of[one as usize] != part_of[block[0] as usize]);
-        let parts = part_of.iter().max().map_or(1, |last| last + 1);
+    fn of_tiers(tiers: Tiers, homes: &[(u16, u32)]) -> Self {
+        let part = |station: u32| homes[station as usize].0;
+        let is_cut = |block: &Vec<u32>| block.iter().any(|&station| part(station) != part(block[0]));
         let tiers = if tiers.blocks(0..=tiers.highest() - 1).iter().any(is_cut) { tiers.folded() } else { tiers };
         let (mut layers, planes) = (vec![below_the_top(&tiers)], with_the_top(&tiers));
-        if parts == 1 {
+        if homes.iter().all(|(part, _)| *part == 0) {
             layers[0].extend(planes.into_iter().flatten());
         } else {
             // A plane is in many parts: all of them end each of its turns before the next.
             layers.extend([0, 1, 2].map(|turn| planes.iter().map(|turns| turns[turn].clone()).collect()));
         }
-        Self { layers, cables: 4 }
+        Self { layers, length_cables: 4 }
     }
 
-    /// What of it a part does whose stations have the numbers that `number` gives.
-    pub(super) fn of_part(&self, number: impl Fn(u32) -> Option<u32>) -> Self {
+    /// What of it a part does, in the part's own numbers.
+    pub(super) fn of_part(&self, part: u16, homes: &[(u16, u32)]) -> Self {
+        let own = |&station: &u32| Some(homes[station as usize]).filter(|home| home.0 == part).map(|home| home.1);
         let turn = |turn: &Turn| {
-            let stations: Vec<u32> = turn.stations.iter().filter_map(|&station| number(station)).collect();
+            let stations: Vec<u32> = turn.stations.iter().filter_map(own).collect();
             (!stations.is_empty()).then_some(Turn { stations, ..*turn })
         };
         let layers = self.layers.iter().map(|layer| layer.iter().filter_map(turn).collect());
@@ -118,12 +119,12 @@ mod tests {
         let partition = topology.partition(parts);
         let hosts = (0..topology.host_count()).map(NodeId::Host);
         let switches = (0..topology.switch_count()).map(NodeId::Switch);
-        let part_of: Vec<u16> = hosts.chain(switches).map(|node| partition.part(node)).collect();
-        let round = Round::new(topology, &part_of);
+        let homes: Vec<(u16, u32)> = hosts.chain(switches).map(|node| (partition.part(node), 0)).collect();
+        let round = Round::new(topology, &homes);
         let cables = cables(topology);
         // Cables since the beginning of all; nobody is beyond the round's beginning.
-        let mut clocks = vec![0; part_of.len()];
-        for begin in (0..5).map(|round_number| round_number * round.cables) {
+        let mut clocks = vec![0; homes.len()];
+        for begin in (0..5).map(|round_number| round_number * round.length_cables) {
             assert!(clocks.iter().all(|&clock| clock <= begin));
             for layer in &round.layers {
                 let before = clocks.clone();
@@ -134,7 +135,7 @@ mod tests {
                         assert!(end >= clocks[station], "nobody goes back");
                         let ends = cables.iter().filter(|ends| ends.contains(&station));
                         for peer in ends.map(|[a, b]| a + b - station) {
-                            let known = if part_of[peer] == part_of[station] { clocks[peer] } else { before[peer] };
+                            let known = if homes[peer].0 == homes[station].0 { clocks[peer] } else { before[peer] };
                             assert!(end <= known + 1, "{topology:?} in {parts}: {station} is ahead of {peer}");
                         }
                         clocks[station] = end;
@@ -142,7 +143,7 @@ mod tests {
                 }
             }
         }
-        assert!(clocks.iter().all(|&clock| clock + 2 >= 5 * round.cables), "nobody is left behind");
+        assert!(clocks.iter().all(|&clock| clock + 2 >= 5 * round.length_cables), "nobody is left behind");
     }
 
     #[test]
@@ -164,7 +165,7 @@ mod tests {
     #[test]
     fn a_fat_tree_goes_pod_by_pod_and_then_plane_by_plane() {
         let topology = Topology::fat_tree(4, CABLING).expect("it is possible");
-        let round = Round::new(&topology, &[0; 36]);
+        let round = Round::new(&topology, &[(0, 0); 36]);
         let turns: Vec<(usize, u32)> =
             round.layers.concat().iter().map(|turn| (turn.stations.len(), turn.reach_cables)).collect();
         let edge = [(2, 1), (1, 2), (2, 3)];
@@ -175,8 +176,9 @@ mod tests {
         let layers = |parts| {
             let partition = topology.partition(parts);
             let hosts = (0..16).map(NodeId::Host);
-            let part_of: Vec<u16> = hosts.chain((0..20).map(NodeId::Switch)).map(|node| partition.part(node)).collect();
-            Round::new(&topology, &part_of).layers.iter().map(Vec::len).collect::<Vec<_>>()
+            let nodes = hosts.chain((0..20).map(NodeId::Switch));
+            let homes: Vec<(u16, u32)> = nodes.map(|node| (partition.part(node), 0)).collect();
+            Round::new(&topology, &homes).layers.iter().map(Vec::len).collect::<Vec<_>>()
         };
         assert_eq!(layers(2), [32, 2, 2, 2]);
         assert_eq!(layers(3)[1..], [1, 1, 1]);
