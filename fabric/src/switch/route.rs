@@ -27,7 +27,7 @@ impl RouteTable {
         let mut last: Option<(&[u16], u32)> = None;
         for way in ways {
             let group = match last {
-                Some((before, group)) if before == way => group,
+                Some((before, group)) if std::ptr::eq(before, way) || before == way => group,
                 _ => *known.entry(way).or_insert_with(|| table.add(way)),
             };
             last = Some((way, group));

@@ -4,7 +4,7 @@ use crate::switch::RouteTable;
 use crate::topology::{CableEnd, NodeId, Topology};
 use std::collections::{BTreeSet, VecDeque};
 
-/// No way.
+/// No way, or not asked for.
 const FAR: u32 = u32::MAX;
 
 impl Topology {
@@ -17,13 +17,19 @@ impl Topology {
     /// The route tables when the cables in `down` do not work. An endpoint that is cut off has no way.
     #[must_use]
     pub fn routes_without(&self, down: &BTreeSet<usize>) -> Vec<RouteTable> {
-        let distances = Distances::new(self, down);
+        let mut has_endpoints = vec![false; self.switches.len()];
+        for end in self.attachments() {
+            if let NodeId::Switch(last) = end.peer.node {
+                has_endpoints[last as usize] = true;
+            }
+        }
+        let distances = Distances::new(self, down, &has_endpoints);
         let table = |switch| {
             let ways = self.ways(switch, &distances, down);
             RouteTable::new(self.attachments().map(|end| match end.peer.node {
                 _ if down.contains(&end.cable) => &[],
                 NodeId::Switch(last) if last as usize == switch => std::slice::from_ref(&end.peer.port),
-                NodeId::Switch(last) => ways[last as usize].as_slice(),
+                NodeId::Switch(last) => ways.to(last as usize),
                 NodeId::Host(_) => &[],
             }))
         };
@@ -38,40 +44,53 @@ impl Topology {
         })
     }
 
-    /// The ports of a switch that lead to each other switch by a shortest way.
-    fn ways(&self, switch: usize, distances: &Distances, down: &BTreeSet<usize>) -> Vec<Vec<u16>> {
-        let mut ways = vec![Vec::new(); self.switches.len()];
-        for (port, end) in (0..).zip(&self.switches[switch]) {
-            let NodeId::Switch(neighbour) = end.peer.node else {
-                continue;
-            };
-            if down.contains(&end.cable) {
-                continue;
-            }
-            let pairs = distances.from(switch).iter().zip(distances.from(neighbour as usize));
-            for (way, (&here, &there)) in ways.iter_mut().zip(pairs) {
-                if here != FAR && there < here {
-                    way.push(port);
-                }
-            }
+    /// The ports of a switch that lead by a shortest way to each other one to which there are distances.
+    fn ways(&self, switch: usize, distances: &Distances, down: &BTreeSet<usize>) -> Ways {
+        let works = |(_, end): &(u16, &CableEnd)| !down.contains(&end.cable);
+        let neighbour = |(port, end): (u16, &CableEnd)| match end.peer.node {
+            NodeId::Switch(neighbour) => Some((port, neighbour as usize)),
+            NodeId::Host(_) => None,
+        };
+        let neighbours: Vec<_> = (0..).zip(&self.switches[switch]).filter(works).filter_map(neighbour).collect();
+        let mut ways = Ways { ports: Vec::new(), ends: Vec::with_capacity(self.switches.len()) };
+        for last in 0..self.switches.len() {
+            let cables = distances.to(last);
+            let nearer = neighbours.iter().filter(|(_, neighbour)| cables[*neighbour] < cables[switch]);
+            ways.ports.extend(nearer.map(|(port, _)| port));
+            ways.ends.push(ways.ports.len());
         }
         ways
     }
 }
 
-/// Cables between any two switches.
+/// From one switch to others.
+struct Ways {
+    ports: Vec<u16>,
+    /// Where the ports to each switch end, and those to the next begin.
+    ends: Vec<usize>,
+}
+
+impl Ways {
+    fn to(&self, switch: usize) -> &[u16] {
+        let start = switch.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.ports[start..self.ends[switch]]
+    }
+}
+
+/// Cables from each switch to those that are asked for.
 struct Distances {
     switches: usize,
     table: Vec<u32>,
 }
 
 impl Distances {
-    fn new(topology: &Topology, down: &BTreeSet<usize>) -> Self {
+    fn new(topology: &Topology, down: &BTreeSet<usize>, wanted: &[bool]) -> Self {
         let switches = topology.switches.len();
         let mut table = vec![FAR; switches * switches];
-        for (start, row) in table.chunks_mut(switches.max(1)).enumerate() {
-            row[start] = 0;
-            let mut open = VecDeque::from([start]);
+        let rows = table.chunks_mut(switches.max(1)).enumerate();
+        for (last, row) in rows.filter(|(last, _)| wanted[*last]) {
+            row[last] = 0;
+            let mut open = VecDeque::from([last]);
             while let Some(switch) = open.pop_front() {
                 for (end, neighbour) in topology.neighbours(switch) {
                     if row[neighbour] == FAR && !down.contains(&end.cable) {
@@ -84,7 +103,8 @@ impl Distances {
         Self { switches, table }
     }
 
-    fn from(&self, switch: usize) -> &[u32] {
-        &self.table[switch * self.switches..][..self.switches]
+    /// From each switch to `last`.
+    fn to(&self, last: usize) -> &[u32] {
+        &self.table[last * self.switches..][..self.switches]
     }
 }
