@@ -2,7 +2,7 @@
 //!
 //! Whole numbers throughout: logarithms are those of binary numbers, eighth by eighth.
 
-use super::study::StudyReport;
+use super::study::{QueueHistory, StudyReport};
 use super::units::bytes;
 use des::Dur;
 
@@ -35,12 +35,15 @@ pub fn slowdowns(title: &str, study: &StudyReport) -> String {
     svg
 }
 
-/// The longest queue over time. Empty if nothing has ever waited.
+/// The longest queue over time, from the first flow's beginning. Empty if nothing has ever waited.
 #[must_use]
 pub fn queues(title: &str, study: &StudyReport) -> String {
-    let history = &study.queue_history;
-    let count = history.bytes_max.len() as u64;
-    let top = history.bytes_max.iter().copied().max().unwrap_or(0);
+    let QueueHistory { stretch_ps, bytes_max } = &study.queue_history;
+    let start_ps = study.flows.iter().map(|flow| flow.start_ps).min().unwrap_or(0);
+    let first = start_ps.checked_div(*stretch_ps).unwrap_or(0).min(bytes_max.len() as u64);
+    let stairs = &bytes_max[first as usize..];
+    let count = stairs.len() as u64;
+    let top = stairs.iter().copied().max().unwrap_or(0);
     if top == 0 {
         return String::new();
     }
@@ -53,11 +56,11 @@ pub fn queues(title: &str, study: &StudyReport) -> String {
         let (y, x) = (y(level), x(place));
         lines.push(format!(r##"<line x1="{MARGIN}" y1="{y}" x2="{right}" y2="{y}" stroke="#e4e8ee"/>"##));
         lines.push(format!(r#"<text x="{}" y="{}" text-anchor="end">{}</text>"#, MARGIN - 6, y + 4, bytes(level)));
-        let time = Dur::from_ps(history.stretch_ps * place);
+        let time = Dur::from_ps(stretch_ps * (first + place));
         lines.push(format!(r#"<text x="{x}" y="{}" text-anchor="middle">{time}</text>"#, low + 16));
     }
     // A stair: each stretch has its peak from end to end.
-    let stairs = (0..).zip(&history.bytes_max).map(|(place, &bytes)| format!("H{} V{}", x(place), y(bytes)));
+    let stairs = (0..).zip(stairs).map(|(place, &bytes)| format!("H{} V{}", x(place), y(bytes)));
     let path = stairs.collect::<Vec<_>>().join(" ");
     lines.push(format!(
         r##"<path d="M{MARGIN} {low} {path} H{right} V{low} Z" fill="#2f6fb0" fill-opacity="0.25" stroke="#2f6fb0"/>"##
@@ -168,7 +171,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::study::{FlowReport, QueueHistory, Slowdown};
+    use crate::report::study::{FlowReport, Slowdown};
 
     #[test]
     fn every_completed_flow_is_a_point() {
@@ -203,6 +206,16 @@ mod tests {
         assert!(svg.contains(&format!("V{MARGIN} ")) && svg.contains("V210 "), "the peak and half of it: {svg}");
         assert!(svg.contains("a &amp; b") && svg.trim_end().ends_with("</svg>"));
         assert_eq!(queues("none", &StudyReport::default()), "");
+    }
+
+    #[test]
+    fn queues_begin_with_the_first_flow() {
+        let queue_history = QueueHistory { stretch_ps: 1 << 20, bytes_max: vec![0, 0, 0, 0, 2_000, 1_000] };
+        let flows = [9 << 20, (4 << 20) + 5].map(|start_ps| FlowReport { start_ps, ..FlowReport::default() });
+        let svg = queues("late", &StudyReport { queue_history, flows: flows.to_vec(), ..StudyReport::default() });
+        let begin = Dur::from_ps(4 << 20);
+        assert!(svg.contains(&format!(r#"<text x="{MARGIN}" y="356" text-anchor="middle">{begin}</text>"#)), "{svg}");
+        assert!(svg.contains(&format!("H{MARGIN} V{MARGIN} H360 V210 ")), "no stair before: {svg}");
     }
 
     #[test]
