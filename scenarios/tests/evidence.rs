@@ -133,7 +133,7 @@ fn a_recorded_moment_is_explained_from_the_folder_with_its_cause() {
     let node = request.place.to_string();
     let told = out(&folder, &["explain", "kept", "--at", &at, "--node", &node, "--request", &number], 0);
     assert!(told.contains("read from recording.bin"), "{told}");
-    assert!(told.contains(&format!("record {lost} at ")) && told.contains("; it arrived "), "{told}");
+    assert!(told.contains(&format!("record {lost} at ")) && told.contains(" had it "), "{told}");
     // Another seed is another run, which was not recorded.
     assert!(out(&folder, &["explain", "kept", "--at", &at, "--seed", "2"], 0).contains("run again"));
     fs::write(folder.path().join("kept/recording.bin"), &file[..file.len() / 2]).expect("the folder is writable");

@@ -1,6 +1,7 @@
 //! A RoCEv2 packet and a frame as they travel through the simulation: values, encoded only when somebody looks.
 
 use crate::headers::{Bth, Ext};
+use crate::opcode::Opcode;
 use crate::telemetry::Telemetry;
 use bytes::Bytes;
 use std::fmt;
@@ -175,7 +176,8 @@ impl Label {
         match body {
             Body::Roce(packet) => Self {
                 wire_bytes: packet.wire_len() as u32,
-                has_payload: !packet.payload.is_empty(),
+                // The sixteen bytes of a congestion notification are reserved (IBTA annex A17).
+                has_payload: !packet.payload.is_empty() && packet.bth.opcode != Opcode::CNP,
                 has_telemetry: packet.telemetry.is_some(),
             },
             Body::Raw(bytes) => Self { wire_bytes: bytes.len() as u32, has_payload: false, has_telemetry: false },

@@ -80,6 +80,32 @@ fn two_cuts_lower_the_target_and_hyper_increase_follows_traffic() {
     assert!(targets.windows(2).all(|pair| pair[0] <= pair[1]) && targets[7] > 20_000_000_000, "{targets:?}");
 }
 
+/// The paper's steps: 40 Mb/s for each increase of one counter beyond five, 100 Mb/s for each that both have had.
+#[test]
+fn the_target_rises_by_the_steps_of_the_paper() {
+    const LEAST: [u64; 7] = [0, 0, 0, 0, 40, 40, 40];
+    let rates = |sends: bool, rises_mbps: &[u64]| {
+        let (mut flow, per_round) = (paper(), if sends { 2 } else { 1 });
+        flow.on_notification(at_us(0));
+        flow.on_notification(at_us(50));
+        let (mut target, mut current) = (20_000_000_000_u64, 10_000_000_000_u64);
+        for (round, rises) in (1..).zip(rises_mbps.chunks(per_round)) {
+            let now = at_us(50 + 55 * round);
+            if sends {
+                flow.on_sent(now, 10_000_000);
+            }
+            flow.allowance(now);
+            for rise in rises {
+                target += rise * 1_000_000;
+                current = (current + target).div_ceil(2);
+            }
+            assert_eq!(flow.current_bps(), current, "round {round}");
+        }
+    };
+    rates(false, &LEAST);
+    rates(true, &[0, 0, 0, 0, 0, 0, 0, 0, 40, 40, 40, 100, 100, 200, 200, 300]);
+}
+
 #[test]
 fn alpha_decays_without_notifications() {
     let mut flow = paper();

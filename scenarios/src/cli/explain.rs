@@ -122,8 +122,9 @@ fn because(out: &mut String, recording: &Recording, slow: &Slow<'_>) {
     *out += "Why\n";
     for Resent { lost, arrived } in lost {
         let (when, later) = (in_us(lost.time_ps), Dur::from_ps(arrived.time_ps - lost.time_ps));
-        let (where_lost, what) = (recording.place(lost.place), &lost.kind);
-        let _ = writeln!(out, "  record {} at {when}, {where_lost}: {what}; it arrived {later} later", lost.number);
+        let (where_lost, what, receiver) = (recording.place(lost.place), &lost.kind, recording.place(arrived.place));
+        let _ =
+            writeln!(out, "  record {} at {when}, {where_lost}: {what}; {receiver} had it {later} later", lost.number);
     }
     for Reason { steps, took_ps, permille, text, evidence } in reasons {
         let (took, many) =

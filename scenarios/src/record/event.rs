@@ -84,6 +84,8 @@ pub enum Kind {
     Frame {
         /// What it is, such as `Rc Write Middle`.
         what: String,
+        /// Endpoints that send and receive it; none if it is no RoCE packet of this cluster.
+        ends: Option<[u32; 2]>,
         /// Destination queue pair; zero if it is no RoCE packet.
         queue_pair: u32,
         /// Packet sequence number.
@@ -99,6 +101,8 @@ pub enum Kind {
         port: u16,
         /// What it was, such as `Rc Write Middle`.
         what: String,
+        /// Endpoints that sent it and were to receive it; none if it is no RoCE packet of this cluster.
+        ends: Option<[u32; 2]>,
         /// Destination queue pair; zero if it is no RoCE packet.
         queue_pair: u32,
         /// Packet sequence number.
@@ -173,11 +177,11 @@ impl fmt::Display for Kind {
             }
             Self::Upcall { what, object, status } => write!(f, " {what} {object} {status}"),
             Self::Interrupt { vector } => write!(f, " {vector}"),
-            Self::Frame { what, queue_pair, sequence, bytes, marked } => {
+            Self::Frame { what, queue_pair, sequence, bytes, marked, .. } => {
                 let mark = if *marked { ", ECN marked" } else { "" };
                 write!(f, " {what} qp {queue_pair} psn {sequence}, {bytes} bytes{mark}")
             }
-            Self::Lost { port, what, queue_pair, sequence } => {
+            Self::Lost { port, what, queue_pair, sequence, .. } => {
                 write!(f, " at port {port}: {what} qp {queue_pair} psn {sequence}")
             }
             Self::Dropped { frames } => write!(f, " +{frames}"),

@@ -10,7 +10,7 @@ use bincode::config;
 /// The first bytes.
 pub const MAGIC: [u8; 8] = *b"RNIC-REC";
 /// The version of the layout.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Bytes that a recording may decode to: a damaged length must not ask for all memory.
 const LIMIT: usize = 1 << 30;
 
@@ -84,8 +84,8 @@ mod tests {
         }
         assert_eq!(decode(b"something else"), Err(FormatError::Foreign));
         let mut later = file.clone();
-        later[8] = 3;
-        assert_eq!(decode(&later), Err(FormatError::Version(3)));
+        later[8] = VERSION as u8 + 1;
+        assert_eq!(decode(&later), Err(FormatError::Version(VERSION + 1)));
         assert!(matches!(decode(&[&file[..], &[0]].concat()), Err(FormatError::Damaged(_))));
         let mut huge = file[..12].to_vec();
         huge.extend([0xff; 12]);

@@ -91,7 +91,11 @@ mod tests {
         };
         let rows = [
             (10, None, post(1)),
-            (11, Some(0), Kind::Lost { port: 0, what: "Rc Write Only".to_owned(), queue_pair: 2, sequence: 9 }),
+            (
+                11,
+                Some(0),
+                Kind::Lost { port: 0, what: "Rc Write Only".to_owned(), ends: None, queue_pair: 2, sequence: 9 },
+            ),
             (12, Some(0), post(2)),
             (20, Some(2), Kind::Tasks),
             (20, Some(3), result(2, 8)),

@@ -5,6 +5,7 @@ use super::recorder::Recording;
 use super::slow::{Slow, Step};
 use des::Dur;
 use std::collections::BTreeMap;
+use wire::Psn;
 
 /// Reasons that are given.
 const REASONS_MAX: usize = 3;
@@ -30,30 +31,56 @@ pub struct Reason<'a> {
     pub evidence: Vec<&'a Record>,
 }
 
-/// A packet that was lost on the request's way, and came later: it, or what it belongs to, had to wait for that.
+/// A packet of the request's connection that was lost, and came later: the request had to wait for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resent<'a> {
     /// The loss.
     pub lost: &'a Record,
-    /// The first arrival of the packet after that, anywhere.
+    /// The first arrival of the packet at its receiver after that.
     pub arrived: &'a Record,
 }
 
-/// Packets that were lost where the request's way passes, and arrived before its result.
+/// Packets of the request's connection, its own or sent before them, that were lost and arrived before its result.
 #[must_use]
 pub fn resent<'a>(recording: &'a Recording, slow: &Slow<'a>) -> Vec<Resent<'a>> {
     let end = slow.request.result.as_ref().map_or(u64::MAX, |(end, _)| *end);
-    let passes = |place: u32| place == slow.request.place || slow.way.iter().any(|step| step.record.place == place);
     let again = |&lost: &&'a Record| {
-        let Kind::Lost { queue_pair: pair @ 1.., sequence: number, .. } = lost.kind else { return None };
+        let packet = packet(&lost.kind)?;
         let after = recording.records.partition_point(|record| record.time_ps <= lost.time_ps);
         let until_end = recording.records[after..].iter().take_while(|record| record.time_ps <= end);
-        let arrived = until_end.filter(|record| record.place != lost.place).find(|record| {
-            matches!(record.kind, Kind::Frame { queue_pair, sequence, .. } if (queue_pair, sequence) == (pair, number))
-        })?;
-        passes(lost.place).then_some(Resent { lost, arrived })
+        let mut arrivals = until_end.filter(|record| recording.place(record.place).starts_with("node"));
+        let is_it =
+            |record: &&Record| matches!(record.kind, Kind::Frame { .. }) && self::packet(&record.kind) == Some(packet);
+        delays(slow, lost).then(|| arrivals.find(is_it)).flatten().map(|arrived| Resent { lost, arrived })
     };
-    slow.meanwhile.iter().filter_map(again).take(NAMED_MAX).collect()
+    slow.meanwhile
+        .iter()
+        .filter(|record| matches!(record.kind, Kind::Lost { .. }))
+        .filter_map(again)
+        .take(NAMED_MAX)
+        .collect()
+}
+
+/// What tells a packet from all others: what it is, from where to where, for which queue pair, and its number.
+type Packet<'a> = (&'a str, [u32; 2], u32, u32);
+
+/// The packet that a record is about.
+fn packet(kind: &Kind) -> Option<Packet<'_>> {
+    match kind {
+        Kind::Frame { what, ends, queue_pair, sequence, .. } | Kind::Lost { what, ends, queue_pair, sequence, .. } => {
+            Some((what, (*ends)?, *queue_pair, *sequence))
+        }
+        _ => None,
+    }
+}
+
+/// Whether the request had to wait for this packet: the request's way goes over a packet of the same connection and direction
+/// that is the same or follows it.
+fn delays(slow: &Slow<'_>, lost: &Record) -> bool {
+    let Some((_, ends, pair, number)) = packet(&lost.kind) else { return false };
+    let follows = |other: u32| !Psn::new(other).is_before(Psn::new(number));
+    let mut way = slow.way.iter().filter_map(|step| packet(&step.record.kind));
+    way.any(|(_, of, to, other)| (of, to) == (ends, pair) && follows(other))
 }
 
 /// Where most of a request's time went, the longest first.
@@ -71,7 +98,7 @@ pub fn reasons<'a>(recording: &'a Recording, slow: &Slow<'a>) -> Vec<Reason<'a>>
     let mut kinds: Vec<_> = kinds.into_values().collect();
     kinds.sort_by_key(|&(_, sum, step)| (std::cmp::Reverse(sum), step.record.number));
     let reasons = kinds.into_iter().take(REASONS_MAX).map(|(steps, took_ps, longest)| {
-        let evidence = evidence(recording, longest);
+        let evidence = evidence(recording, slow, longest);
         let text = text(recording, slow, longest, &evidence);
         Reason { steps, took_ps, permille: took_ps.saturating_mul(1_000) / whole, text, evidence }
     });
@@ -79,14 +106,16 @@ pub fn reasons<'a>(recording: &'a Recording, slow: &Slow<'a>) -> Vec<Reason<'a>>
 }
 
 /// What happened while the step lasted that can have made it long.
-fn evidence<'a>(recording: &'a Recording, step: &Step<'_>) -> Vec<&'a Record> {
+fn evidence<'a>(recording: &'a Recording, slow: &Slow<'_>, step: &Step<'_>) -> Vec<&'a Record> {
     let (end, place) = (step.record.time_ps, step.record.place);
     let begin = end.saturating_sub(step.took_ps);
     let first = recording.records.partition_point(|record| record.time_ps <= begin);
     let during = recording.records[first..].iter().take_while(|record| record.time_ps <= end);
     let for_wire = matches!(step.record.kind, Kind::NicWake | Kind::SwitchWake | Kind::Frame { .. });
+    let passes = |place: u32| slow.way.iter().any(|step| step.record.place == place);
     let blames = |record: &&Record| match &record.kind {
-        Kind::Lost { .. } | Kind::Dropped { .. } => matches!(step.record.kind, Kind::NicWake),
+        Kind::Lost { .. } => matches!(step.record.kind, Kind::NicWake) && delays(slow, record),
+        Kind::Dropped { .. } => matches!(step.record.kind, Kind::NicWake) && passes(record.place),
         Kind::Pause { length_ps, .. } => for_wire && record.place == place && *length_ps > 0,
         Kind::Counter { name, .. } if name.contains("miss") => record.place == place,
         Kind::Counter { name, .. } => matches!(step.record.kind, Kind::NicWake) && DAMAGE.contains(&&**name),
@@ -136,17 +165,17 @@ mod tests {
 
     /// A write whose only packet is lost, and sent again when the timer rings.
     fn recording() -> Recording {
-        let packet = || ("Rc Write Only".to_owned(), 4, 9);
+        let packet = || ("Rc Write Only".to_owned(), Some([0, 1]), 4, 9);
         let frame = || {
-            let (what, queue_pair, sequence) = packet();
-            Kind::Frame { what, queue_pair, sequence, bytes: 100, marked: false }
+            let (what, ends, queue_pair, sequence) = packet();
+            Kind::Frame { what, ends, queue_pair, sequence, bytes: 100, marked: false }
         };
-        let (what, queue_pair, sequence) = packet();
+        let (what, ends, queue_pair, sequence) = packet();
         let (operation, status) = ("write", "STATUS_SUCCESS".to_owned());
         let result = Kind::Result { operation: operation.into(), request: 1, status, latency_ps: 990 };
         let rows = [
             (10, 0, None, Kind::Post { operation: operation.into(), request: 1, object: "qp 1".to_owned() }),
-            (20, 0, Some(0), Kind::Lost { port: 0, what, queue_pair, sequence }),
+            (20, 0, Some(0), Kind::Lost { port: 0, what, ends, queue_pair, sequence }),
             (900, 0, Some(0), Kind::NicWake),
             (900, 0, Some(2), Kind::Counter { name: "ack_timeouts".into(), by: 1 }),
             (950, 1, Some(2), frame()),
@@ -173,6 +202,40 @@ mod tests {
         assert_eq!((reason.steps, reason.took_ps, reason.permille), (1, 890, 898));
         assert_eq!(reason.text, "node0's NIC waited for an acknowledgement until its timer rang");
         assert_eq!(reason.evidence.iter().map(|record| record.number).collect::<Vec<_>>(), [1]);
+    }
+
+    /// Queue pairs and sequence numbers of different nodes coincide.
+    #[test]
+    fn losses_of_others_and_of_later_packets_are_not_blamed() {
+        for (other_ends, other_pair, other_sequence) in
+            [(Some([0, 2]), 4, 9), (Some([1, 0]), 4, 9), (Some([0, 1]), 5, 9), (Some([0, 1]), 4, 10), (None, 4, 9)]
+        {
+            let mut recording = recording();
+            let Kind::Lost { ends, queue_pair, sequence, .. } = &mut recording.records[1].kind else { unreachable!() };
+            (*ends, *queue_pair, *sequence) = (other_ends, other_pair, other_sequence);
+            let slow = slow(&recording, 100, None, None).expect("it was under way");
+            assert_eq!(resent(&recording, &slow), [], "{:?}", recording.records[1]);
+            assert_eq!(reasons(&recording, &slow)[0].evidence, Vec::<&Record>::new());
+        }
+    }
+
+    #[test]
+    fn a_packet_has_arrived_when_its_receiver_has_it() {
+        let mut recording = recording();
+        recording.places.push("switch0".to_owned());
+        let [.., arrival, tasks, _] = &mut recording.records[..] else { unreachable!() };
+        // On the way, the same frame reaches the switch.
+        let mut passing = arrival.clone();
+        (passing.number, passing.place, passing.time_ps) = (arrival.number, 2, 920);
+        (arrival.number, arrival.cause) = (tasks.number, Some(passing.number));
+        (tasks.number, tasks.cause) = (tasks.number + 1, Some(tasks.number));
+        let mut result = recording.records.pop().expect("the result");
+        (result.number, result.cause) = (result.number + 1, Some(result.number));
+        recording.records.insert(4, passing);
+        recording.records.push(result);
+        let slow = slow(&recording, 100, None, None).expect("it was under way");
+        let [resent] = resent(&recording, &slow)[..] else { panic!("one packet was lost") };
+        assert_eq!((resent.arrived.place, resent.arrived.time_ps), (1, 950));
     }
 
     #[test]

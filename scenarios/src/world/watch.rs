@@ -6,6 +6,7 @@ use crate::record::moment::StateHash;
 use crate::record::{Chain, Evidence, Kind, Moment, Recorder, Watch};
 use crate::spec::Cluster;
 use des::{Dur, Key, Time, TraceHash};
+use fabric::address::Endpoint;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wire::{Ecn, Frame};
 
@@ -165,11 +166,11 @@ fn kind(what: &What) -> Kind {
 
 /// The record of a frame in case that it gets lost.
 pub(super) fn lost(port: u16, frame: &Frame) -> Kind {
-    let (what, queue_pair, sequence) = match frame_kind(frame) {
-        Kind::Frame { what, queue_pair, sequence, .. } => (what, queue_pair, sequence),
+    let (what, ends, queue_pair, sequence) = match frame_kind(frame) {
+        Kind::Frame { what, ends, queue_pair, sequence, .. } => (what, ends, queue_pair, sequence),
         _ => Default::default(),
     };
-    Kind::Lost { port, what, queue_pair, sequence }
+    Kind::Lost { port, what, ends, queue_pair, sequence }
 }
 
 fn frame_kind(frame: &Frame) -> Kind {
@@ -177,11 +178,17 @@ fn frame_kind(frame: &Frame) -> Kind {
     match frame.roce() {
         Ok(packet) => Kind::Frame {
             what: format!("{:?}", packet.bth.opcode),
+            ends: Endpoint::of(packet.ip.source)
+                .zip(Endpoint::of(packet.ip.destination))
+                .map(|(from, to)| [from.0, to.0]),
             queue_pair: packet.bth.dest_qp.value(),
             sequence: packet.bth.psn.value(),
             bytes,
             marked: packet.ip.ecn == Ecn::Congested,
         },
-        Err(_) => Kind::Frame { what: "no RoCE packet".to_owned(), queue_pair: 0, sequence: 0, bytes, marked: false },
+        Err(_) => {
+            let what = "no RoCE packet".to_owned();
+            Kind::Frame { what, ends: None, queue_pair: 0, sequence: 0, bytes, marked: false }
+        }
     }
 }

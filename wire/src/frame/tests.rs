@@ -117,6 +117,20 @@ fn short_frames_fill_the_shortest_slot_of_the_cable() {
 }
 
 #[test]
+fn a_congestion_notification_carries_no_message_data() {
+    let carries = |opcode: Opcode| {
+        let [packet, _] = packets(Ecn::Capable0);
+        let mut frame = Frame::from(packet);
+        frame.edit(|packet| {
+            packet.bth.opcode = opcode;
+            packet.payload = Payload::Elided(16);
+        });
+        frame.has_payload()
+    };
+    assert_eq!([Opcode::CNP, Opcode::UD_SEND_ONLY].map(carries), [false, true]);
+}
+
+#[test]
 fn what_is_noted_beside_a_frame_follows_its_changes() {
     for packet in packets(Ecn::Capable0) {
         let mut frame = Frame::from(packet);

@@ -5,6 +5,8 @@ mod properties;
 
 use crate::options::{RunOptions, Threads};
 use crate::report::RunReport;
+use crate::spec::congestion::CongestionScheme;
+use crate::spec::nic::Timeout;
 use crate::spec::{Flows, Pattern, PayloadMode, Scenario, Topology, Workload};
 
 fn scenario(topology: Topology, nodes: u16, pattern: Pattern) -> Scenario {
@@ -100,7 +102,37 @@ fn one_seed_is_one_run() {
     assert_ne!(first.trace_hash, run(&scenario).trace_hash);
 }
 
-/// Small versions of the speed library's W2 to W4, which lose packets, pause and mark as the large ones do.
+/// Notifications of congestion are packets, but carry no message.
+#[test]
+fn only_packets_with_message_data_are_counted() {
+    let mut scenario = scenario(Topology::Star, 9, Pattern::Incast { bytes: 1_000_000 });
+    scenario.congestion.scheme = CongestionScheme::Dcqcn;
+    let study = run(&scenario).study.expect("a study");
+    assert!(study.cnps_sent > 0);
+    assert_eq!((study.packets, study.packet_hops, study.retransmitted_packets), (8 * 977, 2 * 8 * 977, 0));
+}
+
+/// As the large ones of the speed library: one pauses and marks, one drops and sends again.
+fn congested() -> [Scenario; 2] {
+    let mut pausing = scenario(Topology::FatTree { k: 4 }, 16, Pattern::Incast { bytes: 200_000 });
+    pausing.congestion.scheme = CongestionScheme::Dcqcn;
+    pausing.fabric.buffer_bytes = 900_000;
+    let mut dropping = scenario(Topology::Star, 6, Pattern::Incast { bytes: 300_000 });
+    dropping.fabric.pfc = vec![];
+    dropping.fabric.buffer_bytes = 200_000;
+    dropping.nic.timeout = Some(Timeout::Irn);
+    [pausing, dropping]
+}
+
+#[test]
+fn congested_studies_pause_mark_and_drop() {
+    let [pausing, dropping] = congested().map(|scenario| run(&scenario).study.expect("a study"));
+    assert!(pausing.pauses_sent > 0 && pausing.ecn_marks > 0 && pausing.cnps_handled > 0, "{}", pausing.pauses_sent);
+    assert_eq!(pausing.drops, 0);
+    assert!(dropping.drops > 0 && dropping.retransmitted_packets >= dropping.drops);
+}
+
+/// Small versions of the speed library's W2 to W4, and others.
 #[test]
 fn the_number_of_threads_does_not_show() {
     let three_layer =
@@ -119,7 +151,7 @@ fn the_number_of_threads_does_not_show() {
             Pattern::AllToAll { bytes: 20_000 },
         ),
     ];
-    for study in studies {
+    for study in studies.into_iter().chain(congested()) {
         let agreements = crate::verify(&study, &RunOptions::default(), Threads::up_to(4)).expect("it runs");
         assert_eq!(agreements.len(), 4);
         let other = agreements.iter().find(|agreement| agreement.difference.is_some());
