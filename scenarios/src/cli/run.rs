@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Answer, CommandError> {
     let threads = chosen_threads(scenario, arguments.threads)?;
     let backend = arguments.backend.choose(scenario)?;
     let journal = arguments.journal || backend != Backend::Simulated;
-    let watch = Watch { record: arguments.record.then_some(Window::ALL), ..Watch::default() };
+    let watch = chosen_watch(scenario, arguments.record)?;
     let options = RunOptions { capture, threads, backend, journal, watch, progress: Some(watched.clone()), ..options };
     let stopwatch = Stopwatch::start();
     let mut report = progress::watch(&watched, || scenarios::run(scenario, &options))?;
@@ -89,6 +89,16 @@ fn chosen_threads(scenario: &Scenario, threads: NonZero<u16>) -> Result<Threads,
         return Err(CommandError::Option { message, remedy: "run without --threads".to_owned() });
     }
     Ok(Threads(threads))
+}
+
+/// What is written down beside the report.
+fn chosen_watch(scenario: &Scenario, record: bool) -> Result<Watch, CommandError> {
+    if record && matches!(scenario.workload, Workload::Flows(_)) {
+        let message = "--record: [workload.flows] is not recorded".to_owned();
+        let remedy = "run without --record: the pictures of a study are in its run folder at any time".to_owned();
+        return Err(CommandError::Option { message, remedy });
+    }
+    Ok(Watch { record: record.then_some(Window::ALL), ..Watch::default() })
 }
 
 /// The cables to capture.

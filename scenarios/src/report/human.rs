@@ -70,7 +70,8 @@ fn heading(scenario: &Scenario, report: &RunReport, colour: Colour) -> String {
     } else {
         format!("{}, {} Gb/s, MTU {}", cluster.topology.name(), cluster.rate_gbps, cluster.mtu_bytes)
     };
-    let _ = writeln!(out, "{} nodes, {network}, NDK {}\n", cluster.nodes, scenario.provider.version);
+    let nodes = report.study.as_ref().map_or(cluster.nodes.into(), |study| study.nodes);
+    let _ = writeln!(out, "{nodes} nodes, {network}, NDK {}\n", scenario.provider.version);
     out
 }
 

@@ -8,6 +8,8 @@ use serde::Serialize;
 /// A fabric study's part of the report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct StudyReport {
+    /// NICs; a host may have several.
+    pub nodes: u64,
     /// Packets with message data that nodes sent, repeated ones included.
     pub packets: u64,
     /// Links that those packets crossed.
@@ -157,6 +159,16 @@ impl Slowdown {
     }
 }
 
+impl StudyReport {
+    /// From the first flow's beginning to the last completion; `None` if no flow has completed.
+    #[must_use]
+    pub fn makespan_ps(&self) -> Option<u64> {
+        let first = self.flows.iter().map(|flow| flow.start_ps).min()?;
+        let ends = self.flows.iter().filter_map(|flow| Some(flow.start_ps + flow.completion_ps?));
+        ends.max().map(|last| last - first)
+    }
+}
+
 /// The tables of a study.
 #[must_use]
 pub fn tables(study: &StudyReport) -> [Table; 3] {
@@ -168,7 +180,9 @@ fn totals(study: &StudyReport) -> Table {
     let done: Vec<u64> = study.flows.iter().filter_map(|flow| flow.completion_ps).collect();
     let mut row = |name: &str, text: String| totals.row(vec![name.into(), text.into()]);
     row("flows", format!("{} of {} completed", count(done.len() as u64), count(study.flows.len() as u64)));
-    row("last completion", done.iter().max().map_or("-".to_owned(), |&ps| Dur::from_ps(ps).to_string()));
+    let time = |ps: Option<u64>| ps.map_or("-".to_owned(), |ps| Dur::from_ps(ps).to_string());
+    row("longest flow", time(done.iter().max().copied()));
+    row("makespan", time(study.makespan_ps()));
     row("packets", count(study.packets));
     row("packet hops", count(study.packet_hops));
     row("sent again", format!("{} after {} time-outs", count(study.retransmitted_packets), count(study.ack_timeouts)));

@@ -120,6 +120,11 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// Title, columns and rows.
+    pub(super) fn parts(&self) -> (&str, &[(String, Align)], &[Vec<Cell>]) {
+        (&self.title, &self.columns, &self.rows)
+    }
+
     /// Writes title, headings and rows and an empty line; nothing if there are no rows.
     pub fn write(&self, out: &mut String, colour: Colour) {
         if self.rows.is_empty() {

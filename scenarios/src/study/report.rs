@@ -81,6 +81,7 @@ fn devices(topology: &Topology, world: &World, tally: Tally) -> StudyReport {
     let ports = ports(topology, world, tally.last);
     let sum = |of: fn(&Counters) -> u64| nodes().map(|counters| of(&counters)).sum::<u64>();
     StudyReport {
+        nodes: world.nodes().count() as u64,
         packets: tally.packets,
         packet_hops: tally.packet_hops,
         retransmitted_packets: sum(|counters| counters.retransmitted_packets),

@@ -1,10 +1,12 @@
 //! A run as one HTML page: nothing is loaded from anywhere, so that it may be attached to a CI job and mailed.
 //!
-//! Reading order: this module (the page and its tables), [`series`] (a recording as lines), [`plot`] (lines as SVG). The style
+//! Reading order: this module (the page and its tables), [`series`] (a recording as lines), [`plot`] (lines as SVG),
+//! [`study`] (flows and queues of a fabric study). The style
 //! sheet and the script for the pointer are files beside.
 
 mod plot;
 mod series;
+mod study;
 
 use super::summary::{NodeReport, ObjectCounts, RunReport, Severity};
 use super::units;
@@ -26,9 +28,14 @@ pub fn document(scenario: &Scenario, report: &RunReport) -> String {
     expectations(&mut out, report);
     findings(&mut out, report);
     faults(&mut out, report);
-    plots(&mut out, scenario, report);
-    creations(&mut out, report);
-    nodes(&mut out, report);
+    match &report.study {
+        Some(study) => study::write(&mut out, &report.scenario, study),
+        None => {
+            plots(&mut out, scenario, report);
+            creations(&mut out, report);
+            nodes(&mut out, report);
+        }
+    }
     let _ = write!(out, "</main><div id=tip></div><script>{}</script></html>", include_str!("hover.js"));
     out
 }
@@ -47,7 +54,7 @@ fn head(out: &mut String, scenario: &Scenario, report: &RunReport) {
         ("trace hash", report.trace_hash.clone()),
         ("simulated", Dur::from_ps(report.simulated_ps).to_string()),
         ("events", units::count(report.events)),
-        ("nodes", report.nodes.len().to_string()),
+        ("nodes", report.study.as_ref().map_or(report.nodes.len() as u64, |study| study.nodes).to_string()),
         ("rnic", report.versions.rnic.clone()),
     ] {
         let _ = write!(out, "<div><dt>{key}</dt><dd>{}</dd></div>", escaped(&value));
