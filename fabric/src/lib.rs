@@ -21,7 +21,7 @@ pub mod stats;
 pub mod switch;
 pub mod topology;
 
-pub use link::{Delivery, Link, LinkConfig, LinkCounters, LinkId};
+pub use link::{CableDelay, Delivery, Link, LinkConfig, LinkCounters, LinkId};
 pub use pause::Pause;
 pub use rule::{Matcher, Pick, Rule, RuleSpec, Verdict};
 pub use switch::{Outbox, Output, PortConfig, Switch, SwitchConfig};

@@ -32,6 +32,29 @@ pub struct LinkConfig {
     pub latency: Dur,
 }
 
+/// How long light takes for a metre of cable, in picoseconds: group index 1.468 over the speed of light, 299,792,458 m/s,
+/// rounded to tenths of nanoseconds. Published: refractive index of G.652 fibre.
+pub const PROPAGATION_PS_PER_M: u64 = 4_900;
+
+/// What a cable's latency is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CableDelay {
+    /// Length, in metres.
+    pub length_m: u32,
+    /// Of the PHYs of both ends together: serialisers, PCS, transceivers.
+    pub phy: Dur,
+    /// Of forward error correction, encoding and decoding together.
+    pub fec: Dur,
+}
+
+impl CableDelay {
+    /// From a bit's departure to its arrival: [`LinkConfig::latency`].
+    #[must_use]
+    pub fn latency(self) -> Dur {
+        Dur::from_ps(PROPAGATION_PS_PER_M) * u64::from(self.length_m) + self.phy + self.fec
+    }
+}
+
 /// What a link has done. Bytes are those of the cable: preamble, check sequence and gap included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]

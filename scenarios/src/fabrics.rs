@@ -1,7 +1,7 @@
 //! The topology that a scenario's `[cluster]` describes.
 
 use crate::cluster::ClusterError;
-use crate::spec::{Cluster, Scenario, Topology as Shape};
+use crate::spec::{CableDelay, Cluster, Scenario, Topology as Shape};
 use des::{Dur, Rate};
 use fabric::topology::{Cabling, hpcc};
 use fabric::{LinkConfig, NodeId, Topology};
@@ -25,10 +25,13 @@ pub fn topology_svg(scenario: &Scenario, file: &str) -> Result<String, ClusterEr
 /// Builds the topology of a cluster; `file` is the text of its topology file.
 pub(crate) fn build(cluster: &Cluster, file: &str) -> Result<Fabric, ClusterError> {
     let impossible = |error: &dyn std::fmt::Display| ClusterError::Topology(error.to_string());
-    let line =
-        |gbps: u32| LinkConfig { rate: Rate::from_gbps(gbps.into()), latency: Dur::from_ns(cluster.link_latency_ns) };
+    let line = |gbps: u32, delay: Option<CableDelay>| LinkConfig {
+        rate: Rate::from_gbps(gbps.into()),
+        latency: delay.map_or(Dur::from_ns(cluster.link_latency_ns), latency),
+    };
+    let fabric_gbps = cluster.fabric_rate_gbps.unwrap_or(cluster.rate_gbps);
     let cabling =
-        Cabling { host: line(cluster.rate_gbps), fabric: line(cluster.fabric_rate_gbps.unwrap_or(cluster.rate_gbps)) };
+        Cabling { host: line(cluster.rate_gbps, cluster.host_cable), fabric: line(fabric_gbps, cluster.fabric_cable) };
     let topology = match cluster.topology {
         Shape::Star => Topology::star(cluster.nodes.into(), cabling),
         Shape::BackToBack => Topology::back_to_back(cabling),
@@ -53,4 +56,37 @@ pub(crate) fn build(cluster: &Cluster, file: &str) -> Result<Fabric, ClusterErro
     .map_err(|error| impossible(&error))?;
     let nodes = (0..topology.host_count()).map(NodeId::Host).collect();
     Ok(Fabric { topology, nodes })
+}
+
+fn latency(delay: CableDelay) -> Dur {
+    let (phy, fec) = (Dur::from_ns(delay.phy_latency_ns), Dur::from_ns(delay.fec_latency_ns));
+    fabric::CableDelay { length_m: delay.length_m, phy, fec }.latency()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cables_have_the_latency_of_their_parts() {
+        let latencies = |cluster: &Cluster| {
+            let topology = build(cluster, "").expect("a small one").topology;
+            let is_host = |node: NodeId| matches!(node, NodeId::Host(_));
+            let ps = |host: bool| {
+                let cables = topology.cables().iter();
+                let ours = cables.filter(|cable| (is_host(cable.a.node) || is_host(cable.b.node)) == host);
+                ours.map(|cable| cable.line.latency.as_ps()).collect::<std::collections::BTreeSet<_>>()
+            };
+            [ps(true), ps(false)]
+        };
+        let topology = Shape::LeafSpine { leaves: 2, spines: 2, nodes_per_leaf: 2 };
+        let mut cluster = Cluster { topology, ..Cluster::default() };
+        assert_eq!(latencies(&cluster), [[500_000].into(), [500_000].into()]);
+        cluster.host_cable = Some(CableDelay { length_m: 3, phy_latency_ns: 60, fec_latency_ns: 90 });
+        assert_eq!(latencies(&cluster), [[164_700].into(), [500_000].into()]);
+        cluster.fabric_cable = Some(CableDelay { length_m: 100, phy_latency_ns: 60, fec_latency_ns: 180 });
+        assert_eq!(latencies(&cluster), [[164_700].into(), [730_000].into()]);
+        cluster.topology = Shape::BackToBack;
+        assert_eq!(latencies(&cluster), [[164_700].into(), [].into()]);
+    }
 }

@@ -24,6 +24,20 @@ fn serialisation_and_propagation_are_exact() {
 }
 
 #[test]
+fn a_latency_is_propagation_and_both_ends() {
+    let latency = |length_m, phy_ns, fec_ns| {
+        CableDelay { length_m, phy: Dur::from_ns(phy_ns), fec: Dur::from_ns(fec_ns) }.latency().as_ps()
+    };
+    assert_eq!(latency(0, 0, 0), 0);
+    assert_eq!(latency(1, 0, 0), 4_900);
+    assert_eq!(latency(3, 60, 90), 164_700);
+    assert_eq!(latency(100, 60, 180), 730_000);
+    assert_eq!(latency(100_000, 0, 0), 490_000_000, "100 km");
+    // Picoseconds of a kilometre at 299,792,458 m/s over 1.468: the constant is right to a thousandth.
+    assert!(latency(1_000, 0, 0).abs_diff(1_468 * 1_000_000_000_000 / 299_792_458) < 4_900);
+}
+
+#[test]
 fn short_frames_are_padded() {
     let mut link = link();
     let free = link.send(Time::ZERO, frame_of_cable_len(82), &mut Vec::new());

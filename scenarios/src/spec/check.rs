@@ -6,7 +6,7 @@ mod machine;
 mod study;
 mod workload;
 
-use super::{Scenario, Topology};
+use super::{CableDelay, Scenario, Topology};
 use crate::consumers::Work;
 use provider::ndk::ObjectKind;
 use std::fmt::Display;
@@ -14,6 +14,11 @@ use std::ops::RangeInclusive;
 
 /// Path MTUs of InfiniBand and RoCE (IBTA 1.7, section 9.4.3 PATH MTU).
 pub const MTUS_BYTES: [u16; 5] = [256, 512, 1024, 2048, 4096];
+
+/// Longest cable, in metres.
+const CABLE_M_MAX: u32 = 100_000;
+/// Most that the PHYs of a cable, or its error correction, may take.
+const CABLE_END_NS_MAX: u64 = 1_000_000;
 
 /// Something wrong with the value at `path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,10 +90,30 @@ impl Checker {
             self.range("cluster.fabric_rate_gbps", rate, 1..=1_600);
         }
         self.range("cluster.link_latency_ns", cluster.link_latency_ns, 1..=1_000_000_000);
+        self.cable("host_cable", cluster.host_cable, &cluster.topology);
+        self.cable("fabric_cable", cluster.fabric_cable, &cluster.topology);
         self.range("cluster.processors", cluster.processors, 1..=64);
         if !MTUS_BYTES.contains(&cluster.mtu_bytes) {
             let remedy = format!("allowed: {}", MTUS_BYTES.map(|mtu| mtu.to_string()).join(", "));
             self.fail("cluster.mtu_bytes", format!("`mtu_bytes` is {}", cluster.mtu_bytes), remedy);
+        }
+    }
+
+    fn cable(&mut self, key: &str, delay: Option<CableDelay>, topology: &Topology) {
+        let Some(delay) = delay else { return };
+        let path = format!("cluster.{key}");
+        if matches!(topology, Topology::File { .. }) {
+            let message = format!("`{key}` would change nothing: latencies are those of the topology file");
+            return self.fail(path, message, "remove the table, or choose a topology without a file");
+        }
+        self.range(&format!("{path}.length_m"), delay.length_m, 0..=CABLE_M_MAX);
+        self.range(&format!("{path}.phy_latency_ns"), delay.phy_latency_ns, 0..=CABLE_END_NS_MAX);
+        self.range(&format!("{path}.fec_latency_ns"), delay.fec_latency_ns, 0..=CABLE_END_NS_MAX);
+        if delay == CableDelay::default() {
+            let remedy = format!(
+                "allowed: length_m = 1 to {CABLE_M_MAX}, phy_latency_ns or fec_latency_ns = 1 to {CABLE_END_NS_MAX}"
+            );
+            self.fail(path, format!("the latency of `{key}` is 0"), remedy);
         }
     }
 

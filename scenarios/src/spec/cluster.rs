@@ -19,8 +19,14 @@ pub struct Cluster {
     /// Rate of the links between switches, if another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fabric_rate_gbps: Option<u32>,
-    /// Propagation delay of every link.
+    /// Latency of every cable that has no table of its own.
     pub link_latency_ns: u64,
+    /// `[cluster.host_cable]`: what the latency between a node and its switch, or two nodes, is made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_cable: Option<CableDelay>,
+    /// `[cluster.fabric_cable]`: what the latency between switches is made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fabric_cable: Option<CableDelay>,
     /// Path MTU: 256, 512, 1024, 2048 or 4096.
     pub mtu_bytes: u16,
     /// Processors of every node.
@@ -35,6 +41,8 @@ impl Default for Cluster {
             rate_gbps: 100,
             fabric_rate_gbps: None,
             link_latency_ns: 500,
+            host_cable: None,
+            fabric_cable: None,
             mtu_bytes: 4096,
             processors: 4,
         }
@@ -65,6 +73,18 @@ impl Cluster {
         };
         ends.into_iter().map(|ends| Cable { ends }).collect()
     }
+}
+
+/// What the latency of a cable is made of: 4.9 ns for each metre, and both ends. It stands for `link_latency_ns`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CableDelay {
+    /// Length.
+    pub length_m: u32,
+    /// PHYs of both ends together: serialisers, PCS, transceivers.
+    pub phy_latency_ns: u64,
+    /// Forward error correction: encoding and decoding together.
+    pub fec_latency_ns: u64,
 }
 
 /// A cable: two links, one in each direction.

@@ -33,7 +33,7 @@ pub mod workload;
 #[cfg(test)]
 mod tests;
 
-pub use cluster::{Cable, Cluster, Creation, Provider};
+pub use cluster::{Cable, CableDelay, Cluster, Creation, Provider};
 pub use congestion::{Congestion, CongestionScheme};
 pub use expect::Expect;
 pub use fabric::Fabric;

@@ -10,11 +10,12 @@ use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 /// Endings of keys, and the units that they stand for.
-const UNITS: [(&str, &str); 8] = [
+const UNITS: [(&str, &str); 9] = [
     ("_ps", "picoseconds"),
     ("_ns", "nanoseconds"),
     ("_us", "microseconds"),
     ("_ms", "milliseconds"),
+    ("_m", "metres"),
     ("_bytes", "bytes"),
     ("_gbps", "10^9 bit/s"),
     ("_permille", "thousandths"),
@@ -159,8 +160,10 @@ mod tests {
     fn keys_are_described_with_their_units() {
         let schema = Value::from(scenario());
         let latency = &schema["definitions"]["Cluster"]["properties"]["link_latency_ns"];
-        assert_eq!(latency["description"], "Propagation delay of every link. Unit: nanoseconds.");
+        assert_eq!(latency["description"], "Latency of every cable that has no table of its own. Unit: nanoseconds.");
         assert_eq!(latency["default"], 500);
+        let length = &schema["definitions"]["CableDelay"]["properties"]["length_m"];
+        assert_eq!((&length["description"], &length["default"]), (&"Length. Unit: metres.".into(), &0.into()));
         assert!(!schema.to_string().contains("null"), "TOML has no null");
     }
 }

@@ -30,6 +30,35 @@ pub(super) const MISTAKES: &[(&str, usize, usize, &str, &str)] = &[
     ("[cluster]\ntopology = \"ring\"", 4, 12, "`ring` is not known", "allowed: star, back-to-back"),
     ("[cluster]\nmtu_bytes = 300", 4, 13, "`mtu_bytes` is 300", "allowed: 256, 512, 1024, 2048, 4096"),
     ("[cluster]\nlink_latency_ns = 0", 4, 19, "`link_latency_ns` is 0", "allowed: 1 to"),
+    ("[cluster.host_cable]\nlength_m = 100001", 4, 12, "`length_m` is 100001", "allowed: 0 to 100000"),
+    ("[cluster.host_cable]\nlength_m = 0.5", 4, 12, "floating point `0.5`", "a whole number from 0 to"),
+    ("[cluster.host_cable]\nlength_m = 0", 3, 10, "the latency of `host_cable` is 0", "length_m = 1 to 100000"),
+    ("[cluster.fabric_cable]", 3, 10, "the latency of `fabric_cable` is 0", "fec_latency_ns = 1 to 1000000"),
+    ("[cluster.fabric_cable]\nlenght_m = 3", 4, 1, "unknown key `lenght_m`", "did you mean `length_m`?"),
+    ("[cluster.fabric_cable]\nphy_latency_ns = 1000001", 4, 18, "`phy_latency_ns` is 1000001", "allowed: 0 to 1000000"),
+    (
+        "[cluster.fabric_cable]\nlength_m = 1\nfec_latency_ns = 1000001",
+        5,
+        18,
+        "`fec_latency_ns` is 1000001",
+        "allowed: 0 to 1000000",
+    ),
+    (
+        "[cluster.topology.file]\npath = \"t.txt\"\n[cluster.host_cable]\nlength_m = 3\n\
+         [workload.flows.pattern.incast]\nbytes = 1",
+        5,
+        10,
+        "latencies are those of the topology file",
+        "remove the table",
+    ),
+    (
+        "[cluster.topology.file]\npath = \"t.txt\"\n[cluster.fabric_cable]\nlength_m = 3\n\
+         [workload.flows.pattern.incast]\nbytes = 1",
+        5,
+        10,
+        "`fabric_cable` would change nothing",
+        "remove the table",
+    ),
     ("[cluster]\nrate_gbps = 0", 4, 13, "`rate_gbps` is 0", "allowed: 1 to 1600"),
     ("[cluster]\nprocessors = 256", 4, 14, "integer `256`", "from 0 to 255"),
     ("[nic]\nprofile = \"generic-10g\"", 4, 11, "`generic-10g`", "did you mean `generic-100g`?"),
@@ -265,6 +294,19 @@ fn everything_written_out_is_read_back() {
     assert_eq!(Scenario::parse("written.toml", &written), Ok(scenario), "{written}");
 }
 
+#[test]
+fn cables_are_shown_where_they_were_written() {
+    let text = "[scenario]\nname = \"a\"\n[cluster.fabric_cable]\nlength_m = 100\nfec_latency_ns = 180\n";
+    let scenario = Scenario::parse("x.toml", text).expect("a good scenario");
+    let cable = CableDelay { length_m: 100, phy_latency_ns: 0, fec_latency_ns: 180 };
+    assert_eq!((scenario.cluster.host_cable, scenario.cluster.fabric_cable), (None, Some(cable)));
+    let shown = scenario.to_toml();
+    let table = "[cluster.fabric_cable]\nlength_m = 100\nphy_latency_ns = 0\nfec_latency_ns = 180\n";
+    assert!(shown.contains(table) && !shown.contains("host_cable"), "{shown}");
+    assert_eq!(Scenario::parse("shown.toml", &shown), Ok(scenario));
+    assert!(!Scenario::named("a").to_toml().contains("_cable"));
+}
+
 /// The example of the library's README shows every key, and defaults where a key has one.
 #[test]
 fn the_documented_file_is_complete() {
@@ -309,7 +351,9 @@ fn the_documented_additions_are_read() {
     let blocks: Vec<&str> =
         readme.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("toml")).collect();
     let begin = "[scenario]\nname = \"a\"\n";
-    for block in blocks.iter().filter(|block| block.contains("[congestion]\n") || block.contains("[nic]\n")).skip(1) {
+    let additions = ["[congestion]\n", "[nic]\n", "[cluster.host_cable]"];
+    let is_addition = |block: &&&str| additions.iter().any(|section| block.contains(section));
+    for block in blocks.iter().filter(is_addition).skip(1) {
         Scenario::parse("README.md", &format!("{begin}{block}")).unwrap_or_else(|error| panic!("{error}"));
     }
 }

@@ -45,6 +45,19 @@ fn every_node_and_cable_is_drawn_inside_the_picture() {
     }
 }
 
+/// Cables of one rate and different lengths have colours and words of their own.
+#[test]
+fn the_legend_tells_latencies_apart() {
+    let line = |ps| LinkConfig { rate: Rate::from_gbps(100), latency: Dur::from_ps(ps) };
+    let cabling = Cabling { host: line(164_700), fabric: line(730_000) };
+    let svg = Topology::leaf_spine(2, 2, 2, cabling).expect("a small one").to_svg("lengths");
+    for (colour, text) in CABLE_COLOURS.iter().zip(["100.00 Gb/s, 164.700 ns", "100.00 Gb/s, 730.000 ns"]) {
+        assert_eq!(svg.matches(text).count(), 1, "{text}");
+        let cables = svg.lines().filter(|line| line.contains(" Q") && line.contains(colour));
+        assert_eq!(cables.count(), 4, "{text}");
+    }
+}
+
 #[test]
 fn trees_have_rows_and_others_a_ring() {
     let rows = |topology: &Topology| {

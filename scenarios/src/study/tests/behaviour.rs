@@ -4,7 +4,7 @@ use super::{run, scenario};
 use crate::report::study::StudyReport;
 use crate::spec::congestion::CongestionScheme;
 use crate::spec::nic::{Recovery, Timeout};
-use crate::spec::{Flow, Pattern, Scenario, Topology};
+use crate::spec::{CableDelay, Flow, Pattern, Scenario, Topology};
 
 /// Bytes of a full packet of 1024 on the cable beyond its payload: Ethernet 14, IPv4 20, UDP 8, BTH 12, ICRC 4, frame check
 /// sequence, preamble and gap 24.
@@ -186,4 +186,32 @@ fn spraying_needs_selective_repeat() {
     };
     let (ordered, any) = (sprayed(Recovery::GoBackN), sprayed(Recovery::SelectiveRepeat));
     assert!(ordered.retransmitted_packets > any.retransmitted_packets, "{ordered:?}");
+}
+
+/// A study knows a cable by its latency alone, whatever that is made of.
+#[test]
+fn cables_of_equal_latency_take_equal_time() {
+    let shape = Topology::LeafSpine { leaves: 2, spines: 2, nodes_per_leaf: 3 };
+    let lumped = scenario(shape, 6, Pattern::Permutation { bytes: 100_000 });
+    let mut cables = lumped.clone();
+    cables.cluster.link_latency_ns = 1;
+    cables.cluster.host_cable = Some(CableDelay { length_m: 10, phy_latency_ns: 101, fec_latency_ns: 350 });
+    cables.cluster.fabric_cable = Some(CableDelay { length_m: 100, phy_latency_ns: 10, fec_latency_ns: 0 });
+    assert_eq!(study(&cables), study(&lumped), "500 ns each");
+}
+
+/// A packet that crosses a leaf-spine and its acknowledgement pass two cables of hosts and two of the fabric each.
+#[test]
+fn a_round_trip_has_the_latency_of_its_cables() {
+    let shape = Topology::LeafSpine { leaves: 2, spines: 1, nodes_per_leaf: 2 };
+    let mut scenario = scenario(shape, 4, Pattern::List(vec![flow(0, 2, 100, 0)]));
+    scenario.cluster.link_latency_ns = 1_000;
+    let lumped = study(&scenario).flows[0];
+    scenario.cluster.host_cable = Some(CableDelay { length_m: 3, phy_latency_ns: 60, fec_latency_ns: 90 });
+    scenario.cluster.fabric_cable = Some(CableDelay { length_m: 100, phy_latency_ns: 60, fec_latency_ns: 180 });
+    let cables = study(&scenario).flows[0];
+    let saved = 2 * (4 * 1_000_000 - 2 * 164_700 - 2 * 730_000);
+    let completion = |flow: crate::report::study::FlowReport| flow.completion_ps.expect("it completed");
+    assert_eq!(completion(lumped) - completion(cables), saved);
+    assert_eq!(lumped.ideal_ps - cables.ideal_ps, saved);
 }
