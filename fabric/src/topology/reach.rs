@@ -23,17 +23,28 @@ pub(super) fn check(topology: &Topology) -> Result<(), TopologyError> {
     Ok(())
 }
 
+impl Topology {
+    /// By endpoint: those of one number reach each other. Hosts do not forward, so the ports of one may be apart.
+    #[must_use]
+    pub fn islands(&self) -> Vec<usize> {
+        let switches = flood(self);
+        self.attachments().map(|end| island(&switches, end)).collect()
+    }
+}
+
+/// The island that a cable of a host leads to.
+fn island(switches: &[usize], end: &super::CableEnd) -> usize {
+    match end.peer.node {
+        NodeId::Switch(number) => switches[number as usize],
+        NodeId::Host(_) => switches.len() + end.cable,
+    }
+}
+
 /// The islands that each host has a port in. Switches that are connected form one, a cable between two hosts another:
 /// hosts do not forward.
 fn islands(topology: &Topology) -> Vec<BTreeSet<usize>> {
     let switches = flood(topology);
-    let islands_of = |ports: &Vec<super::CableEnd>| {
-        let island = |end: &super::CableEnd| match end.peer.node {
-            NodeId::Switch(number) => switches[number as usize],
-            NodeId::Host(_) => switches.len() + end.cable,
-        };
-        ports.iter().map(island).collect()
-    };
+    let islands_of = |ports: &Vec<super::CableEnd>| ports.iter().map(|end| island(&switches, end)).collect();
     topology.hosts.iter().map(islands_of).collect()
 }
 

@@ -208,6 +208,16 @@ fn hosts_on_different_islands_may_still_meet() {
 }
 
 #[test]
+fn ports_without_a_way_between_them_are_on_different_islands() {
+    let rails = Topology::rail_optimised(1, 2, 3, 0, CABLING).expect("parameters are in range");
+    assert_eq!(rails.islands(), [0, 1, 2, 0, 1, 2]);
+    let joined = Topology::rail_optimised(1, 2, 3, 1, CABLING).expect("parameters are in range");
+    assert_eq!(joined.islands(), [0; 6]);
+    let pair = Topology::back_to_back(CABLING).expect("always possible").islands();
+    assert_eq!(pair[0], pair[1]);
+}
+
+#[test]
 fn builders_refuse_what_cannot_be() {
     let parameter = |topology, name, actual, min, max| TopologyError::Parameter { topology, name, actual, min, max };
     let table = [
