@@ -6,7 +6,7 @@ use crate::options::Progress;
 use crate::record::Watch;
 use crate::report::RunReport;
 use crate::report::journal::NodeJournal;
-use crate::spec::Scenario;
+use crate::spec::{Problem, Scenario};
 use crate::world::World;
 use provider::consumer::Session;
 use provider::ndk::Status;
@@ -29,6 +29,9 @@ pub enum ClusterError {
     /// The flows of a study are impossible.
     #[error("flows: {0}")]
     Flows(String),
+    /// A file that the scenario names is wrong, at a place of its own.
+    #[error("{0}")]
+    Input(Box<Problem>),
     /// A device could not be started.
     #[error("node{node}: the device did not start: {what}")]
     Device {

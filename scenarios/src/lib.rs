@@ -36,6 +36,6 @@ pub use fabrics::topology_svg;
 pub use options::{Backend, Milestone, Progress, RunOptions, Threads};
 pub use plan::Plan;
 pub use report::RunReport;
-pub use runner::run;
+pub use runner::{check, run};
 pub use spec::Scenario;
 pub use verify::verify;

@@ -4,6 +4,7 @@ use crate::record::Watch;
 use crate::report::summary::SIMULATED;
 use bytes::Bytes;
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -12,6 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub struct RunOptions {
     /// The bytes that the workload works on.
     pub input: Bytes,
+    /// Where they come from, for messages.
+    pub input_path: PathBuf,
     /// The text of the topology file, if the cluster has one.
     pub topology: String,
     /// The cables to capture, by [`Cable::name`](crate::spec::Cable::name).

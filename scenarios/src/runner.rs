@@ -3,6 +3,7 @@
 use crate::cluster::{Cluster, ClusterError};
 use crate::consumers::replicate::{self, Job};
 use crate::consumers::{Crew, Work};
+use crate::fabrics;
 use crate::options::{Backend, Progress, RunOptions};
 use crate::plan::Plan;
 use crate::real::RealCluster;
@@ -35,6 +36,17 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<RunReport, Clust
     }?;
     report.backend = options.backend.name();
     Ok(report)
+}
+
+/// Looks for everything that keeps a scenario from running on simulated NICs and shows before it runs.
+///
+/// # Errors
+/// As [`run`], but for devices.
+pub fn check(scenario: &Scenario, options: &RunOptions) -> Result<(), ClusterError> {
+    match &scenario.workload {
+        Workload::Flows(flows) => study::check(scenario, flows, options),
+        _ => fabrics::build(&scenario.cluster, &options.topology).map(|_| ()),
+    }
 }
 
 /// Simulated or real nodes, ready for consumers.

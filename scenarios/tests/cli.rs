@@ -89,6 +89,35 @@ fn missing_files_are_named() {
     assert!(refused(&folder, &["list", "nowhere"]).contains("nowhere cannot be read"));
 }
 
+/// The scenario of a study with these tables.
+fn study(tables: &str) -> String {
+    format!("[scenario]\nname = \"study\"\n[workload.flows]\n{tables}")
+}
+
+/// What keeps a study from running is told before it runs, by `check` as by `run`.
+#[test]
+fn the_files_of_a_study_are_checked_without_running() {
+    let folder = folder();
+    write(&folder, "flows", "2\n0 1 3 100 1000 2.0\n1 0 3 100 -5 2.0\n");
+    write(&folder, "flows.toml", &study("[workload.flows.pattern.file]\npath = \"flows\"\n"));
+    let rails = "[cluster.topology.rail-optimised]\nunits = 1\nhosts_per_unit = 2\nrails = 2\nspines = 0\n";
+    let all = "[workload.flows.pattern.all-to-all]\nbytes = 5\n";
+    write(&folder, "rails.toml", &study(&format!("{all}{rails}")));
+    for (file, parts) in [
+        ("flows.toml", ["flows:3:11", "flow 2: the size in bytes cannot be `-5`", "allowed: 1 to 1099511627776"]),
+        ("rails.toml", ["flows:", "no way leads from node 0 to node 1", "connect their switches"]),
+    ] {
+        for command in ["check", "run"] {
+            let message = refused(&folder, &[command, file]);
+            for part in parts {
+                assert!(message.contains(part), "{command} {file}: no {part:?} in\n{message}");
+            }
+        }
+    }
+    write(&folder, "flows", "1\n0 1 3 100 1000 2.0\n");
+    assert_eq!(rnic(folder.path(), &["check", "flows.toml"]).status.code(), Some(0));
+}
+
 /// Files that are no text, no plan, cut off or damaged: what is wrong, where, and what to do.
 #[test]
 fn other_files_are_refused_with_a_place_and_a_remedy() {

@@ -1,5 +1,6 @@
 //! What a command gives back: text for both streams, and the exit status.
 
+use scenarios::RunError;
 use scenarios::report::Colour;
 use scenarios::spec::ScenarioError;
 use std::io::{self, IsTerminal, Write};
@@ -25,7 +26,7 @@ pub(crate) enum CommandError {
     Scenario(#[from] ScenarioError),
     /// The cluster cannot be run.
     #[error("the scenario cannot be run: {0}")]
-    Run(#[from] scenarios::RunError),
+    Run(RunError),
     /// An option has a wrong value.
     #[error("{message}\n  = {remedy}")]
     Option {
@@ -46,6 +47,15 @@ pub(crate) enum CommandError {
         /// What to do about it.
         remedy: &'static str,
     },
+}
+
+impl From<RunError> for CommandError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Input(problem) => Self::Scenario((*problem).into()),
+            error => Self::Run(error),
+        }
+    }
 }
 
 impl CommandError {

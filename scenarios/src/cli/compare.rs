@@ -71,7 +71,8 @@ fn run_both(arguments: &CompareArguments) -> Result<(Journal, Journal), CommandE
             remedy: "add --backend verbs, or name two run folders".to_owned(),
         });
     }
-    let options = RunOptions { input: input.bytes.into(), journal: true, ..RunOptions::default() };
+    let options =
+        RunOptions { input: input.bytes.into(), input_path: input.path, journal: true, ..RunOptions::default() };
     let run = |options: &RunOptions| -> Result<Journal, CommandError> {
         Ok(scenarios::run(&file.scenario, options)?.journal.unwrap_or_default())
     };

@@ -1,6 +1,7 @@
 //! `list`, `check`, `schema` and `show`: commands that run nothing.
 
 use super::answer::{Answer, CommandError, colour};
+use super::target;
 use scenarios::report::table::{Cell, Table, Tone};
 use scenarios::report::units;
 use scenarios::spec::{ScenarioFile, schema};
@@ -45,11 +46,11 @@ pub(super) fn list(folder: &Path) -> Result<Answer, CommandError> {
     Ok(answer)
 }
 
-/// Whether a scenario and its input are good.
+/// Whether a scenario and the files that it names are good.
 pub(super) fn check(path: &Path) -> Result<Answer, CommandError> {
     let file = ScenarioFile::load(path)?;
-    let input = file.read_input(None)?;
-    file.read_topology()?;
+    let options = target::options(&file, None)?;
+    scenarios::check(&file.scenario, &options)?;
     let (about, cluster) = (&file.scenario.about, &file.scenario.cluster);
     Ok(Answer::text(format!(
         "{} is good: {}, {} nodes, {}, input of {} bytes, {} fault rows\n",
@@ -57,7 +58,7 @@ pub(super) fn check(path: &Path) -> Result<Answer, CommandError> {
         about.name,
         cluster.nodes,
         cluster.topology.name(),
-        units::count(input.bytes.len() as u64),
+        units::count(options.input.len() as u64),
         file.scenario.fault.rows().len(),
     )))
 }

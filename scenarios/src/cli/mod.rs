@@ -87,7 +87,7 @@ enum Command {
         #[arg(default_value = "scenarios/library")]
         folder: PathBuf,
     },
-    /// Check a scenario and its input without running it
+    /// Check a scenario and the files that it names without running it
     Check {
         /// The scenario file
         file: PathBuf,

@@ -43,7 +43,7 @@ pub(super) fn shrink(arguments: &ShrinkArguments) -> Result<Answer, CommandError
     let scenario = &mut file.scenario;
     scenario.about.seed = arguments.seed.unwrap_or(scenario.about.seed);
     let whole = arguments.plan.as_ref().map_or_else(|| Ok(Plan::of(scenario)), |path| Plan::load(path, scenario))?;
-    let options = RunOptions { input: input.bytes.into(), ..RunOptions::default() };
+    let options = RunOptions { input: input.bytes.into(), input_path: input.path, ..RunOptions::default() };
     let Some(small) = plan::shrink(scenario, &whole, &options)? else {
         let out = if arguments.json {
             json!({ "fails": false }).to_string() + "\n"

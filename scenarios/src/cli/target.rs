@@ -1,9 +1,10 @@
 //! What a command works on: a scenario file or a run folder, with the settings and the seed of the command line.
 
 use super::answer::CommandError;
+use scenarios::RunOptions;
+use scenarios::spec::files::Input;
 use scenarios::spec::{SEED_MAX, Scenario, ScenarioFile};
 use scenarios::sweep::{Setting, vary};
-use scenarios::{RunOptions, Threads};
 use std::path::{Path, PathBuf};
 
 /// Arguments of every command that runs one scenario.
@@ -57,8 +58,9 @@ pub(super) fn file(path: &Path) -> Result<ScenarioFile, CommandError> {
 
 /// What a run needs besides its scenario.
 pub(super) fn options(file: &ScenarioFile, input: Option<&Path>) -> Result<RunOptions, CommandError> {
-    let input = file.read_input(input)?.bytes.into();
-    Ok(RunOptions { input, topology: file.read_topology()?, threads: Threads::default(), ..RunOptions::default() })
+    let Input { path, bytes } = file.read_input(input)?;
+    let topology = file.read_topology()?;
+    Ok(RunOptions { input: bytes.into(), input_path: path, topology, ..RunOptions::default() })
 }
 
 /// A moment of the run: a number with `ps`, `ns`, `us`, `ms` or `s`, such as `812.5us`.

@@ -104,15 +104,20 @@ impl ScenarioFile {
 
 /// Reads a text file; `what` it is and the `remedy` are for the message if it cannot be read.
 pub(crate) fn read_text(path: &Path, what: &str, remedy: &str) -> Result<String, Problem> {
-    let problem = |place, message, remedy: &str| {
-        let (file, remedy) = (path.display().to_string(), remedy.to_owned());
-        Problem { file, place, message, remedy }
-    };
-    let bytes = fs::read(path).map_err(|error| problem(None, format!("the {what} cannot be read: {error}"), remedy))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
+    let bytes = fs::read(path).map_err(|error| {
+        let (file, message) = (path.display().to_string(), format!("the {what} cannot be read: {error}"));
+        Problem { file, place: None, message, remedy: remedy.to_owned() }
+    })?;
+    utf8(&path.display().to_string(), &bytes, what).map(str::to_owned)
+}
+
+/// The text of the file called `name`; `what` it is is for the message if it is none.
+pub(crate) fn utf8<'b>(name: &str, bytes: &'b [u8], what: &str) -> Result<&'b str, Problem> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
         // What is replaced begins there: the place is the same.
-        let place = Place::of(&String::from_utf8_lossy(error.as_bytes()), at..at + 1);
-        problem(Some(place), format!("the {what} is no text: here is a byte that is not UTF-8"), "save it as UTF-8")
+        let place = Some(Place::of(&String::from_utf8_lossy(bytes), at..at + 1));
+        let message = format!("the {what} is no text: here is a byte that is not UTF-8");
+        Problem { file: name.to_owned(), place, message, remedy: "save it as UTF-8".to_owned() }
     })
 }

@@ -4,6 +4,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+/// Most flows of a study: each takes two queue pairs, 3 KB when idle and up to 9 KB at work.
+pub(crate) const FLOWS_MAX: usize = 1 << 20;
+/// Most bytes of a flow.
+pub(crate) const FLOW_BYTES_MAX: u64 = 1 << 40;
+/// Latest start of a flow.
+pub(crate) const START_NS_MAX: u64 = 60_000_000_000;
+
 /// `[workload.flows]`: RDMA WRITEs from NIC to NIC, posted by a light consumer. Each flow has a queue pair of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

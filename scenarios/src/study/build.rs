@@ -17,6 +17,17 @@ use fabric::topology::CableEnd;
 use fabric::{NodeId, PortRef, Switch, Topology};
 use wire::Psn;
 
+/// How far parts may run ahead of each other.
+pub(super) fn look_ahead(topology: &Topology) -> Result<Dur, ClusterError> {
+    match topology.look_ahead() {
+        Dur::ZERO => {
+            let what = "a study needs cables that take time, and one of them has a latency of zero";
+            Err(ClusterError::Topology(what.to_owned()))
+        }
+        time => Ok(time),
+    }
+}
+
 impl World {
     /// The world of a study, nothing started. Every port of a host is a node.
     pub(super) fn build(
@@ -26,11 +37,7 @@ impl World {
         planned: &[Planned],
         threads: Threads,
     ) -> Result<Self, ClusterError> {
-        let look_ahead = topology.look_ahead();
-        if look_ahead == Dur::ZERO {
-            let what = "a study needs cables that take time, and one of them has a latency of zero";
-            return Err(ClusterError::Topology(what.to_owned()));
-        }
+        let look_ahead = look_ahead(topology)?;
         let homes = Homes::new(topology, threads);
         let mut nodes = nodes(scenario, flows, topology, planned, &homes)?;
         let mut agendas: Vec<Agenda<Event>> = nodes.iter().map(|_| Agenda::new()).collect();

@@ -1,6 +1,6 @@
 //! Fabric studies: full NICs in a large fabric, each with a light consumer instead of an NDK provider.
 //!
-//! Reading order: [`sizes`] and [`traffic`] (which flows there are), [`node`] (a NIC, its driver and the consumer that posts
+//! Reading order: [`sizes`], [`traffic`] and [`flow_file`] (which flows there are), [`node`] (a NIC, its driver and the consumer that posts
 //! the flows' WRITEs), [`event`], [`station`] (a node or switch on its cables), [`rounds`] (who has a turn
 //! when), [`part`] (the event loop of a thread), [`exchange`] (where threads meet), [`world`] (all parts), [`build`] (all of it from a scenario), [`ideal`] (how long a flow takes
 //! alone), [`report`].
@@ -11,6 +11,7 @@
 mod build;
 mod event;
 mod exchange;
+mod flow_file;
 mod ideal;
 mod node;
 mod part;
@@ -31,10 +32,25 @@ use crate::report::RunReport;
 use crate::spec::{Flows, Scenario};
 use world::World;
 
+/// Looks whether the study of a scenario is possible, as far as that shows before it runs.
+pub(crate) fn check(scenario: &Scenario, flows: &Flows, options: &RunOptions) -> Result<(), ClusterError> {
+    plan(scenario, flows, options).map(|_| ())
+}
+
+fn plan(
+    scenario: &Scenario,
+    flows: &Flows,
+    options: &RunOptions,
+) -> Result<(fabrics::Fabric, Vec<traffic::Planned>), ClusterError> {
+    let fabric = fabrics::build(&scenario.cluster, &options.topology)?;
+    build::look_ahead(&fabric.topology)?;
+    let planned = traffic::plan(scenario, flows, &fabric, options)?;
+    Ok((fabric, planned))
+}
+
 /// Runs the study of a scenario.
 pub(crate) fn run(scenario: &Scenario, flows: &Flows, options: &RunOptions) -> Result<RunReport, ClusterError> {
-    let fabric = fabrics::build(&scenario.cluster, &options.topology)?;
-    let planned = traffic::plan(scenario, flows, &fabric, &options.input)?;
+    let (fabric, planned) = plan(scenario, flows, options)?;
     let mut world = World::build(scenario, flows, &fabric.topology, &planned, options.threads)?;
     world.run(options.progress.as_deref());
     Ok(report::report(scenario, flows, &fabric.topology, &planned, world))

@@ -1,14 +1,16 @@
 //! Which flows a study has: patterns become a list, sorted by nothing but the order in which they were made.
 
+use super::flow_file;
 use super::sizes::{draw_bytes, draw_exponential, mean_bytes};
 use crate::cluster::ClusterError;
 use crate::fabrics::Fabric;
+use crate::options::RunOptions;
 use crate::spec::{Flows, Pattern, Scenario, Sizes};
 use des::{Dur, Rate, Rng, Time};
-use fabric::NodeId;
+use fabric::Topology;
 
 /// Flows begin this long after the devices have been started and connected.
-const SETTLING: Dur = Dur::from_ms(1);
+pub(super) const SETTLING: Dur = Dur::from_ms(1);
 
 /// A flow of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,12 +25,12 @@ pub(super) struct Planned {
     pub(super) step: Option<u32>,
 }
 
-/// The flows of a scenario; `file` is the content of its flow file.
+/// The flows of a scenario; `options` have the content of its flow file.
 pub(super) fn plan(
     scenario: &Scenario,
     flows: &Flows,
     fabric: &Fabric,
-    file: &[u8],
+    options: &RunOptions,
 ) -> Result<Vec<Planned>, ClusterError> {
     let nodes = fabric.topology.endpoint_count();
     let mut rng = Rng::stream(scenario.about.seed, "flows");
@@ -45,8 +47,9 @@ pub(super) fn plan(
             })
             .collect(),
         Pattern::File { epoch_ms, .. } => {
-            let text = std::str::from_utf8(file).map_err(|_| ClusterError::Flows("the file is no text".to_owned()))?;
-            read(text, fabric, Dur::from_ms(*epoch_ms)).map_err(ClusterError::Flows)?
+            let name = options.input_path.display().to_string();
+            flow_file::read(&name, &options.input, fabric, *epoch_ms)
+                .map_err(|problem| ClusterError::Input(Box::new(problem)))?
         }
         Pattern::Incast { bytes } => {
             let to = nodes - 1;
@@ -69,12 +72,40 @@ pub(super) fn plan(
             poisson(*sizes, distance, start + Dur::from_us(*duration_us), nodes, &mut rng)
         }
     };
-    match planned.iter().find(|flow| flow.from >= nodes || flow.to >= nodes || flow.from == flow.to) {
+    let ways = Ways::new(&fabric.topology);
+    match planned.iter().find_map(|flow| ways.problem(flow.from, flow.to)) {
         None if planned.is_empty() => Err(ClusterError::Flows("there are none".to_owned())),
         None => Ok(planned),
-        Some(flow) => {
-            Err(ClusterError::Flows(format!("node {} to node {} is impossible with {nodes} nodes", flow.from, flow.to)))
+        Some((message, remedy)) => Err(ClusterError::Flows(format!("{message}\n  = {remedy}"))),
+    }
+}
+
+/// Who can send to whom.
+pub(super) struct Ways {
+    /// By endpoint: those of one number reach each other.
+    islands: Vec<usize>,
+}
+
+impl Ways {
+    pub(super) fn new(topology: &Topology) -> Self {
+        Self { islands: topology.islands() }
+    }
+
+    /// Why no flow leads from one endpoint to another, and what to do about it.
+    pub(super) fn problem(&self, from: u32, to: u32) -> Option<(String, String)> {
+        let nodes = self.islands.len();
+        let island = |node: u32| self.islands.get(node as usize);
+        if let Some(node) = [from, to].into_iter().find(|&node| island(node).is_none()) {
+            let remedy = format!("nodes are counted from 0: allowed 0 to {}", nodes.saturating_sub(1));
+            return Some((format!("there is no node {node}"), remedy));
         }
+        if from == to {
+            return Some((format!("node {from} sends to itself"), "name another node".to_owned()));
+        }
+        (island(from) != island(to)).then(|| {
+            let remedy = "connect their switches, as with spines = 1, or list flows between nodes that are connected";
+            (format!("no way leads from node {from} to node {to}"), remedy.to_owned())
+        })
     }
 }
 
@@ -127,55 +158,9 @@ fn poisson(sizes: Sizes, distance: Dur, end: Time, nodes: u32, rng: &mut Rng) ->
     flows
 }
 
-/// Reads a flow file of the HPCC simulator: a count, then source, destination, priority, port, bytes, and seconds of its
-/// clock for each flow.
-fn read(text: &str, fabric: &Fabric, epoch: Dur) -> Result<Vec<Planned>, String> {
-    const COLUMNS: usize = 6;
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let (count, rows) = words.split_first().ok_or("the file is empty")?;
-    let count: usize = count.parse().map_err(|_| format!("{count:?} is no number of flows"))?;
-    if rows.len() != count.saturating_mul(COLUMNS) {
-        return Err(format!("the file announces {count} flows of {COLUMNS} words and has {} words", rows.len()));
-    }
-    let row = |(index, row): (usize, &[&str])| {
-        let wrong = |what: &str, word: &str| format!("flow {}: {word:?} is no {what}", index + 1);
-        let endpoint = |word: &str| {
-            let number: usize = word.parse().map_err(|_| wrong("node", word))?;
-            match fabric.nodes.get(number) {
-                Some(NodeId::Host(host)) => Ok(fabric.topology.endpoint(*host, 0).0),
-                _ => Err(wrong("host of the topology", word)),
-            }
-        };
-        let bytes: u64 = row[4].parse().ok().filter(|&bytes| bytes > 0).ok_or_else(|| wrong("size", row[4]))?;
-        let start = seconds(row[5]).ok_or_else(|| wrong("time", row[5]))?.saturating_sub(epoch);
-        let start = Time::ZERO + SETTLING + start;
-        Ok(Planned { from: endpoint(row[0])?, to: endpoint(row[1])?, bytes, start, step: None })
-    };
-    rows.chunks(COLUMNS).enumerate().map(row).collect()
-}
-
-/// A decimal number of seconds, exact to a picosecond.
-fn seconds(text: &str) -> Option<Dur> {
-    const DIGITS: usize = 12;
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if fraction.len() > DIGITS || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let whole: u64 = whole.parse().ok()?;
-    let fraction: u64 = format!("{fraction:0<DIGITS$}").parse().ok()?;
-    Some(Dur::from_ps(whole.checked_mul(1_000_000_000_000)?.checked_add(fraction)?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fabrics;
-    use crate::spec::{Cluster, Topology};
-
-    fn star(nodes: u16) -> Fabric {
-        let cluster = Cluster { nodes, topology: Topology::Star, ..Cluster::default() };
-        fabrics::build(&cluster, "").expect("a star")
-    }
 
     #[test]
     fn everybody_sends_and_receives_once_in_a_permutation() {
@@ -209,23 +194,6 @@ mod tests {
             let tree = tree(nodes, 1_000, Time::ZERO);
             assert_eq!(tree.len() as u32, 2 * (nodes - 1));
             assert_eq!(play(nodes, &tree).iter().sum::<u32>(), 2 * (nodes - 1));
-        }
-    }
-
-    #[test]
-    fn a_flow_file_is_read_as_it_is() {
-        let text = "2\n0 1 3 100 1000 2.000000000\n1 2 3 100 5 2.000002194\n";
-        let flows = read(text, &star(3), Dur::from_ms(2_000)).expect("a flow file");
-        let start = Time::ZERO + SETTLING;
-        let expected = [
-            Planned { from: 0, to: 1, bytes: 1_000, start, step: None },
-            Planned { from: 1, to: 2, bytes: 5, start: start + Dur::from_ps(2_194_000), step: None },
-        ];
-        assert_eq!(flows, expected);
-        for wrong in
-            ["", "x", "2\n0 1 3 100 1000 2.0", "1\n0 7 3 100 1000 2.0", "1\n0 1 3 100 0 2.0", "1\n0 1 3 1 5 2.x"]
-        {
-            assert!(read(wrong, &star(3), Dur::ZERO).is_err(), "{wrong:?}");
         }
     }
 

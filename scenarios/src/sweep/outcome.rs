@@ -111,6 +111,7 @@ const fn refusal(error: &ClusterError) -> &'static str {
         ClusterError::Topology(_) => "an impossible topology",
         ClusterError::Fault(_) => "an impossible fault",
         ClusterError::Flows(_) => "impossible flows",
+        ClusterError::Input(_) => "an impossible input",
         ClusterError::Real(_) => "a real device",
         ClusterError::Device { .. } => "a device does not start",
     }

@@ -1,13 +1,12 @@
 //! What types cannot say about larger fabrics and their flows.
 
 use super::Checker;
+use crate::spec::flows::{FLOW_BYTES_MAX, FLOWS_MAX, START_NS_MAX};
 use crate::spec::topology::NODES_MAX;
 use crate::spec::{Cluster, Flows, Pattern, Scenario, Topology, Workload};
 
-/// Most flows of a study: each takes two queue pairs.
-const FLOWS_MAX: usize = 1 << 20;
-/// Most bytes of a flow.
-const FLOW_BYTES_MAX: u64 = 1 << 40;
+/// Latest epoch of a flow file: a day of the simulator's clock.
+const EPOCH_MS_MAX: u64 = 86_400_000;
 
 impl Checker {
     pub(super) fn topology(&mut self, cluster: &Cluster) {
@@ -40,7 +39,7 @@ impl Checker {
         }
         match &flows.pattern {
             Pattern::List(list) => self.flow_list(scenario, list),
-            Pattern::File { .. } => {}
+            Pattern::File { epoch_ms, .. } => self.range(&path("pattern.file.epoch_ms"), *epoch_ms, 0..=EPOCH_MS_MAX),
             Pattern::Incast { bytes } => self.range(&path("pattern.incast.bytes"), *bytes, 1..=FLOW_BYTES_MAX),
             Pattern::Permutation { bytes } => {
                 self.range(&path("pattern.permutation.bytes"), *bytes, 1..=FLOW_BYTES_MAX);
@@ -81,7 +80,7 @@ impl Checker {
                 self.fail(path("to"), format!("node {} sends to itself", flow.to), "name another node");
             }
             self.range(&path("bytes"), flow.bytes, 1..=FLOW_BYTES_MAX);
-            self.range(&path("start_ns"), flow.start_ns, 0..=60_000_000_000);
+            self.range(&path("start_ns"), flow.start_ns, 0..=START_NS_MAX);
         }
     }
 

@@ -69,7 +69,7 @@ fn studies() -> impl Strategy<Value = Scenario> {
 fn plan(scenario: &Scenario) -> Result<(Fabric, Vec<Planned>), ClusterError> {
     let Workload::Flows(flows) = &scenario.workload else { unreachable!("it has flows") };
     let fabric = fabrics::build(&scenario.cluster, "")?;
-    let planned = traffic::plan(scenario, flows, &fabric, &[])?;
+    let planned = traffic::plan(scenario, flows, &fabric, &RunOptions::default())?;
     Ok((fabric, planned))
 }
 
