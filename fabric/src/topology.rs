@@ -29,6 +29,9 @@ use std::fmt;
 /// Switches of one topology: the work of finding routes grows with the square.
 const SWITCHES_MAX: u32 = 1 << 14;
 
+/// Cables of one topology: each has two ports, and switches keep routes by port.
+const CABLES_MAX: u32 = 1 << 20;
+
 /// A host or a switch, each numbered from zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NodeId {
@@ -111,6 +114,7 @@ impl Topology {
         if u64::from(switches) > limit {
             return Err(TopologyError::TooManySwitches { actual: switches.into(), limit });
         }
+        tree::check_cables(cables.len() as u64)?;
         let (hosts, switches) = wiring::ends(hosts, switches, &cables)?;
         let mut endpoints = 0_u64;
         let mut first_endpoints = Vec::with_capacity(hosts.len());

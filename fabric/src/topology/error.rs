@@ -74,6 +74,14 @@ pub enum TopologyError {
         /// Switches possible.
         limit: u64,
     },
+    /// More cables than a topology is built with.
+    #[error("{actual} cables are too many, the limit is {limit}: choose fewer switches or hosts")]
+    TooManyCables {
+        /// Cables wanted.
+        actual: u64,
+        /// Cables possible.
+        limit: u64,
+    },
     /// Two hosts that no way connects.
     #[error("no way leads from {from} to {to}")]
     Unreachable {

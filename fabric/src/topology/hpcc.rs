@@ -6,8 +6,11 @@
 
 use crate::address::Endpoint;
 use crate::link::LinkConfig;
-use crate::topology::{NodeId, Topology, TopologyError, Wiring};
+use crate::topology::{CABLES_MAX, NodeId, Topology, TopologyError, Wiring};
 use des::{Dur, Rate, Ratio};
+
+/// The fastest link that is simulated, in Gb/s.
+pub const RATE_GBPS_MAX: u32 = 1_600;
 
 /// What a file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +54,14 @@ pub enum HpccError {
         /// The greatest number that is possible here.
         limit: u32,
     },
+    /// A link is faster than any that is simulated.
+    #[error("line {line}: a link's rate is {text}, the limit is {RATE_GBPS_MAX}Gbps")]
+    TooFast {
+        /// Where.
+        line: usize,
+        /// The rate.
+        text: String,
+    },
     /// A switch is listed twice.
     #[error("line {line}: node {node} is listed as a switch twice")]
     SwitchTwice {
@@ -85,6 +96,23 @@ pub enum HpccError {
     },
 }
 
+impl HpccError {
+    /// The line, counted from 1.
+    #[must_use]
+    pub const fn line(&self) -> usize {
+        match self {
+            Self::Missing { line, .. }
+            | Self::Malformed { line, .. }
+            | Self::TooLarge { line, .. }
+            | Self::TooFast { line, .. }
+            | Self::SwitchTwice { line, .. }
+            | Self::SameNode { line, .. }
+            | Self::Trailing { line, .. }
+            | Self::Topology { line, .. } => *line,
+        }
+    }
+}
+
 /// Reads a file.
 ///
 /// # Errors
@@ -93,7 +121,7 @@ pub fn parse(text: &str) -> Result<Imported, HpccError> {
     let mut words = Words::new(text);
     let node_count = words.number("the number of nodes", Endpoint::LIMIT)?;
     let switch_count = words.number("the number of switches", node_count)?;
-    let link_count = words.number("the number of links", u32::MAX)?;
+    let link_count = words.number("the number of links", CABLES_MAX)?;
     let mut wiring = Wiring::new();
     let nodes = read_nodes(&mut words, &mut wiring, node_count, switch_count)?;
     for _ in 0..link_count {
@@ -136,7 +164,13 @@ fn read_link(words: &mut Words<'_>, wiring: &mut Wiring, nodes: &[NodeId]) -> Re
     if a == b {
         return Err(HpccError::SameNode { line: words.line, node: a });
     }
-    let rate = words.read("a link's rate", |text| quantity(text, &RATE_UNITS).filter(|&bps| bps > 0))?;
+    let (rate, text) = words.read("a link's rate", |text| {
+        let rate = quantity(text, &RATE_UNITS).filter(|&bps| bps > 0)?;
+        Some((rate, text.to_owned()))
+    })?;
+    if rate > u64::from(RATE_GBPS_MAX) * 1_000_000_000 {
+        return Err(HpccError::TooFast { line: words.line, text });
+    }
     let latency = words.read("a link's delay", |text| quantity(text, &TIME_UNITS))?;
     let loss = words.read("a link's loss probability", probability)?;
     let line = LinkConfig { rate: Rate::from_bps(rate), latency: Dur::from_ps(latency) };

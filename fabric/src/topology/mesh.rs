@@ -1,6 +1,6 @@
 //! Graphs in which switches of one kind are connected to each other.
 
-use crate::topology::tree::{check, check_size, product};
+use crate::topology::tree::{check, check_cables, check_size, product};
 use crate::topology::{Cabling, NodeId, Topology, TopologyError, Wiring};
 
 impl Topology {
@@ -21,6 +21,8 @@ impl Topology {
         }
         let groups = routers * globals + 1;
         check_size(product([groups, routers, hosts]), product([groups, routers]))?;
+        let between = product([groups, routers, routers - 1]) / 2 + product([groups, groups - 1]) / 2;
+        check_cables(product([groups, routers, hosts]).saturating_add(between))?;
         let mut wiring = Wiring::new();
         let switches = wiring.switches(groups * routers);
         let groups: Vec<&[NodeId]> = switches.chunks(routers as usize).collect();

@@ -232,13 +232,26 @@ fn builders_refuse_what_cannot_be() {
         ),
         (Topology::leaf_spine(60_000, 1, 1, CABLING), TopologyError::TooManySwitches { actual: 60_001, limit: 16_384 }),
         (Topology::fat_tree(5, CABLING), TopologyError::OddRadix { k: 5 }),
-        (Topology::fat_tree(0, CABLING), parameter("fat tree", "k", 0, 2, 114)),
-        (Topology::fat_tree(116, CABLING), parameter("fat tree", "k", 116, 2, 114)),
+        (Topology::fat_tree(0, CABLING), parameter("fat tree", "k", 0, 2, 110)),
+        (Topology::fat_tree(116, CABLING), parameter("fat tree", "k", 116, 2, 110)),
         (Topology::dragonfly(0, 1, 1, CABLING), parameter("dragonfly", "routers", 0, 1, 4_096)),
         (
             Topology::dragonfly(4_096, 4_096, 4_096, CABLING),
             TopologyError::TooManyEndpoints { actual: (4_096 * 4_096 + 1) << 24, limit: 16_777_214 },
         ),
+        (
+            Topology::leaf_spine(8_000, 8_000, 1, CABLING),
+            TopologyError::TooManyCables { actual: 64_008_000, limit: 1 << 20 },
+        ),
+        (
+            Topology::three_layer(1, 5_000, 5_000, 1, 1, CABLING),
+            TopologyError::TooManyCables { actual: 25_010_000, limit: 1 << 20 },
+        ),
+        (
+            Topology::rail_optimised(8_000, 1, 1, 8_000, CABLING),
+            TopologyError::TooManyCables { actual: 64_008_000, limit: 1 << 20 },
+        ),
+        (Topology::dragonfly(1, 1, 4_096, CABLING), TopologyError::TooManyCables { actual: 8_394_753, limit: 1 << 20 }),
         (Topology::rail_optimised(2, 1, 1, 0, CABLING), parameter("rail-optimised", "spines", 0, 1, 65_534)),
     ];
     for (topology, error) in table {

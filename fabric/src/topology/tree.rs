@@ -1,7 +1,7 @@
 //! Trees: every way goes up and then down.
 
 use crate::address::Endpoint;
-use crate::topology::{Cabling, SWITCHES_MAX, Topology, TopologyError, Wiring};
+use crate::topology::{CABLES_MAX, Cabling, SWITCHES_MAX, Topology, TopologyError, Wiring};
 
 /// Looks whether a builder's parameter is in `min..=max`.
 pub(super) fn check(
@@ -28,6 +28,12 @@ pub(super) fn check_size(endpoints: u64, switches: u64) -> Result<(), TopologyEr
         return Err(TopologyError::TooManySwitches { actual: switches, limit });
     }
     Ok(())
+}
+
+/// Looks whether there are not too many cables.
+pub(super) fn check_cables(actual: u64) -> Result<(), TopologyError> {
+    let limit = CABLES_MAX.into();
+    if actual > limit { Err(TopologyError::TooManyCables { actual, limit }) } else { Ok(()) }
 }
 
 /// Product that stops at the top.
@@ -72,6 +78,7 @@ impl Topology {
         check(NAME, "spines", spines.into(), 1, ports_max)?;
         check(NAME, "hosts per leaf", hosts_per_leaf.into(), 1, ports_max - u64::from(spines))?;
         check_size(product([leaves, hosts_per_leaf]), u64::from(leaves) + u64::from(spines))?;
+        check_cables(product([leaves, hosts_per_leaf]).saturating_add(product([leaves, spines])))?;
         let mut wiring = Wiring::new();
         let leaves = wiring.switches(leaves);
         let spines = wiring.switches(spines);
@@ -91,8 +98,8 @@ impl Topology {
     /// # Errors
     /// If `k` is odd, below 2, or too large.
     pub fn fat_tree(k: u32, cabling: Cabling) -> Result<Self, TopologyError> {
-        // 5/4 k² switches.
-        check("fat tree", "k", k.into(), 2, 114)?;
+        // 5/4 k² switches, 3/4 k³ cables.
+        check("fat tree", "k", k.into(), 2, 110)?;
         if !k.is_multiple_of(2) {
             return Err(TopologyError::OddRadix { k });
         }
@@ -122,6 +129,8 @@ impl Topology {
         check(NAME, "hosts per edge", hosts_per_edge.into(), 1, ports_max)?;
         let in_pods = product([pods, edges]).saturating_add(product([pods, aggregations]));
         check_size(product([pods, edges, hosts_per_edge]), in_pods.saturating_add(product([aggregations, cores])))?;
+        let between = product([pods, edges, aggregations]).saturating_add(product([pods, aggregations, cores]));
+        check_cables(product([pods, edges, hosts_per_edge]).saturating_add(between))?;
         let mut wiring = Wiring::new();
         let edge_switches = wiring.switches(pods * edges);
         let aggregation_switches = wiring.switches(pods * aggregations);
@@ -161,6 +170,8 @@ impl Topology {
         check(NAME, "spines", spines.into(), u64::from(units > 1), ports_max - 1)?;
         check(NAME, "hosts per unit", hosts_per_unit.into(), 1, ports_max - u64::from(spines))?;
         check_size(product([units, hosts_per_unit, rails]), product([units, rails]) + u64::from(spines))?;
+        let between = product([units, rails, spines]);
+        check_cables(product([units, hosts_per_unit, rails]).saturating_add(between))?;
         let mut wiring = Wiring::new();
         let leaves = wiring.switches(units * rails);
         let spines = wiring.switches(spines);

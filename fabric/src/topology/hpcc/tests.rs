@@ -38,6 +38,8 @@ fn errors_name_the_line() {
         ("2 0 1\n0 1 0Gbps 1ns 0", "line 2: a link's rate cannot be \"0Gbps\""),
         ("2 0 1\n0 1 -1Gbps 1ns 0", "line 2: a link's rate cannot be \"-1Gbps\""),
         ("2 0 1\n0 1 99999999999Gbps 1ns 0", "line 2: a link's rate cannot be \"99999999999Gbps\""),
+        ("2 0 1\n0 1 999999999Gbps 1ns 0", "line 2: a link's rate is 999999999Gbps, the limit is 1600Gbps"),
+        ("2 0 64000000", "line 1: the number of links is 64000000, the limit is 1048576"),
         ("2 0 1\n0 1 1Gbps 1h 0", "line 2: a link's delay cannot be \"1h\""),
         ("2 0 1\n0 1 1Gbps 1ns 1.5", "line 2: a link's loss probability cannot be \"1.5\""),
         ("2 0 1\n0 1 1Gbps 1ns 1e-3", "line 2: a link's loss probability cannot be \"1e-3\""),
