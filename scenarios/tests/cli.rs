@@ -86,6 +86,10 @@ fn missing_files_are_named() {
     assert!(refused(&folder, &["run", "none.toml"]).contains("--input FILE"));
     write(&folder, "empty", "");
     assert!(refused(&folder, &["run", "good.toml", "--input", "empty"]).contains("has 0 bytes"));
+    // A file without an end is not read to its end.
+    for arguments in [&["check", "/dev/zero"][..], &["run", "good.toml", "--input", "/dev/zero"]] {
+        assert!(refused(&folder, arguments).contains("more than 67108864 bytes"), "{arguments:?}");
+    }
     assert!(refused(&folder, &["list", "nowhere"]).contains("nowhere cannot be read"));
 }
 

@@ -8,6 +8,7 @@ mod workload;
 
 use super::{CableDelay, Scenario, Topology};
 use crate::consumers::Work;
+use ::fabric::topology::hpcc::RATE_GBPS_MAX;
 use provider::ndk::ObjectKind;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -85,9 +86,9 @@ impl Checker {
             Some(allowed) => self.chosen_nodes(&cluster.topology, cluster.nodes, allowed),
             None => self.topology(cluster),
         }
-        self.range("cluster.rate_gbps", cluster.rate_gbps, 1..=1_600);
+        self.range("cluster.rate_gbps", cluster.rate_gbps, 1..=RATE_GBPS_MAX);
         if let Some(rate) = cluster.fabric_rate_gbps {
-            self.range("cluster.fabric_rate_gbps", rate, 1..=1_600);
+            self.range("cluster.fabric_rate_gbps", rate, 1..=RATE_GBPS_MAX);
         }
         self.range("cluster.link_latency_ns", cluster.link_latency_ns, 1..=1_000_000_000);
         self.cable("host_cable", cluster.host_cable, &cluster.topology);

@@ -2,10 +2,11 @@
 
 use super::diagnose;
 use super::{Place, Problem, Scenario, ScenarioError, Topology, check::Violation};
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// The largest input: every node holds a copy of every node's.
+/// The largest file of any kind; of an input, every node holds a copy of every node's.
 pub const INPUT_BYTES_MAX: u64 = 64 << 20;
 
 /// A scenario and the file that it comes from.
@@ -56,12 +57,14 @@ impl ScenarioFile {
             }
         };
         let remedy = "name a readable file";
-        let bytes = fs::read(&path).map_err(|error| {
+        let bytes = read_some(&path).map_err(|error| {
             let message = format!("the input {} cannot be read: {error}", path.display());
             self.input_problem(instead, message, remedy.to_owned())
         })?;
-        if bytes.is_empty() || bytes.len() as u64 > INPUT_BYTES_MAX {
-            let message = format!("the input {} has {} bytes", path.display(), bytes.len());
+        let length = bytes.len() as u64;
+        if !(1..=INPUT_BYTES_MAX).contains(&length) {
+            let more = if length > INPUT_BYTES_MAX { "more than " } else { "" };
+            let message = format!("the input {} has {more}{} bytes", path.display(), length.min(INPUT_BYTES_MAX));
             let remedy = format!("allowed: 1 to {INPUT_BYTES_MAX} bytes");
             return Err(self.input_problem(instead, message, remedy));
         }
@@ -75,12 +78,14 @@ impl ScenarioFile {
     pub fn read_topology(&self) -> Result<String, ScenarioError> {
         let Topology::File { path } = &self.scenario.cluster.topology else { return Ok(String::new()) };
         let path = self.beside(path);
-        fs::read_to_string(&path).map_err(|error| {
+        let bytes = read_some(&path).map_err(|error| {
             let message = format!("the topology file {} cannot be read: {error}", path.display());
             let (path, remedy) = ("cluster.topology.file.path".to_owned(), "name a readable text file".to_owned());
             diagnose::violation(&self.path.display().to_string(), &self.text, Violation { path, message, remedy })
-                .into()
-        })
+        })?;
+        let name = path.display().to_string();
+        short_enough(&name, &bytes, "topology file")?;
+        Ok(utf8(&name, &bytes, "topology file")?.to_owned())
     }
 
     /// A path that the scenario names.
@@ -104,11 +109,30 @@ impl ScenarioFile {
 
 /// Reads a text file; `what` it is and the `remedy` are for the message if it cannot be read.
 pub(crate) fn read_text(path: &Path, what: &str, remedy: &str) -> Result<String, Problem> {
-    let bytes = fs::read(path).map_err(|error| {
+    let bytes = read_some(path).map_err(|error| {
         let (file, message) = (path.display().to_string(), format!("the {what} cannot be read: {error}"));
         Problem { file, place: None, message, remedy: remedy.to_owned() }
     })?;
-    utf8(&path.display().to_string(), &bytes, what).map(str::to_owned)
+    let name = path.display().to_string();
+    short_enough(&name, &bytes, what)?;
+    utf8(&name, &bytes, what).map(str::to_owned)
+}
+
+/// Reads a file, but of one that is too long (as a device may be without end) only a byte too many.
+fn read_some(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(INPUT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Refuses what [`read_some`] has not read to its end.
+fn short_enough(name: &str, bytes: &[u8], what: &str) -> Result<(), Problem> {
+    if bytes.len() as u64 <= INPUT_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!("the {what} has more than {INPUT_BYTES_MAX} bytes");
+    let remedy = format!("allowed: up to {INPUT_BYTES_MAX} bytes");
+    Err(Problem { file: name.to_owned(), place: None, message, remedy })
 }
 
 /// The text of the file called `name`; `what` it is is for the message if it is none.

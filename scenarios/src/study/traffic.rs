@@ -5,6 +5,7 @@ use super::sizes::{draw_bytes, draw_exponential, mean_bytes};
 use crate::cluster::ClusterError;
 use crate::fabrics::Fabric;
 use crate::options::RunOptions;
+use crate::spec::flows::FLOWS_MAX;
 use crate::spec::{Flows, Pattern, Scenario, Sizes};
 use des::{Dur, Rate, Rng, Time};
 use fabric::Topology;
@@ -35,7 +36,8 @@ pub(super) fn plan(
     let nodes = fabric.topology.endpoint_count();
     let mut rng = Rng::stream(scenario.about.seed, "flows");
     let start = Time::ZERO + SETTLING;
-    let planned = match &flows.pattern {
+    few_enough(scenario, &flows.pattern, nodes)?;
+    let planned: Vec<Planned> = match &flows.pattern {
         Pattern::List(list) => list
             .iter()
             .map(|flow| Planned {
@@ -78,6 +80,43 @@ pub(super) fn plan(
         None => Ok(planned),
         Some((message, remedy)) => Err(ClusterError::Flows(format!("{message}\n  = {remedy}"))),
     }
+}
+
+/// How many flows a pattern has; an estimate where they are drawn, none where a file says it.
+fn count(scenario: &Scenario, pattern: &Pattern, nodes: u32) -> u64 {
+    let nodes_long = u64::from(nodes);
+    let others = nodes_long.saturating_sub(1);
+    match pattern {
+        Pattern::List(list) => list.len() as u64,
+        Pattern::File { .. } => 0,
+        Pattern::Incast { .. } => others,
+        Pattern::Permutation { .. } => nodes_long,
+        Pattern::AllToAll { .. } => nodes_long.saturating_mul(others),
+        Pattern::RingAllReduce { .. } => nodes_long.saturating_mul(others).saturating_mul(2),
+        Pattern::TreeAllReduce { .. } => others.saturating_mul(2),
+        Pattern::Poisson { sizes, load_permille, duration_us } => {
+            let rate = Rate::from_gbps(scenario.cluster.rate_gbps.into());
+            let distance = mean_distance(*sizes, *load_permille, nodes, rate).as_ps().max(1);
+            Dur::from_us(*duration_us).as_ps() / distance
+        }
+    }
+}
+
+/// Refuses too many flows before there is one.
+fn few_enough(scenario: &Scenario, pattern: &Pattern, nodes: u32) -> Result<(), ClusterError> {
+    if nodes < 2 {
+        return Err(ClusterError::Flows(format!("there are {nodes} nodes\n  = flows need 2 nodes or more")));
+    }
+    let flows = count(scenario, pattern, nodes);
+    if flows <= FLOWS_MAX as u64 {
+        return Ok(());
+    }
+    let less = match pattern {
+        Pattern::Poisson { .. } => "a shorter `duration_us`, a lower `load_permille`, or fewer nodes",
+        _ => "fewer nodes, or another pattern",
+    };
+    let message = format!("the pattern would make {flows} flows between {nodes} nodes, the limit is {FLOWS_MAX}");
+    Err(ClusterError::Flows(format!("{message}\n  = choose {less}")))
 }
 
 /// Who can send to whom.
@@ -195,6 +234,23 @@ mod tests {
             assert_eq!(tree.len() as u32, 2 * (nodes - 1));
             assert_eq!(play(nodes, &tree).iter().sum::<u32>(), 2 * (nodes - 1));
         }
+    }
+
+    /// None of these is planned: it would take gigabytes.
+    #[test]
+    fn too_many_flows_are_refused_before_they_are_made() {
+        let poisson = Pattern::Poisson { sizes: Sizes::WebSearch, load_permille: 1_000, duration_us: 60_000_000 };
+        for (pattern, nodes, flows) in [
+            (Pattern::AllToAll { bytes: 1 }, 20_000, "399980000"),
+            (Pattern::AllToAll { bytes: 1 }, u32::MAX, "18446744060824649730"),
+            (Pattern::RingAllReduce { bytes: 1 }, 1_024, "2095104"),
+            (poisson, 1_000, "flows between 1000 nodes"),
+        ] {
+            let error = few_enough(&Scenario::named("a"), &pattern, nodes).expect_err("too many").to_string();
+            assert!(error.contains(flows) && error.contains("limit is 1048576\n  = choose "), "{error}");
+        }
+        assert_eq!(few_enough(&Scenario::named("a"), &Pattern::AllToAll { bytes: 1 }, 1_024), Ok(()));
+        assert!(few_enough(&Scenario::named("a"), &Pattern::Incast { bytes: 1 }, 1).is_err());
     }
 
     #[test]
