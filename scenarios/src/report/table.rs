@@ -120,9 +120,19 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// Title, columns and rows.
-    pub(super) fn parts(&self) -> (&str, &[(String, Align)], &[Vec<Cell>]) {
-        (&self.title, &self.columns, &self.rows)
+    /// What stands above it.
+    pub(super) fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// Its headings.
+    pub(super) fn columns(&self) -> &[(String, Align)] {
+        &self.columns
+    }
+
+    /// All its rows.
+    pub(super) fn rows(&self) -> &[Vec<Cell>] {
+        &self.rows
     }
 
     /// Writes title, headings and rows and an empty line; nothing if there are no rows.

@@ -16,15 +16,14 @@ pub(super) fn write(out: &mut String, name: &str, study: &StudyReport) {
     }
     out.push_str("</div>");
     for shown in tables(study) {
-        let (title, columns, rows) = shown.parts();
         let heading = |(name, align): &(String, Align)| match align {
             Align::Left => escaped(name),
             Align::Right => format!(">{}", escaped(name)),
         };
-        let headings: Vec<String> = columns.iter().map(heading).collect();
+        let headings: Vec<String> = shown.columns().iter().map(heading).collect();
         let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
-        let cells = rows.iter().map(|row| row.iter().map(|cell| escaped(&cell.text)).collect());
-        table(out, title, &headings, cells);
+        let cells = shown.rows().iter().map(|row| row.iter().map(|cell| escaped(&cell.text)).collect());
+        table(out, shown.title(), &headings, cells);
     }
 }
 
