@@ -41,10 +41,21 @@ struct Drawing<'a> {
     title: &'a str,
 }
 
+/// What the legend says of a kind of cable.
+fn legend_text(line: &LinkConfig) -> String {
+    format!("{}, {}", line.rate, line.latency)
+}
+
+/// Pixels that this takes with its stroke and the gap to the next.
+const fn legend_width(text: &str) -> i64 {
+    50 + 7 * text.len() as i64
+}
+
 impl Drawing<'_> {
     fn write(&self, svg: &mut String) -> fmt::Result {
         let kinds = self.cable_kinds();
-        let (width, height) = (self.layout.width + 2 * MARGIN, self.layout.height + 2 * MARGIN + HEADER);
+        let legend = kinds.values().map(|(line, _)| legend_width(&legend_text(line))).sum();
+        let (width, height) = (self.layout.width.max(legend) + 2 * MARGIN, self.layout.height + 2 * MARGIN + HEADER);
         let size = format!(r#"viewBox="0 0 {width} {height}" width="{width}" height="{height}""#);
         writeln!(svg, r#"<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="Helvetica, Arial, sans-serif">"#)?;
         writeln!(svg, r#"<rect width="100%" height="100%" fill="white"/>"#)?;
@@ -79,9 +90,9 @@ impl Drawing<'_> {
         let mut x = MARGIN;
         for (line, colour) in kinds.values() {
             writeln!(svg, r#"<path d="M{x} {} h24" stroke="{colour}" stroke-width="3"/>"#, y - 4)?;
-            let text = format!("{}, {}", line.rate, line.latency);
+            let text = legend_text(line);
             writeln!(svg, r##"<text x="{}" y="{y}" font-size="12" fill="#555">{text}</text>"##, x + 30)?;
-            x += 50 + 7 * text.len() as i64;
+            x += legend_width(&text);
         }
         Ok(())
     }

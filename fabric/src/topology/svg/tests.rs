@@ -56,6 +56,11 @@ fn the_legend_tells_latencies_apart() {
         let cables = svg.lines().filter(|line| line.contains(" Q") && line.contains(colour));
         assert_eq!(cables.count(), 4, "{text}");
     }
+    // Two texts of 23 letters, their strokes and gaps: more than four hosts are wide.
+    assert!(
+        svg.contains(&format!(r#"width="{}" height"#, 2 * (50 + 7 * 23) + 2 * MARGIN)),
+        "the legend is whole: {svg}"
+    );
 }
 
 #[test]
