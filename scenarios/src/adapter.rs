@@ -9,8 +9,14 @@ use nic_model::congestion::Scheme;
 use nic_model::profile::{Origin, Profile, Sourced};
 use nic_model::transport::requester;
 
-/// The code point of all connections. 26 is usual for RoCE; switches make it priority 3, which is lossless by default.
-pub(crate) const DSCP: u8 = 26;
+/// The priority of connections that are given no other: usual for RoCE, and lossless by default.
+pub(crate) const PRIORITY: u8 = 3;
+
+/// The code point that switches and adapters make this priority of (its upper three bits, RFC 2474 section 4.2.2): 26 of 3,
+/// as is usual for RoCE.
+pub(crate) const fn dscp(priority: u8) -> u8 {
+    (priority & 7) << 3 | 2
+}
 
 /// Where the number of translations that an IOMMU has at hand is from, with a profile without one.
 const IOTLB: Origin = Origin::Measured("pcie-bench on Broadwell: no misses up to 64 pages of 4 KiB");

@@ -11,8 +11,7 @@ use wire::{Mac, Psn, Qpn};
 
 impl SimBackend {
     /// Takes a new queue pair to RTS while the processor waits. `expected_psn` is the first sequence number that it
-    /// expects,
-    /// `mac` the peer's Ethernet address or that of the router to it. No connection exists for it: nobody disconnects it,
+    /// expects, `mac` the peer's Ethernet address or that of the router to it, `dscp` the code point of all that it sends. No connection exists for it: nobody disconnects it,
     /// and no event tells that it is established.
     ///
     /// # Errors
@@ -25,6 +24,7 @@ impl SimBackend {
         expected_psn: Psn,
         remote: &RemoteEnd,
         mac: Mac,
+        dscp: u8,
     ) -> Result<(), Status> {
         let state = self.qps.get(&qp).ok_or(Status::INVALID_PARAMETER)?.state;
         if state != QpState::INIT {
@@ -34,7 +34,7 @@ impl SimBackend {
         let way = Way {
             mac,
             source_index: source.ok_or(Status::INVALID_ADDRESS)? as u8,
-            dscp: self.config.dscp,
+            dscp,
             min_rnr_timer: self.config.min_rnr_timer,
         };
         let own = LocalEnd { qpn: Qpn::new(qp.0), starting_psn: expected_psn, shared_receive_queue: false };

@@ -118,7 +118,7 @@ fn driver_config(setup: &Setup<'_>) -> sim::Config {
             path_mtu_bytes: u32::from(setup.scenario.cluster.mtu_bytes),
             ..if machines_fail { impatient() } else { sim::cm::Settings::default() }
         },
-        dscp: adapter::DSCP,
+        dscp: adapter::dscp(adapter::PRIORITY),
         watchdog: machines_fail.then_some(WATCHDOG),
         command_timeout: if machines_fail { COMMAND_TIMEOUT } else { sim::Config::default().command_timeout },
         ..sim::Config::default()

@@ -2,6 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
+
+/// Priorities of IEEE 802.1Q; the highest is the first of strict scheduling.
+pub(crate) const PRIORITIES: RangeInclusive<u8> = 0..=7;
 
 /// `[fabric]`: what every switch does. Defaults are those of [`fabric::SwitchConfig`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

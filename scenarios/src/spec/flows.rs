@@ -21,6 +21,9 @@ pub struct Flows {
     /// WRITEs of a flow outstanding at a time.
     #[serde(default = "default_window_messages")]
     pub window_messages: u32,
+    /// The priority (IEEE 802.1Q) of flows that have none of their own; a flow file has one for each.
+    #[serde(default = "default_priority")]
+    pub priority: u8,
     /// Whether message data is moved or only counted.
     #[serde(default)]
     pub payload: PayloadMode,
@@ -34,6 +37,10 @@ const fn default_message_bytes() -> u32 {
 
 const fn default_window_messages() -> u32 {
     4
+}
+
+const fn default_priority() -> u8 {
+    crate::adapter::PRIORITY
 }
 
 /// What becomes of message data. Everything else is the same in both.
@@ -125,4 +132,7 @@ pub struct Flow {
     /// When it begins.
     #[serde(default)]
     pub start_ns: u64,
+    /// Its priority, if another than that of `[workload.flows]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u8>,
 }

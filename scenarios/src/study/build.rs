@@ -176,8 +176,8 @@ fn connect(nodes: &mut [Box<NodeSlot>], number: u32, flow: &Planned) -> Result<u
         .map_err(|_| "a flow leads from one node to another".to_owned())?;
     let (qp, peer_qp) = (from.node.create_qp()?, to.node.create_qp()?);
     let first = Psn::new(number);
-    from.node.connect(qp, &to.node, peer_qp, first)?;
-    to.node.connect(peer_qp, &from.node, qp, first)?;
+    from.node.connect(qp, flow.priority, &to.node, peer_qp, first)?;
+    to.node.connect(peer_qp, flow.priority, &from.node, qp, first)?;
     if flow.step.is_some() {
         to.node.expect(peer_qp)?;
     }

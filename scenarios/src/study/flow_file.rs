@@ -1,11 +1,11 @@
 //! Flow files of the HPCC simulator: a count, then for each flow source, destination, priority, port, bytes, and seconds of
 //! the simulator's clock. Words are apart by white space.
 //!
-//! Priorities and ports must be some, and are not used: all flows of a study share one priority, and addresses decide where
-//! a flow goes.
+//! Ports must be some, and are not used: each flow has queue pairs of its own.
 
 use super::traffic::{Planned, SETTLING, Ways};
 use crate::fabrics::Fabric;
+use crate::spec::fabric::PRIORITIES;
 use crate::spec::flows::{FLOW_BYTES_MAX, FLOWS_MAX, START_NS_MAX};
 use crate::spec::{Place, Problem};
 use des::{Dur, Time};
@@ -15,8 +15,6 @@ use std::ops::{Range, RangeInclusive};
 /// Words of a flow.
 const COLUMNS: usize = 6;
 const ROW: &str = "a flow is FROM TO PRIORITY PORT BYTES SECONDS, and the file begins with their number";
-/// Priorities of IEEE 802.1Q.
-const PRIORITIES: RangeInclusive<u64> = 0..=7;
 
 /// Where a word stands, in bytes.
 type Word = Range<usize>;
@@ -80,11 +78,12 @@ impl File<'_> {
         if let Some((message, remedy)) = self.ways.problem(from, to) {
             return Err(self.problem(row[1].clone(), what(&message), remedy));
         }
-        self.number(&row[2], &what("the priority"), PRIORITIES)?;
+        let (first, last) = PRIORITIES.into_inner();
+        let priority = self.number(&row[2], &what("the priority"), first.into()..=last.into())? as u8;
         self.number(&row[3], &what("the port"), 0..=u16::MAX.into())?;
         let bytes = self.number(&row[4], &what("the size in bytes"), 1..=FLOW_BYTES_MAX)?;
         let start = Time::ZERO + SETTLING + self.start(&row[5], number)?;
-        Ok(Planned { from, to, bytes, start, step: None })
+        Ok(Planned { from, to, bytes, priority, start, step: None })
     }
 
     /// The first port of a host.
@@ -149,12 +148,12 @@ mod tests {
 
     #[test]
     fn a_flow_file_is_read_as_it_is() {
-        let text = "2\n0 1 3 100 1000 2.000000000\n1 2 3 100 5 2.000002194\n";
+        let text = "2\n0 1 3 100 1000 2.000000000\n1 2 0 100 5 2.000002194\n";
         let flows = read("flows", text.as_bytes(), &star(3), 2_000).expect("a flow file");
         let start = Time::ZERO + SETTLING;
         let expected = [
-            Planned { from: 0, to: 1, bytes: 1_000, start, step: None },
-            Planned { from: 1, to: 2, bytes: 5, start: start + Dur::from_ps(2_194_000), step: None },
+            Planned { from: 0, to: 1, bytes: 1_000, priority: 3, start, step: None },
+            Planned { from: 1, to: 2, bytes: 5, priority: 0, start: start + Dur::from_ps(2_194_000), step: None },
         ];
         assert_eq!(flows, expected);
     }

@@ -1,6 +1,6 @@
 //! A node of a study: NIC, driver, and a consumer that posts the WRITEs of flows and polls.
 
-use crate::adapter::DSCP;
+use crate::adapter;
 use crate::node::{BusConfig, Hardware, Later, MappingCost};
 use crate::spec::PayloadMode;
 use des::{Dur, Time, TraceHash};
@@ -132,7 +132,6 @@ impl LightNode {
             addresses: vec![IpAddr::V4(endpoint.ipv4())],
             log_event_entries: LOG_EVENT_ENTRIES,
             datagram_receives: DATAGRAM_RECEIVES,
-            dscp: DSCP,
             ..sim::Config::default()
         };
         let mut backend = SimBackend::new(&mut hardware, config).map_err(|error| error.to_string())?;
@@ -174,8 +173,15 @@ impl LightNode {
         }
     }
 
-    /// Connects a queue pair to that of a peer. Both sides begin with the same sequence number.
-    pub(super) fn connect(&mut self, qp: QpId, peer: &Self, peer_qp: QpId, first: Psn) -> Result<(), String> {
+    /// Connects a queue pair of that priority to one of a peer. Both sides begin with the same sequence number.
+    pub(super) fn connect(
+        &mut self,
+        qp: QpId,
+        priority: u8,
+        peer: &Self,
+        peer_qp: QpId,
+        first: Psn,
+    ) -> Result<(), String> {
         let settings = sim::cm::Settings::default();
         let address = |endpoint: Endpoint| SocketAddr::new(IpAddr::V4(endpoint.ipv4()), 0);
         let remote = RemoteEnd {
@@ -189,7 +195,8 @@ impl LightNode {
             retry_count: settings.retry_count,
             rnr_retry_count: settings.rnr_retry_count,
         };
-        let connected = self.backend.connect_directly(&mut self.hardware, qp, first, &remote, peer.endpoint.mac());
+        let (hardware, mac, dscp) = (&mut self.hardware, peer.endpoint.mac(), adapter::dscp(priority));
+        let connected = self.backend.connect_directly(hardware, qp, first, &remote, mac, dscp);
         self.hardware.forget_pushed();
         connected.map_err(|status| status.to_string())
     }

@@ -20,6 +20,7 @@ pub(super) struct Planned {
     pub(super) from: u32,
     pub(super) to: u32,
     pub(super) bytes: u64,
+    pub(super) priority: u8,
     /// It begins then, unless it waits for others.
     pub(super) start: Time,
     /// A step of a collective: it begins when so many steps have come to its sender, and its receiver hears when it is whole.
@@ -36,6 +37,7 @@ pub(super) fn plan(
     let nodes = fabric.topology.endpoint_count();
     let mut rng = Rng::stream(scenario.about.seed, "flows");
     let start = Time::ZERO + SETTLING;
+    let any = Planned { from: 0, to: 0, bytes: 0, priority: flows.priority, start, step: None };
     few_enough(scenario, &flows.pattern, nodes)?;
     let planned: Vec<Planned> = match &flows.pattern {
         Pattern::List(list) => list
@@ -44,8 +46,9 @@ pub(super) fn plan(
                 from: flow.from,
                 to: flow.to,
                 bytes: flow.bytes,
-                start: start + Dur::from_ns(flow.start_ns),
-                step: None,
+                priority: flow.priority.unwrap_or(any.priority),
+                start: any.start + Dur::from_ns(flow.start_ns),
+                ..any
             })
             .collect(),
         Pattern::File { epoch_ms, .. } => {
@@ -55,23 +58,23 @@ pub(super) fn plan(
         }
         Pattern::Incast { bytes } => {
             let to = nodes - 1;
-            (0..to).map(|from| Planned { from, to, bytes: *bytes, start, step: None }).collect()
+            (0..to).map(|from| Planned { from, to, bytes: *bytes, ..any }).collect()
         }
         Pattern::Permutation { bytes } => {
             let pairs = (0..nodes).zip(derangement(nodes, &mut rng));
-            pairs.map(|(from, to)| Planned { from, to, bytes: *bytes, start, step: None }).collect()
+            pairs.map(|(from, to)| Planned { from, to, bytes: *bytes, ..any }).collect()
         }
         Pattern::AllToAll { bytes } => {
             // In turn, so that no receiver is the first of all.
             let pairs = (1..nodes).flat_map(|step| (0..nodes).map(move |from| (from, (from + step) % nodes)));
-            pairs.map(|(from, to)| Planned { from, to, bytes: *bytes, start, step: None }).collect()
+            pairs.map(|(from, to)| Planned { from, to, bytes: *bytes, ..any }).collect()
         }
-        Pattern::RingAllReduce { bytes } => ring(nodes, *bytes, start),
-        Pattern::TreeAllReduce { bytes } => tree(nodes, *bytes, start),
+        Pattern::RingAllReduce { bytes } => ring(nodes, *bytes, any),
+        Pattern::TreeAllReduce { bytes } => tree(nodes, *bytes, any),
         Pattern::Poisson { sizes, load_permille, duration_us } => {
             let rate = Rate::from_gbps(scenario.cluster.rate_gbps.into());
             let distance = mean_distance(*sizes, *load_permille, nodes, rate);
-            poisson(*sizes, distance, start + Dur::from_us(*duration_us), nodes, &mut rng)
+            poisson(*sizes, distance, start + Dur::from_us(*duration_us), nodes, any, &mut rng)
         }
     };
     let ways = Ways::new(&fabric.topology);
@@ -159,21 +162,21 @@ fn derangement(nodes: u32, rng: &mut Rng) -> Vec<u32> {
 
 /// A ring all-reduce (Patarasuk and Yuan, JPDC 2009): every node sends a piece to the next in each step, first sums, then
 /// results.
-fn ring(nodes: u32, bytes: u64, start: Time) -> Vec<Planned> {
+fn ring(nodes: u32, bytes: u64, any: Planned) -> Vec<Planned> {
     let bytes = bytes.div_ceil(nodes.into());
     let steps = (0..2 * (nodes - 1)).flat_map(|step| (0..nodes).map(move |from| (step, from)));
-    steps.map(|(step, from)| Planned { from, to: (from + 1) % nodes, bytes, start, step: Some(step) }).collect()
+    steps.map(|(step, from)| Planned { from, to: (from + 1) % nodes, bytes, step: Some(step), ..any }).collect()
 }
 
 /// An all-reduce in a binary tree whose root is node 0: a node has heard of its children before it speaks to its parent, and
 /// of its parent before it answers its children.
-fn tree(nodes: u32, bytes: u64, start: Time) -> Vec<Planned> {
+fn tree(nodes: u32, bytes: u64, any: Planned) -> Vec<Planned> {
     let children = |node: u32| (2 * node + 1..2 * node + 3).filter(move |child| *child < nodes);
     let heard = |node| children(node).count() as u32;
-    let up = (1..nodes).map(|from| Planned { from, to: (from - 1) / 2, bytes, start, step: Some(heard(from)) });
+    let up = (1..nodes).map(|from| Planned { from, to: (from - 1) / 2, bytes, step: Some(heard(from)), ..any });
     let down = (0..nodes).flat_map(|from| {
         let step = Some(heard(from) + u32::from(from > 0));
-        children(from).map(move |to| Planned { from, to, bytes, start, step })
+        children(from).map(move |to| Planned { from, to, bytes, step, ..any })
     });
     up.chain(down).collect()
 }
@@ -184,14 +187,14 @@ fn mean_distance(sizes: Sizes, load_permille: u32, nodes: u32, rate: Rate) -> Du
     Dur::from_ps((alone * 1_000 / (u128::from(load_permille) * u128::from(nodes))) as u64)
 }
 
-fn poisson(sizes: Sizes, distance: Dur, end: Time, nodes: u32, rng: &mut Rng) -> Vec<Planned> {
+fn poisson(sizes: Sizes, distance: Dur, end: Time, nodes: u32, any: Planned, rng: &mut Rng) -> Vec<Planned> {
     let mut flows = Vec::new();
     let mut start = Time::ZERO + SETTLING + draw_exponential(distance, rng);
     while start < end {
         let from = rng.below(nodes.into()) as u32;
         let other = rng.below(u64::from(nodes) - 1) as u32;
         let to = if other < from { other } else { other + 1 };
-        flows.push(Planned { from, to, bytes: draw_bytes(sizes, rng), start, step: None });
+        flows.push(Planned { from, to, bytes: draw_bytes(sizes, rng), start, ..any });
         start += draw_exponential(distance, rng).max(Dur::from_ps(1));
     }
     flows
@@ -200,6 +203,8 @@ fn poisson(sizes: Sizes, distance: Dur, end: Time, nodes: u32, rng: &mut Rng) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ANY: Planned = Planned { from: 0, to: 0, bytes: 0, priority: 3, start: Time::ZERO, step: None };
 
     #[test]
     fn everybody_sends_and_receives_once_in_a_permutation() {
@@ -228,9 +233,9 @@ mod tests {
     #[test]
     fn no_step_of_a_collective_waits_for_ever() {
         for nodes in 2..20 {
-            let ring = ring(nodes, 1_000, Time::ZERO);
+            let ring = ring(nodes, 1_000, ANY);
             assert_eq!(play(nodes, &ring), vec![2 * (nodes - 1); nodes as usize]);
-            let tree = tree(nodes, 1_000, Time::ZERO);
+            let tree = tree(nodes, 1_000, ANY);
             assert_eq!(tree.len() as u32, 2 * (nodes - 1));
             assert_eq!(play(nodes, &tree).iter().sum::<u32>(), 2 * (nodes - 1));
         }
@@ -257,7 +262,7 @@ mod tests {
     fn poisson_flows_ask_for_the_load() {
         let distance = mean_distance(Sizes::WebSearch, 300, 320, Rate::from_gbps(100));
         let end = Time::ZERO + SETTLING + Dur::from_ms(20);
-        let flows = poisson(Sizes::WebSearch, distance, end, 320, &mut Rng::stream(3, "test"));
+        let flows = poisson(Sizes::WebSearch, distance, end, 320, ANY, &mut Rng::stream(3, "test"));
         let offered: u64 = flows.iter().map(|flow| flow.bytes).sum();
         // 320 * 12.5 GB/s * 0.3 for 20 ms.
         assert!(offered.abs_diff(24_000_000_000) < 1_500_000_000, "{offered} bytes");

@@ -1,11 +1,8 @@
 //! What types cannot say about switches and congestion control.
 
 use super::Checker;
-use crate::spec::fabric::{EcnMarks, Scheduling};
+use crate::spec::fabric::{EcnMarks, PRIORITIES, Scheduling};
 use crate::spec::{Congestion, CongestionScheme, Fabric, Nic};
-
-/// Priorities of IEEE 802.1Q.
-const PRIORITIES: u8 = 8;
 
 impl Checker {
     pub(super) fn fabric(&mut self, fabric: &Fabric) {
@@ -55,7 +52,7 @@ impl Checker {
 
     fn priorities(&mut self, path: &str, list: &[u8]) {
         for (index, priority) in list.iter().enumerate() {
-            self.range(&format!("{path}[{index}]"), *priority, 0..=PRIORITIES - 1);
+            self.range(&format!("{path}[{index}]"), *priority, PRIORITIES);
         }
     }
 

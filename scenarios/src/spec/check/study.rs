@@ -1,6 +1,7 @@
 //! What types cannot say about larger fabrics and their flows.
 
 use super::Checker;
+use crate::spec::fabric::PRIORITIES;
 use crate::spec::flows::{FLOW_BYTES_MAX, FLOWS_MAX, START_NS_MAX};
 use crate::spec::topology::NODES_MAX;
 use crate::spec::{Cluster, Flows, Pattern, Scenario, Topology, Workload};
@@ -33,6 +34,7 @@ impl Checker {
         let path = |key: &str| format!("workload.flows.{key}");
         self.range(&path("message_bytes"), flows.message_bytes, 1..=1 << 30);
         self.range(&path("window_messages"), flows.window_messages, 1..=64);
+        self.range(&path("priority"), flows.priority, PRIORITIES);
         if !scenario.fault.is_empty() {
             let remedy = "remove the rows, or use [workload.replicate]";
             self.fail("fault", "[workload.flows] takes no fault plan", remedy);
@@ -81,6 +83,9 @@ impl Checker {
             }
             self.range(&path("bytes"), flow.bytes, 1..=FLOW_BYTES_MAX);
             self.range(&path("start_ns"), flow.start_ns, 0..=START_NS_MAX);
+            if let Some(priority) = flow.priority {
+                self.range(&path("priority"), priority, PRIORITIES);
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{run, scenario};
 use crate::report::study::StudyReport;
 use crate::spec::congestion::CongestionScheme;
+use crate::spec::fabric::Scheduling;
 use crate::spec::nic::{Recovery, Timeout};
 use crate::spec::{CableDelay, Flow, Pattern, Scenario, Topology};
 
@@ -23,7 +24,7 @@ fn incast(nodes: u16, bytes: u64) -> Scenario {
 }
 
 fn flow(from: u32, to: u32, bytes: u64, start_ns: u64) -> Flow {
-    Flow { from, to, bytes, start_ns }
+    Flow { from, to, bytes, start_ns, priority: None }
 }
 
 /// Jain's index of the flows' mean rates, in thousandths: 1000 if all are equal, 1000 / n if one has all.
@@ -141,6 +142,44 @@ fn pauses_spread_and_hold_flows_that_are_not_to_blame() {
     let controlled = victim(true, CongestionScheme::Hpcc);
     assert_eq!(controlled.drops, 0);
     assert!(controlled.paused_ps * 2 < paused.paused_ps, "{} and {}", controlled.paused_ps, paused.paused_ps);
+}
+
+/// Completion times of two flows of 8 MB into one port, over the time that the line needs for one, in thousandths; the first
+/// flow's priority is `first`, the other's 1.
+fn two_priorities(first: u8, scheduling: Scheduling) -> [u64; 2] {
+    const BYTES: u64 = 8_000_000;
+    let list = [first, 1]
+        .into_iter()
+        .zip(0..)
+        .map(|(priority, from)| Flow { priority: Some(priority), ..flow(from, 2, BYTES, 0) });
+    let mut scenario = scenario(Topology::Star, 3, Pattern::List(list.collect()));
+    scenario.fabric.scheduling = scheduling;
+    scenario.fabric.pfc = vec![1, 5];
+    let study = study(&scenario);
+    let line_ps = BYTES.div_ceil(1_024) * (1_024 + HEADERS) * 80;
+    [0, 1].map(|number: usize| study.flows[number].completion_ps.expect("it completed") * 1_000 / line_ps)
+}
+
+/// What queues are for: the first of strict ones has the line as if it were alone, weights divide it, and equals share it.
+#[test]
+fn priorities_divide_a_port() {
+    let weighted = |of_five| {
+        let mut quanta_bytes = [4_096; 8];
+        quanta_bytes[5] = of_five;
+        Scheduling::Weighted { strict: vec![], quanta_bytes }
+    };
+    for (first, scheduling, expected) in [
+        (5, Scheduling::Strict, [1_000, 2_000]),
+        (5, weighted(3 * 4_096), [1_333, 2_000]),
+        (5, weighted(4_096), [2_000, 2_000]),
+        (1, Scheduling::Strict, [2_000, 2_000]),
+    ] {
+        let shown = format!("{first} {scheduling:?}");
+        for (completion, expected) in two_priorities(first, scheduling).into_iter().zip(expected) {
+            // Latencies, and what the last round leaves to whom.
+            assert!((expected..expected + 12).contains(&completion), "{shown}: {completion} for {expected}");
+        }
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn scenario(topology: Topology, nodes: u16, pattern: Pattern) -> Scenario {
     scenario.cluster.topology = topology;
     scenario.cluster.nodes = nodes;
     scenario.cluster.mtu_bytes = 1_024;
-    let flows = Flows { message_bytes: 65_536, window_messages: 2, payload: PayloadMode::Elided, pattern };
+    let flows = Flows { message_bytes: 65_536, window_messages: 2, priority: 3, payload: PayloadMode::Elided, pattern };
     scenario.workload = Workload::Flows(flows);
     scenario
 }
