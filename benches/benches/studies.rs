@@ -15,8 +15,15 @@ macro_rules! library {
     };
 }
 
-const WORKLOADS: [(&str, &str); 6] =
-    [library!("w1"), library!("w2-1mb"), library!("w2-10mb"), library!("w3-k4"), library!("w3-k8"), library!("w4")];
+const WORKLOADS: [(&str, &str); 7] = [
+    library!("w1"),
+    library!("w2-1mb"),
+    library!("w2-10mb"),
+    library!("w3-k4"),
+    library!("w3-k8"),
+    library!("w3-k16"),
+    library!("w4"),
+];
 
 /// Flows of the short versions have a part of their bytes, and begin for a part of the time.
 const SHORTER: u64 = 20;

@@ -68,6 +68,7 @@ impl World {
             schedule: Schedule { look_ahead, limit },
             timed_out: false,
             ended: vec![None; planned.len()],
+            packets: planned.iter().map(|flow| flow.bytes.div_ceil(scenario.cluster.mtu_bytes.into())).sum(),
         })
     }
 }

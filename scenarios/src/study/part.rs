@@ -21,9 +21,9 @@ pub(super) struct Schedule {
     pub(super) limit: Time,
 }
 
-/// Told after every round: what has happened in this part, and flows that have ended here.
+/// Told after every round what has happened in this part.
 pub(super) trait Watch {
-    fn round(&mut self, tally: &Tally, ended: usize);
+    fn round(&mut self, tally: &Tally);
 }
 
 /// Stations and their events.
@@ -169,7 +169,7 @@ impl Part {
                     self.run_stations(stations, (begin + times(*reach_cables)).min(schedule.limit));
                 }
             }
-            watch.round(&self.tally, self.ended.len());
+            watch.round(&self.tally);
         }
     }
 

@@ -20,17 +20,19 @@ pub(super) struct World {
     pub(super) timed_out: bool,
     /// By flow.
     pub(super) ended: Vec<Option<Ended>>,
+    /// Packets that flows need, if none is sent again.
+    pub(super) packets: u64,
 }
 
 impl World {
     /// Runs until nothing is left to happen, or the time limit: each part on a thread of its own.
     pub(super) fn run(&mut self, progress: Option<&Progress>) {
         let told = Told::default();
-        let (schedule, flows) = (self.schedule, self.ended.len() as u64);
+        let (schedule, packets) = (self.schedule, self.packets);
         let reporter = |first: bool| Reporter {
             told: &told,
             progress: progress.filter(|_| first),
-            flows,
+            packets,
             before: (0, 0),
             rounds: 0,
         };
@@ -92,15 +94,16 @@ impl World {
 #[derive(Debug, Default)]
 struct Told {
     events: AtomicU64,
-    ended: AtomicU64,
+    packets: AtomicU64,
 }
 
 /// Adds up, and tells whoever waits for the run.
 struct Reporter<'a> {
     told: &'a Told,
     progress: Option<&'a Progress>,
-    flows: u64,
-    /// Events and ended flows of this part, as they were added.
+    /// What all flows need.
+    packets: u64,
+    /// Events and packets of this part, as they were added.
     before: (u64, u64),
     /// Since the last report.
     rounds: u32,
@@ -110,17 +113,18 @@ struct Reporter<'a> {
 const ROUNDS_PER_REPORT: u32 = 16;
 
 impl Watch for Reporter<'_> {
-    fn round(&mut self, tally: &Tally, ended: usize) {
+    fn round(&mut self, tally: &Tally) {
         self.rounds = (self.rounds + 1) % ROUNDS_PER_REPORT;
         if self.rounds != 0 {
             return;
         }
-        let (events, ended) = (tally.events, ended as u64);
+        let Tally { events, packets, .. } = *tally;
         let all_events = self.told.events.fetch_add(events - self.before.0, Relaxed);
-        let all_ended = self.told.ended.fetch_add(ended - self.before.1, Relaxed);
-        self.before = (events, ended);
+        let all_packets = self.told.packets.fetch_add(packets - self.before.1, Relaxed);
+        self.before = (events, packets);
         if let Some(progress) = self.progress {
-            let permille = all_ended * 1_000 / self.flows.max(1);
+            // Those sent again do not bring the end nearer.
+            let permille = (all_packets.saturating_mul(1_000) / self.packets.max(1)).min(999);
             progress.set(Milestone { events: all_events, simulated_ps: tally.last.as_ps(), permille });
         }
     }
