@@ -47,19 +47,14 @@ pub struct Silence {
     /// Priorities that may be silent; the others need no look at `until`.
     asked: u8,
     until: [Time; PRIORITIES],
-    /// Since when, as far as it is not in `total` yet.
+    /// When that was asked last.
     since: [Time; PRIORITIES],
-    /// All silence so far, priorities added up.
-    total: Dur,
 }
 
 impl Silence {
     /// Takes in a pause that arrives at `now`.
     pub fn apply(&mut self, now: Time, pause: Pause) {
         for priority in (0..PRIORITIES).filter(|priority| pause.priorities >> priority & 1 != 0) {
-            if self.asked >> priority & 1 != 0 {
-                self.total += self.until[priority].min(now).since(self.since[priority]);
-            }
             (self.since[priority], self.until[priority]) = (now, now + pause.length);
         }
         if pause.length == Dur::ZERO {
@@ -84,11 +79,11 @@ impl Silence {
         asked.map(|priority| self.until[priority]).filter(|&until| until > now).min()
     }
 
-    /// For how long until `now` priorities have been silent, added up.
-    #[must_use]
-    pub fn total(&self, now: Time) -> Dur {
-        let running = self.asked_priorities().map(|priority| self.until[priority].min(now).since(self.since[priority]));
-        running.fold(self.total, |total, part| total + part)
+    /// The silence until `now` that the last pause of each of `priorities` asked for: the priority, from when and to when. Whoever
+    /// adds it up asks before the next pause is applied.
+    pub fn so_far(&self, now: Time, priorities: u8) -> impl Iterator<Item = (usize, Time, Time)> + use<'_> {
+        let asked = self.asked_priorities().filter(move |priority| priorities >> priority & 1 != 0);
+        asked.map(move |priority| (priority, self.since[priority], self.until[priority].min(now)))
     }
 
     fn asked_priorities(&self) -> impl Iterator<Item = usize> + use<> {
@@ -122,6 +117,8 @@ mod tests {
         let at = Time::from_ps;
         assert_eq!((silence.mask(at(0)), silence.ends(at(0), 0xff)), (0, None));
         silence.apply(at(100), Pause { priorities: 0b1001, length: Dur::from_ps(50) });
+        let before: Vec<_> = silence.so_far(at(120), 0b1100).collect();
+        assert_eq!(before, [(3, at(100), at(120))]);
         silence.apply(at(120), Pause { priorities: 0b1000, length: Dur::from_ps(50) });
         assert_eq!((silence.mask(at(149)), silence.mask(at(150)), silence.mask(at(170))), (0b1001, 0b1000, 0));
         assert_eq!(silence.ends(at(120), 0xff), Some(at(150)));
@@ -129,6 +126,6 @@ mod tests {
         assert_eq!(silence.ends(at(120), 0b0010), None);
         silence.apply(at(130), Pause { priorities: 0b0001, length: Dur::ZERO });
         assert_eq!(silence.mask(at(130)), 0b1000);
-        assert_eq!(silence.total(at(1_000)), Dur::from_ps(30 + 70), "from 100 to 130, and from 100 to 170");
+        assert_eq!(silence.so_far(at(1_000), 0xff).collect::<Vec<_>>(), [(3, at(120), at(170))], "it ended by itself");
     }
 }

@@ -22,7 +22,7 @@ pub use config::{
 };
 pub use counters::{Depths, DropReason, Drops, PriorityCounters};
 pub use ecn::EcnCurve;
-pub use history::History;
+pub use history::{Histories, History, Peaks, Sums};
 pub use route::RouteTable;
 pub use watchdog::{Watchdog, WatchdogAction};
 
@@ -77,7 +77,7 @@ pub struct Switch {
     router: Router,
     /// Draws of congestion marks.
     marks: Rng,
-    history: History,
+    histories: Histories,
 }
 
 impl Switch {
@@ -99,7 +99,7 @@ impl Switch {
             buffer: Buffer::new(config.buffer, ports.len())?,
             router: Router::new(routes, config.path_choice, stream("paths")),
             marks: stream("marks"),
-            history: History::default(),
+            histories: Histories::default(),
             config,
         })
     }
@@ -166,7 +166,7 @@ impl Switch {
             self.ports[usize::from(in_port)].counters[priority].drops[reason] += 1;
         } else {
             port.enqueue(held);
-            self.history.note(now, port.queues[priority].bytes);
+            self.histories.queue_bytes.note(now, port.queues[priority].bytes);
             port.ask_for_service(now, out);
         }
         if self.buffer.must_pause(in_port, priority) {
@@ -187,13 +187,14 @@ impl Switch {
 
     /// The peer of `port` asks for silence, or ends it.
     pub fn on_pause(&mut self, now: Time, port: u16, pause: Pause, out: &mut Outbox) {
-        self.ports[usize::from(port)].hear(now, pause);
+        self.ports[usize::from(port)].hear(now, pause, &mut self.histories.paused_ps);
         self.serve(now, port, out);
     }
 
     /// Sends from the queues of a port what the line takes.
     fn serve(&mut self, now: Time, port_number: u16, out: &mut Outbox) {
-        if let Some((storms, WatchdogAction::Drop)) = self.ports[usize::from(port_number)].storms(now) {
+        let port = &mut self.ports[usize::from(port_number)];
+        if let Some((storms, WatchdogAction::Drop)) = port.storms(now, &mut self.histories.paused_ps) {
             self.drop_queues(now, port_number, storms, out);
         }
         loop {
@@ -207,11 +208,12 @@ impl Switch {
             let (in_port, priority) = (held.in_port, usize::from(held.priority));
             self.buffer.release(in_port, priority, held.bytes);
             let behind_bytes = port.queues[priority].bytes;
-            self.history.note(now, behind_bytes);
+            self.histories.queue_bytes.note(now, behind_bytes);
             if port.ecn[priority].is_some_and(|curve| curve.marks(behind_bytes, &mut self.marks))
                 && held.frame.mark_congested()
             {
                 port.counters[priority].ecn_marks += 1;
+                self.histories.ecn_marks.note(now, 1);
             }
             port.transmit(now, now, held, out);
             if self.buffer.may_resume(in_port, priority) {
@@ -283,16 +285,23 @@ impl Switch {
         self.ports[usize::from(port)].depths
     }
 
-    /// How long its queues were over time.
+    /// What its queues did over time, until `now`.
     #[must_use]
-    pub const fn history(&self) -> &History {
-        &self.history
+    pub fn histories(&self, now: Time) -> Histories {
+        let mut histories = self.histories.clone();
+        for (_, from, to) in self.ports.iter().flat_map(|port| port.silence.so_far(now, u8::MAX)) {
+            histories.paused_ps.add_span(from, to);
+        }
+        histories
     }
 
-    /// For how long until `now` the peer of a port has kept its priorities silent, added up.
+    /// For how long until `now` the peer of a port has kept a priority silent.
+    ///
+    /// # Panics
+    /// If there is no such port or priority.
     #[must_use]
-    pub fn silent_time(&self, port: u16, now: Time) -> Dur {
-        self.ports[usize::from(port)].silence.total(now)
+    pub fn silent_time(&self, port: u16, priority: usize, now: Time) -> Dur {
+        self.ports[usize::from(port)].silent_time(priority, now)
     }
 
     /// Bytes that wait in a queue of a port.

@@ -18,6 +18,17 @@ pub enum DropReason {
 impl DropReason {
     /// All reasons, in their order.
     pub const ALL: [Self; 4] = [Self::NoRoute, Self::BufferFull, Self::HeadroomFull, Self::Storm];
+
+    /// As reports call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoRoute => "no route",
+            Self::BufferFull => "buffer full",
+            Self::HeadroomFull => "headroom full",
+            Self::Storm => "pause storm",
+        }
+    }
 }
 
 /// Dropped frames by reason.

@@ -6,6 +6,7 @@ use crate::pause::{Pause, Silence, quanta_to_dur};
 use crate::switch::config::{PortConfig, SwitchConfig};
 use crate::switch::counters::{Depths, PriorityCounters};
 use crate::switch::ecn::EcnCurve;
+use crate::switch::history::Sums;
 use crate::switch::schedule::Scheduler;
 use crate::switch::watchdog::{Watch, Watchdog, WatchdogAction};
 use crate::switch::{Outbox, Output};
@@ -52,6 +53,8 @@ pub(crate) struct Port {
     scheduler: Scheduler,
     watch: Watch,
     pub(crate) depths: Depths,
+    /// For how long priorities have been silent, up to the last pause of each.
+    silent: [Dur; PRIORITIES],
     mac: Mac,
     /// Length of the pauses that this port sends.
     pause_length: Dur,
@@ -76,6 +79,7 @@ impl Port {
             ecn: config.ecn.map(|curve| curve.map(|curve| curve.scaled_to(rate))),
             counters: Default::default(),
             depths: Depths::default(),
+            silent: [Dur::ZERO; PRIORITIES],
             mac: port.mac,
             pause_length: quanta_to_dur(config.buffer.pause_quanta, rate),
             lead: rate.time_for(config.port_fifo_bytes.into()),
@@ -148,24 +152,38 @@ impl Port {
         self.mac
     }
 
-    /// The peer asks for silence, or ends it.
-    pub(crate) fn hear(&mut self, now: Time, pause: Pause) {
+    /// The peer asks for silence, or ends it. What is over of it is added to `paused`.
+    pub(crate) fn hear(&mut self, now: Time, pause: Pause, paused: &mut Sums) {
         self.each(pause.priorities, |counters| counters.pauses_received += 1);
         let priorities = pause.priorities & !self.watch.ignored(now);
         if self.watchdog.is_some() {
             self.watch.begin(now, priorities & !self.silence.mask(now));
         }
-        self.silence.apply(now, Pause { priorities, ..pause });
+        self.silence(now, Pause { priorities, ..pause }, paused);
+    }
+
+    fn silence(&mut self, now: Time, pause: Pause, paused: &mut Sums) {
+        for (priority, from, to) in self.silence.so_far(now, pause.priorities) {
+            self.silent[priority] += to.since(from);
+            paused.add_span(from, to);
+        }
+        self.silence.apply(now, pause);
+    }
+
+    /// For how long a priority has been silent until `now`.
+    pub(crate) fn silent_time(&self, priority: usize, now: Time) -> Dur {
+        let last = self.silence.so_far(now, 1 << priority).map(|(_, from, to)| to.since(from));
+        last.fold(self.silent[priority], |total, part| total + part)
     }
 
     /// Priorities that have been silent for too long, with what is to be done; they may speak from now on.
-    pub(crate) fn storms(&mut self, now: Time) -> Option<(u8, WatchdogAction)> {
+    pub(crate) fn storms(&mut self, now: Time, paused: &mut Sums) -> Option<(u8, WatchdogAction)> {
         let watchdog = self.watchdog?;
         let storms = self.watch.storms(now, watchdog, self.backlog & self.silence.mask(now));
         if storms == 0 {
             return None;
         }
-        self.silence.apply(now, Pause { priorities: storms, length: Dur::ZERO });
+        self.silence(now, Pause { priorities: storms, length: Dur::ZERO }, paused);
         self.each(storms, |counters| counters.storms += 1);
         Some((storms, watchdog.action))
     }

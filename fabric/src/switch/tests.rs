@@ -78,6 +78,32 @@ fn who_may_speak_passes_who_may_not() {
 }
 
 #[test]
+fn silence_and_marks_are_told_by_priority_and_over_time() {
+    let mark_all = EcnCurve { kmin_bytes: 0, kmax_bytes: 0, ..EcnCurve::HPCC };
+    let mut config = SwitchConfig { forwarding_latency: FORWARDING, ..SwitchConfig::default() };
+    config.ecn[3] = Some(mark_all);
+    let mut switch = switch(3, config).expect("the settings agree");
+    let mut out = Outbox::new();
+    let pause = |priorities, us| Pause { priorities, length: Dur::from_us(us) };
+    switch.on_pause(at(1, 0), 1, pause(1 << 3 | 1 << 5, 9), &mut out);
+    // The first wait for the peer; those of another priority do not.
+    (0..3).for_each(|_| switch.on_frame(at(2, 0), 0, frame(26), &mut out));
+    switch.on_frame(at(2, 0), 0, frame(0), &mut out);
+    switch.on_pause(at(4, 0), 1, pause(1 << 3, 0), &mut out);
+    (4..7).for_each(|us| switch.on_wake(at(us, 0), 1, &mut out));
+    let us = |us| Dur::from_us(us);
+    let silent = |priority| [at(6, 0), at(20, 0)].map(|now| switch.silent_time(1, priority, now));
+    assert_eq!([0, 3, 5].map(silent), [[us(0); 2], [us(3); 2], [us(5), us(9)]]);
+    let counters = switch.counters(1);
+    assert_eq!([0, 3, 5].map(|priority| counters[priority].ecn_marks), [0, 2, 0], "the last leaves nothing behind");
+    assert_eq!([0, 3, 5].map(|priority| counters[priority].queue_bytes_max), [0, 3 * 976, 0]);
+    let told = switch.histories(at(20, 0));
+    assert_eq!(told.ecn_marks.values().iter().sum::<u64>(), 2);
+    assert_eq!(told.paused_ps.values().iter().sum::<u64>(), us(12).as_ps());
+    assert_eq!(told.queue_bytes.values().iter().max(), Some(&(3 * 976)));
+}
+
+#[test]
 fn an_account_that_crosses_its_threshold_pauses_and_resumes() {
     let buffer = BufferConfig {
         total_bytes: 3 * 5_000 + 3_000,

@@ -1,9 +1,12 @@
-//! What a fabric study found out.
+//! What a fabric study found out: here its flows and totals, [`switches`] what switches counted.
+
+pub mod switches;
 
 use super::table::{Cell, Table, Tone};
 use super::units::{bytes, count};
 use des::Dur;
 use serde::Serialize;
+use switches::{PortReport, PriorityReport};
 
 /// A fabric study's part of the report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -43,8 +46,14 @@ pub struct StudyReport {
     pub queue_bytes: [u64; 3],
     /// The longest queue of all switches over time.
     pub queue_history: QueueHistory,
-    /// The switch ports with the longest queues.
+    /// Congestion over time.
+    pub congestion_history: CongestionHistory,
+    /// What switches counted by priority, all ports together; priorities that did nothing are left out.
+    pub priorities: Vec<PriorityReport>,
+    /// Switch ports that did something, at most [`PORTS_MAX`](switches::PORTS_MAX): the longest queues first.
     pub ports: Vec<PortReport>,
+    /// Others that did something too.
+    pub ports_left_out: u64,
     /// Slowdowns by size.
     pub slowdown: Vec<Slowdown>,
     /// The flows, in the order of the plan.
@@ -60,31 +69,18 @@ pub struct QueueHistory {
     pub bytes_max: Vec<u64>,
 }
 
-/// A switch port.
+/// What happened in each stretch of time from zero on, of all switches and nodes; what is missing at the end is zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct PortReport {
-    /// The switch.
-    pub switch: u32,
-    /// Its port.
-    pub port: u16,
-    /// What it leads to.
-    pub peer: String,
-    /// Bytes sent, from the Ethernet header on.
-    pub tx_bytes: u64,
-    /// Its longest queue.
-    pub queue_bytes_max: u64,
-    /// Frames marked.
-    pub ecn_marks: u64,
-    /// For how long its peer silenced it, priorities added up.
-    pub paused_ps: u64,
-    /// Pauses that it sent to its peer.
-    pub pauses_sent: u64,
-    /// Frames that came in here and were dropped.
-    pub drops: u64,
+pub struct CongestionHistory {
+    /// Length of a stretch, that of the queues.
+    pub stretch_ps: u64,
+    /// Frames that switches marked.
+    pub ecn_marks: Vec<u64>,
+    /// For how long ports of switches and adapters were silenced, ports and priorities added up.
+    pub paused_ps: Vec<u64>,
+    /// Congestion notifications that receivers sent.
+    pub cnps_sent: Vec<u64>,
 }
-
-/// Switch ports in a report.
-pub const PORTS_MAX: usize = 8;
 
 /// A flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -144,8 +140,7 @@ impl Slowdown {
             slowdowns.sort_unstable();
             above = up_to_bytes.saturating_add(1);
             let Some(&max_percent) = slowdowns.last() else { continue };
-            // Nearest rank.
-            let at = |permille: usize| slowdowns[(slowdowns.len() * permille).div_ceil(1_000).max(1) - 1];
+            let at = |permille| percentile(&slowdowns, permille).unwrap_or(0);
             rows.push(Self {
                 up_to_bytes,
                 count: slowdowns.len() as u64,
@@ -159,7 +154,22 @@ impl Slowdown {
     }
 }
 
+/// What `permille` of ascending numbers are no greater than: the one of the nearest rank. `None` of none.
+#[must_use]
+pub fn percentile(sorted: &[u64], permille: usize) -> Option<u64> {
+    let rank = (sorted.len() * permille).div_ceil(1_000).max(1);
+    sorted.get(rank - 1).copied()
+}
+
 impl StudyReport {
+    /// Completion times of the flows that have completed, ascending.
+    #[must_use]
+    pub fn completions_ps(&self) -> Vec<u64> {
+        let mut times: Vec<u64> = self.flows.iter().filter_map(|flow| flow.completion_ps).collect();
+        times.sort_unstable();
+        times
+    }
+
     /// From the first flow's beginning to the last completion; `None` if no flow has completed.
     #[must_use]
     pub fn makespan_ps(&self) -> Option<u64> {
@@ -171,17 +181,18 @@ impl StudyReport {
 
 /// The tables of a study.
 #[must_use]
-pub fn tables(study: &StudyReport) -> [Table; 3] {
-    [totals(study), ports(study), slowdowns(study)]
+pub fn tables(study: &StudyReport) -> [Table; 4] {
+    [totals(study), switches::priorities(study), switches::ports(study), slowdowns(study)]
 }
 
 fn totals(study: &StudyReport) -> Table {
     let mut totals = Table::new("Study", &["", ">"]);
-    let done: Vec<u64> = study.flows.iter().filter_map(|flow| flow.completion_ps).collect();
+    let done = study.completions_ps();
     let mut row = |name: &str, text: String| totals.row(vec![name.into(), text.into()]);
     row("flows", format!("{} of {} completed", count(done.len() as u64), count(study.flows.len() as u64)));
     let time = |ps: Option<u64>| ps.map_or("-".to_owned(), |ps| Dur::from_ps(ps).to_string());
-    row("longest flow", time(done.iter().max().copied()));
+    let [p50, p90, p99] = [500, 900, 990].map(|permille| time(percentile(&done, permille)));
+    row("completion", format!("p50 {p50}, p90 {p90}, p99 {p99}, max {}", time(done.last().copied())));
     row("makespan", time(study.makespan_ps()));
     row("packets", count(study.packets));
     row("packet hops", count(study.packet_hops));
@@ -198,24 +209,6 @@ fn totals(study: &StudyReport) -> Table {
     let [p50, p90, p99] = study.queue_bytes.map(bytes);
     row("queue", format!("p50 {p50}, p90 {p90}, p99 {p99}, max {}", bytes(study.queue_bytes_max)));
     totals
-}
-
-fn ports(study: &StudyReport) -> Table {
-    let columns = ["switch port", "to", ">sent", ">longest queue", ">marks", ">paused", ">pauses sent", ">drops"];
-    let mut table = Table::new("Longest queues", &columns);
-    for port in &study.ports {
-        table.row(vec![
-            format!("{}.{}", port.switch, port.port).into(),
-            port.peer.clone().into(),
-            bytes(port.tx_bytes).into(),
-            bytes(port.queue_bytes_max).into(),
-            count(port.ecn_marks).into(),
-            Dur::from_ps(port.paused_ps).to_string().into(),
-            count(port.pauses_sent).into(),
-            count(port.drops).into(),
-        ]);
-    }
-    table
 }
 
 fn slowdowns(study: &StudyReport) -> Table {

@@ -4,7 +4,7 @@ use super::event::{Event, Place};
 use super::node::{Habits, LightNode, Uses};
 use super::part::{Part, Schedule};
 use super::rounds::Round;
-use super::station::{NodeSlot, Station, SwitchSlot};
+use super::station::{Congestion, NodeSlot, Station, SwitchSlot};
 use super::traffic::Planned;
 use super::world::World;
 use crate::cluster::ClusterError;
@@ -164,7 +164,8 @@ fn nodes(
             let node = LightNode::new(endpoint, nic, habits, uses, timed, mapping)
                 .map_err(|what| ClusterError::Device { node: endpoint.0 as usize, what })?;
             let sequencer = Sequencer::new(SourceId(endpoint.0));
-            nodes.push(Box::new(NodeSlot { node, link, peer: homes.place(end), sequencer, frames_received: 0 }));
+            let (peer, congestion) = (homes.place(end), Congestion::default());
+            nodes.push(Box::new(NodeSlot { node, link, peer, sequencer, frames_received: 0, congestion }));
         }
     }
     Ok(nodes)

@@ -3,12 +3,13 @@
 //! Reading order: [`sizes`], [`traffic`] and [`flow_file`] (which flows there are), [`node`] (a NIC, its driver and the consumer that posts
 //! the flows' WRITEs), [`event`], [`station`] (a node or switch on its cables), [`rounds`] (who has a turn
 //! when), [`part`] (the event loop of a thread), [`exchange`] (where threads meet), [`world`] (all parts), [`build`] (all of it from a scenario), [`ideal`] (how long a flow takes
-//! alone), [`report`].
+//! alone), [`counted`] and [`report`] (what became of it).
 //!
 //! Queue pairs are connected by their drivers before time zero, without connection management. Everything after that goes
 //! through registers, rings and frames as it does under a provider.
 
 mod build;
+mod counted;
 mod event;
 mod exchange;
 mod flow_file;

@@ -4,7 +4,10 @@ use super::event::{Event, Place, Tally};
 use super::node::LightNode;
 use crate::node::{Later, Outgoing};
 use des::{Key, Phase, Sequencer, Time, TraceHash};
+use fabric::pause::Silence;
+use fabric::switch::history::Sums;
 use fabric::{Delivery, Link, Output, Pause, Switch};
+use wire::Opcode;
 
 /// Takes what a station makes happen.
 pub(super) trait Sink {
@@ -39,6 +42,33 @@ pub(super) struct NodeSlot {
     pub(super) peer: Place,
     pub(super) sequencer: Sequencer,
     pub(super) frames_received: u64,
+    pub(super) congestion: Congestion,
+}
+
+/// What a node had to do with congestion over time. Apart from what each packet needs: of all this there is little.
+#[derive(Debug, Default)]
+pub(super) struct Congestion {
+    /// Notifications that it sent.
+    pub(super) cnps_sent: Sums,
+    silence: Silence,
+    /// For how long it was silent, up to the last pause of each priority.
+    paused_ps: Sums,
+}
+
+impl Congestion {
+    fn silence(&mut self, now: Time, pause: Pause) {
+        for (_, from, to) in self.silence.so_far(now, pause.priorities) {
+            self.paused_ps.add_span(from, to);
+        }
+        self.silence.apply(now, pause);
+    }
+
+    /// For how long it was silent until `now`, priorities added up, in picoseconds.
+    pub(super) fn paused_ps(&self, now: Time) -> Sums {
+        let mut paused_ps = self.paused_ps.clone();
+        self.silence.so_far(now, u8::MAX).for_each(|(_, from, to)| paused_ps.add_span(from, to));
+        paused_ps
+    }
 }
 
 impl NodeSlot {
@@ -52,6 +82,9 @@ impl NodeSlot {
                 self.node.frame(now, frame);
             }
             event => {
+                if let Event::Pause { priorities, length, .. } = event {
+                    self.congestion.silence(now, Pause { priorities, length });
+                }
                 if self.node.handle(now, event) {
                     tally.happened(now);
                 }
@@ -77,7 +110,7 @@ impl NodeSlot {
 
     /// Takes what the node wants to happen later, at itself and beyond its cable.
     pub(super) fn collect(&mut self, tally: &mut Tally, sink: &mut impl Sink) {
-        let Self { node, link, peer, sequencer, .. } = self;
+        let Self { node, link, peer, sequencer, congestion, .. } = self;
         if !node.hardware.later.is_empty() {
             for (at, phase, later) in node.hardware.later.drain(..) {
                 sink.own(sequencer.key(at, phase), later.into());
@@ -87,7 +120,11 @@ impl NodeSlot {
         while let Some(outgoing) = node.hardware.outgoing.pop() {
             match outgoing {
                 Outgoing::Frame { at, frame, .. } => {
-                    tally.packets += u64::from(frame.has_payload());
+                    if frame.has_payload() {
+                        tally.packets += 1;
+                    } else if frame.opcode() == Some(Opcode::CNP) {
+                        congestion.cnps_sent.note(at, 1);
+                    }
                     link.send_to(at, frame, |Delivery { at, frame }| {
                         sink.beyond(*peer, sequencer.key(at, Phase::Wire), |port| Event::arrival(port, frame));
                     });

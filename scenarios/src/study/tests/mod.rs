@@ -5,6 +5,7 @@ mod properties;
 
 use crate::options::{RunOptions, Threads};
 use crate::report::RunReport;
+use crate::report::study::switches::PriorityReport;
 use crate::spec::congestion::CongestionScheme;
 use crate::spec::nic::Timeout;
 use crate::spec::{Flows, Pattern, PayloadMode, Scenario, Topology, Workload};
@@ -130,6 +131,30 @@ fn congested_studies_pause_mark_and_drop() {
     assert!(pausing.pauses_sent > 0 && pausing.ecn_marks > 0 && pausing.cnps_handled > 0, "{}", pausing.pauses_sent);
     assert_eq!(pausing.drops, 0);
     assert!(dropping.drops > 0 && dropping.retransmitted_packets >= dropping.drops);
+}
+
+#[test]
+fn what_happened_over_time_and_by_priority_adds_up() {
+    let [pausing, dropping] = congested().map(|scenario| run(&scenario).study.expect("a study"));
+    let history = &pausing.congestion_history;
+    let sum = |values: &[u64]| values.iter().sum::<u64>();
+    assert_eq!((sum(&history.ecn_marks), sum(&history.cnps_sent)), (pausing.ecn_marks, pausing.cnps_sent));
+    // Adapters count whole nanoseconds, up to their last pause.
+    let counted_less = sum(&history.paused_ps) - pausing.paused_ps;
+    assert!(counted_less < pausing.paused_ps / 1_000, "{counted_less} of {}", pausing.paused_ps);
+    assert_eq!(history.stretch_ps, pausing.queue_history.stretch_ps);
+    for study in [pausing, dropping] {
+        let data = &study.priorities[0];
+        assert_eq!(data.priority, 3, "no other has data; notifications have a higher one");
+        assert_eq!((data.ecn_marks, data.pauses_sent), (study.ecn_marks, study.pauses_sent));
+        assert_eq!((data.queue_bytes_max, data.drops.values().sum()), (study.queue_bytes_max, study.drops));
+        let of_ports = |of: fn(&PriorityReport) -> u64| {
+            let counters = study.ports.iter().flat_map(|port| &port.priorities);
+            counters.filter(|counters| counters.priority == 3).map(of).sum::<u64>()
+        };
+        assert_eq!((of_ports(|port| port.tx_bytes), of_ports(|port| port.paused_ps)), (data.tx_bytes, data.paused_ps));
+        assert_eq!(study.ports_left_out, 0);
+    }
 }
 
 /// Small versions of the speed library's W2 to W4, and others.
