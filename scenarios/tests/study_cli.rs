@@ -31,7 +31,7 @@ fn the_page_of_a_study_has_its_pictures_and_tables() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(told.contains("4 nodes") && told.contains("makespan") && told.contains("24 of 24 completed"), "{told}");
     let page = fs::read_to_string(folder.path().join("kept/report.html")).expect("a page");
-    assert_eq!(page.matches("<svg").count(), 2, "slowdowns and queues");
+    assert_eq!(page.matches("<svg").count(), 3, "slowdowns, completions and queues");
     assert!(page.contains("<h2>Slowdown</h2>") && !page.contains("was not recorded"));
 }
 

@@ -1,7 +1,7 @@
 //! The run folder: what is needed to repeat and explain a run.
 //!
 //! `scenario.toml` (defaults written out, this run's seed), `plan.toml` (the rows of faults), `input` (the bytes it worked
-//! on) and `topology` if there are any, `topology.svg` and (of studies) `slowdown.svg` and `queues.svg`, `summary.json`, `journal.json` (what
+//! on) and `topology` if there are any, `topology.svg` and (of studies) `slowdown.svg`, `completion.svg` and `queues.svg`, `summary.json`, `journal.json` (what
 //! consumers were told, for `rnic compare`) if it was kept, `report.html`, with --record `recording.bin` and `timeline.json` (for
 //! ui.perfetto.dev), and `captures/CABLE.pcapng`. `rnic run FOLDER/scenario.toml` repeats the run.
 
@@ -42,8 +42,10 @@ pub(crate) fn write(
     let picture = topology_svg(scenario, &options.topology).unwrap_or_default();
     put("topology.svg", picture.as_bytes())?;
     if let Some(study) = &report.study {
-        put("slowdown.svg", picture::slowdowns(&scenario.about.name, study).as_bytes())?;
-        put("queues.svg", picture::queues(&scenario.about.name, study).as_bytes())?;
+        let name = &scenario.about.name;
+        put("slowdown.svg", picture::slowdowns(name, study).as_bytes())?;
+        put("completion.svg", picture::completions(name, study).as_bytes())?;
+        put("queues.svg", picture::queues(name, study).as_bytes())?;
     }
     let plan = Plan::of(scenario);
     put("plan.toml", plan.to_toml().as_bytes())?;

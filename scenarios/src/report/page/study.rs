@@ -6,10 +6,11 @@ use crate::report::study::{StudyReport, tables};
 use crate::report::table::Align;
 use std::fmt::Write;
 
-/// Flows by size and slowdown, queues over time, and the tables that the terminal shows.
+/// Flows by size and slowdown, their completion, queues and congestion over time, and the tables that the terminal shows.
 pub(super) fn write(out: &mut String, name: &str, study: &StudyReport) {
     out.push_str("<h2>Flows and queues</h2><div class=plots>");
-    for svg in [picture::slowdowns(name, study), picture::queues(name, study)] {
+    for draw in [picture::slowdowns, picture::completions, picture::queues] {
+        let svg = draw(name, study);
         if !svg.is_empty() {
             let _ = write!(out, "<figure class=picture>{svg}</figure>");
         }
@@ -39,7 +40,7 @@ mod tests {
         let study = StudyReport { nodes: 2, flows: vec![flow], queue_history, ..StudyReport::default() };
         let mut out = String::new();
         write(&mut out, "a < b", &study);
-        assert_eq!((out.matches("<svg").count(), out.matches("</svg>").count()), (2, 2));
+        assert_eq!((out.matches("<svg").count(), out.matches("</svg>").count()), (3, 3));
         assert!(out.contains("<h2>Study</h2>") && out.contains("<td>makespan</td><td class=n>2.000 ns</td>"), "{out}");
         assert!(!out.contains("a < b"), "escaped");
     }
