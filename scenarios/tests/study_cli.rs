@@ -50,3 +50,19 @@ fn a_study_refuses_what_it_does_not_write_down() {
         assert!(!folder.path().join("runs").exists(), "nothing is written");
     }
 }
+
+#[test]
+fn a_sweep_of_studies_compares_them_by_parameters() {
+    let folder = TempDir::new().expect("a folder");
+    let range = ["--range", "workload.flows.pattern.ring-all-reduce.bytes=40_000,80_000"];
+    let output = rnic(&folder, &["sweep", "ring.toml", "--seeds", "1..3", "--out", ".", range[0], range[1]]);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(told.contains("Fabric studies by parameters") && told.contains("bytes=80_000      2  "), "{told}");
+    let text = fs::read_to_string(folder.path().join("sweep.json")).expect("the results");
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let figure = |case: usize, name: &str| json["outcomes"][case]["study"][name].as_u64().expect("a number");
+    assert_eq!((figure(0, "flows"), figure(0, "completed")), (24, 24));
+    assert!(figure(0, "makespan_ps") < figure(2, "makespan_ps") && figure(0, "slowdown_p99_percent") >= 100);
+    assert!(figure(0, "completion_p50_ps") <= figure(0, "completion_p99_ps"));
+}

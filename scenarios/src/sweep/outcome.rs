@@ -1,6 +1,7 @@
 //! What became of a case.
 
 use super::case::{Case, Setting};
+use super::figures::StudyFigures;
 use crate::cluster::ClusterError;
 use crate::report::{RunReport, Severity, Verdict};
 use crate::spec::{Scenario, ScenarioError};
@@ -25,6 +26,9 @@ pub struct Outcome {
     pub events: u64,
     /// Simulated time.
     pub simulated_ps: u64,
+    /// Figures of a fabric study; none of another scenario, or if it did not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub study: Option<StudyFigures>,
     /// Why it failed; empty if it passed.
     pub causes: Vec<Cause>,
     /// The command that repeats it. Empty until the command line fills it in.
@@ -58,6 +62,7 @@ impl Outcome {
             trace_hash: String::new(),
             events: 0,
             simulated_ps: 0,
+            study: None,
             causes: Vec::new(),
             command: String::new(),
         };
@@ -87,6 +92,7 @@ impl Outcome {
         self.status = verdict.exit_status();
         self.trace_hash.clone_from(&report.trace_hash);
         (self.events, self.simulated_ps) = (report.events, report.simulated_ps);
+        self.study = report.study.as_ref().map(StudyFigures::of);
         if verdict == Verdict::Pass {
             return;
         }

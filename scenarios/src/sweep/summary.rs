@@ -1,5 +1,6 @@
 //! All outcomes of a sweep, or of shards that are joined again.
 
+use super::figures::{self, Choice};
 use super::outcome::Outcome;
 use crate::report::Versions;
 use serde::{Deserialize, Serialize};
@@ -85,6 +86,12 @@ impl SweepReport {
         groups
     }
 
+    /// Fabric studies by their choice of parameters.
+    #[must_use]
+    pub fn choices(&self) -> Vec<Choice<'_>> {
+        figures::by_choice(&self.outcomes)
+    }
+
     /// Simulated time of all cases together.
     #[must_use]
     pub fn simulated_ps(&self) -> u64 {
@@ -140,6 +147,7 @@ pub(super) mod tests {
                 trace_hash: "00c0ffee00c0ffee".to_owned(),
                 events: 5,
                 simulated_ps: 2_000_000,
+                study: None,
                 causes: failed.then_some(cause).into_iter().collect(),
                 command: format!("rnic run a.toml --seed {}", index + 10),
             }

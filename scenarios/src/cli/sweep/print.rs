@@ -1,10 +1,10 @@
-//! A sweep for people: failures by what they break, then how to repeat each.
+//! A sweep for people: studies by parameters, failures by what they break, then how to repeat each.
 
 use crate::cli::answer::colour;
 use des::Dur;
 use scenarios::report::table::{Cell, Table, Tone};
 use scenarios::report::units;
-use scenarios::sweep::SweepReport;
+use scenarios::sweep::{StudyFigures, SweepReport};
 use std::fmt::Write;
 use std::io;
 
@@ -13,9 +13,10 @@ const FAILURES_MAX: usize = 20;
 /// Characters of what was seen, in the table.
 const SEEN_MAX: usize = 90;
 
-/// The table of failures, and one line about all.
+/// The tables of studies and failures, and one line about all.
 pub(super) fn summary(report: &SweepReport) -> String {
     let (mut out, colour) = (String::new(), colour(&io::stdout()));
+    studies(report).write(&mut out, colour);
     let mut table = Table::new("Failures by finding", &["what", ">cases", ">first seed", "seen there"]);
     for group in report.groups() {
         let (outcome, seen) = group.first;
@@ -46,6 +47,52 @@ pub(super) fn summary(report: &SweepReport) -> String {
     let (tone, word) = if failed == 0 { (Tone::Good, "PASS") } else { (Tone::Bad, "FAIL") };
     let _ = writeln!(out, "{}", colour.paint(tone, word));
     out
+}
+
+/// A row for each choice of parameters.
+fn studies(report: &SweepReport) -> Table {
+    let columns = [
+        "parameters",
+        ">cases",
+        ">makespan",
+        ">p50 FCT",
+        ">p99 FCT",
+        ">p50 slowdown",
+        ">p99 slowdown",
+        ">longest queue",
+        ">pauses",
+        ">marks",
+        ">CNPs",
+        ">drops",
+    ];
+    let mut table = Table::new("Fabric studies by parameters, medians of seeds", &columns).whole();
+    for choice in report.choices() {
+        let figure = |of: fn(&StudyFigures) -> Option<u64>, name: fn(u64) -> String| -> Cell {
+            choice.median(of).map_or_else(|| "-".to_owned(), name).into()
+        };
+        let name = if choice.settings.is_empty() { "as in the file".to_owned() } else { choice.settings.join(" ") };
+        let time = |ps| Dur::from_ps(ps).to_string();
+        table.row(vec![
+            name.into(),
+            units::count(choice.studies.len() as u64).into(),
+            figure(|study| study.makespan_ps, time),
+            figure(|study| study.completion_p50_ps, time),
+            figure(|study| study.completion_p99_ps, time),
+            figure(|study| study.slowdown_p50_percent, ratio),
+            figure(|study| study.slowdown_p99_percent, ratio),
+            figure(|study| Some(study.queue_bytes_max), units::bytes),
+            figure(|study| Some(study.pauses), units::count),
+            figure(|study| Some(study.ecn_marks), units::count),
+            figure(|study| Some(study.cnps), units::count),
+            figure(|study| Some(study.drops), units::count),
+        ]);
+    }
+    table
+}
+
+/// A ratio in hundredths.
+fn ratio(percent: u64) -> String {
+    format!("{}.{:02}", percent / 100, percent % 100)
 }
 
 /// Every failure with the command that repeats it, which is its last line.
