@@ -1,8 +1,11 @@
-//! What a fabric study found out: here its flows and totals, [`switches`] what switches counted.
+//! What a fabric study found out: here its flows and totals, [`switches`] what switches counted, [`slowdown`] how flows fared.
 
+mod slowdown;
 pub mod switches;
 
-use super::table::{Cell, Table, Tone};
+pub use slowdown::{PrioritySlowdown, Ratios, Slowdown};
+
+use super::table::Table;
 use super::units::{bytes, count};
 use des::Dur;
 use serde::Serialize;
@@ -56,6 +59,8 @@ pub struct StudyReport {
     pub ports_left_out: u64,
     /// Slowdowns by size.
     pub slowdown: Vec<Slowdown>,
+    /// Slowdowns by priority.
+    pub slowdown_by_priority: Vec<PrioritySlowdown>,
     /// The flows, in the order of the plan.
     pub flows: Vec<FlowReport>,
 }
@@ -91,6 +96,8 @@ pub struct FlowReport {
     pub to: u32,
     /// Its size.
     pub bytes: u64,
+    /// Its priority.
+    pub priority: u8,
     /// When its first WRITE was posted.
     pub start_ps: u64,
     /// What its links alone would need.
@@ -99,58 +106,12 @@ pub struct FlowReport {
     pub completion_ps: Option<u64>,
 }
 
-/// Completion times over what the links alone would need, of flows of similar size. In hundredths.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Slowdown {
-    /// Flows of at most so many bytes, and more than the row before.
-    pub up_to_bytes: u64,
-    /// How many.
-    pub count: u64,
-    /// Half were no slower.
-    pub p50_percent: u64,
-    /// Nine of ten.
-    pub p90_percent: u64,
-    /// Ninety-nine of a hundred.
-    pub p99_percent: u64,
-    /// The slowest.
-    pub max_percent: u64,
-}
-
-/// Upper ends of the rows.
-const SIZES: [u64; 6] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000, u64::MAX];
-
 impl FlowReport {
     /// Completion time over ideal, in hundredths.
     #[must_use]
     pub fn slowdown_percent(&self) -> Option<u64> {
         let ideal = u128::from(self.ideal_ps.max(1));
         self.completion_ps.map(|completion| (u128::from(completion) * 100 / ideal) as u64)
-    }
-}
-
-impl Slowdown {
-    /// A row for each range of sizes with completed flows.
-    #[must_use]
-    pub fn by_size(flows: &[FlowReport]) -> Vec<Self> {
-        let mut rows = Vec::new();
-        let mut above = 0;
-        for up_to_bytes in SIZES {
-            let of_size = flows.iter().filter(|flow| (above..=up_to_bytes).contains(&flow.bytes));
-            let mut slowdowns: Vec<u64> = of_size.filter_map(FlowReport::slowdown_percent).collect();
-            slowdowns.sort_unstable();
-            above = up_to_bytes.saturating_add(1);
-            let Some(&max_percent) = slowdowns.last() else { continue };
-            let at = |permille| percentile(&slowdowns, permille).unwrap_or(0);
-            rows.push(Self {
-                up_to_bytes,
-                count: slowdowns.len() as u64,
-                p50_percent: at(500),
-                p90_percent: at(900),
-                p99_percent: at(990),
-                max_percent,
-            });
-        }
-        rows
     }
 }
 
@@ -181,8 +142,10 @@ impl StudyReport {
 
 /// The tables of a study.
 #[must_use]
-pub fn tables(study: &StudyReport) -> [Table; 4] {
-    [totals(study), switches::priorities(study), switches::ports(study), slowdowns(study)]
+pub fn tables(study: &StudyReport) -> Vec<Table> {
+    let mut tables = vec![totals(study), switches::priorities(study), switches::ports(study), slowdown::sizes(study)];
+    tables.extend(slowdown::priorities(study));
+    tables
 }
 
 fn totals(study: &StudyReport) -> Table {
@@ -209,40 +172,4 @@ fn totals(study: &StudyReport) -> Table {
     let [p50, p90, p99] = study.queue_bytes.map(bytes);
     row("queue", format!("p50 {p50}, p90 {p90}, p99 {p99}, max {}", bytes(study.queue_bytes_max)));
     totals
-}
-
-fn slowdowns(study: &StudyReport) -> Table {
-    let mut slowdowns = Table::new("Slowdown", &[">up to", ">flows", ">p50", ">p90", ">p99", ">max"]);
-    for row in &study.slowdown {
-        let size = if row.up_to_bytes == u64::MAX { "more".to_owned() } else { count(row.up_to_bytes) };
-        let mut cells: Vec<Cell> = vec![size.into(), count(row.count).into()];
-        let ratios = [row.p50_percent, row.p90_percent, row.p99_percent, row.max_percent];
-        cells.extend(ratios.map(|percent| Cell::toned(format!("{}.{:02}", percent / 100, percent % 100), Tone::Plain)));
-        slowdowns.row(cells);
-    }
-    slowdowns
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_of_the_nearest_rank() {
-        let flow = |bytes, completion| FlowReport {
-            bytes,
-            ideal_ps: 100,
-            completion_ps: Some(completion),
-            ..FlowReport::default()
-        };
-        let mut flows: Vec<FlowReport> = (1..=100).map(|number| flow(5_000, number * 100)).collect();
-        flows.push(flow(1_000, 250));
-        flows.push(FlowReport { bytes: 5_000, ..FlowReport::default() });
-        let rows = Slowdown::by_size(&flows);
-        assert_eq!(rows.len(), 2);
-        assert_eq!((rows[0].count, rows[0].p50_percent), (1, 250));
-        let row = rows[1];
-        let percentiles = [row.p50_percent, row.p90_percent, row.p99_percent, row.max_percent];
-        assert_eq!((row.count, percentiles), (100, [5_000, 9_000, 9_900, 10_000]), "one has not ended");
-    }
 }

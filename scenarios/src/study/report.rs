@@ -5,7 +5,7 @@ use super::ideal::Ideal;
 use super::node::Ended;
 use super::traffic::Planned;
 use super::world::World;
-use crate::report::study::{FlowReport, Slowdown, StudyReport};
+use crate::report::study::{FlowReport, PrioritySlowdown, Slowdown, StudyReport};
 use crate::report::{Finding, RunReport, Severity, Versions, judge_study};
 use crate::spec::{Cluster, Flows, Scenario};
 use crate::switches;
@@ -35,7 +35,12 @@ pub(super) fn report(
         simulated_ps: tally.last.since(Time::ZERO).as_ps(),
         events: tally.events,
         findings: findings(planned, &ended, timed_out, tally.last),
-        study: Some(StudyReport { slowdown: Slowdown::by_size(&rows), flows: rows, ..study }),
+        study: Some(StudyReport {
+            slowdown: Slowdown::by_size(&rows),
+            slowdown_by_priority: PrioritySlowdown::by_priority(&rows),
+            flows: rows,
+            ..study
+        }),
         ..RunReport::default()
     };
     report.expectations = judge_study(&scenario.expect, &report);
@@ -60,6 +65,7 @@ fn flow_reports(
         from: flow.from,
         to: flow.to,
         bytes: flow.bytes,
+        priority: flow.priority,
         start_ps: ended.map_or(flow.start, |ended| ended.began).as_ps(),
         ideal_ps: ideal.completion(flow).as_ps(),
         completion_ps: ended

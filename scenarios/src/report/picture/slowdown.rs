@@ -67,7 +67,7 @@ impl Axes {
             let joined = study.slowdown.iter().map(|slowdown| {
                 let largest =
                     study.flows.iter().map(|flow| flow.bytes).filter(|bytes| *bytes <= slowdown.up_to_bytes).max();
-                let percent = [slowdown.p50_percent, slowdown.p99_percent][row];
+                let percent = [slowdown.ratios.p50_percent, slowdown.ratios.p99_percent][row];
                 // A stroke for each, which is seen where all flows have one size.
                 let (x, y) = (self.x(log2(largest.unwrap_or(1))), self.y(log_ratio(percent)));
                 format!("{},{y} {},{y}", x - STROKE, x + STROKE)
