@@ -17,7 +17,7 @@ pub(crate) const MEMORY_BYTES: usize = 16 << 10;
 /// From the sending of a packet to its arrival.
 pub(crate) const LATENCY: Dur = Dur::from_ns(1_000);
 /// Between two packets of one end.
-const SPACING: Dur = Dur::from_ns(50);
+pub(crate) const SPACING: Dur = Dur::from_ns(50);
 const LOOPS_MAX: u32 = 1_000_000;
 
 pub(crate) const fn requester_config(transport: Transport) -> RequesterConfig {
