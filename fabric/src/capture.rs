@@ -1,7 +1,8 @@
-//! A tap on a link: keeps what was sent, for whoever writes a capture file.
+//! A tap on a link: keeps what was sent, for whoever writes a capture file, and what was lost, for whoever writes down why.
 
 use crate::link::LinkId;
 use crate::rule::Fate;
+use crate::switch::DropReason;
 use des::Time;
 use wire::Frame;
 
@@ -18,17 +19,45 @@ pub struct Captured {
     pub frame: Frame,
 }
 
+/// A frame that was lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// When its first bit left, or when a switch dropped it.
+    pub at: Time,
+    /// Why.
+    pub cause: Cause,
+    /// The frame as the fault rules left it.
+    pub frame: Frame,
+}
+
+/// Why a frame was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The link's rule with this index dropped it.
+    Rule(usize),
+    /// A switch had no way or no room for it.
+    Switch(DropReason),
+}
+
 /// Keeps frames in the order of sending, up to a limit.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tap {
     frames: Vec<Captured>,
     /// How many more frames may be kept.
     room: usize,
+    /// Those that were lost, if they are to be kept.
+    lost: Option<Vec<Lost>>,
 }
 
 impl Tap {
-    pub(crate) const fn new(limit: usize) -> Self {
-        Self { frames: Vec::new(), room: limit }
+    /// Captures at most so many frames from now on.
+    pub(crate) fn capture(&mut self, limit: usize) {
+        (self.frames, self.room) = (Vec::new(), limit);
+    }
+
+    /// Keeps frames that are lost from now on.
+    pub(crate) fn keep_lost(&mut self) {
+        self.lost.get_or_insert_default();
     }
 
     pub(crate) fn record(&mut self, at: Time, link: LinkId, frame: &Frame, fate: Fate) {
@@ -36,10 +65,17 @@ impl Tap {
             self.room = room;
             self.frames.push(Captured { at, link, fate, frame: frame.clone() });
         }
+        if let (Some(lost), Fate::Lost { rule, .. }) = (&mut self.lost, fate) {
+            lost.push(Lost { at, cause: Cause::Rule(rule), frame: frame.clone() });
+        }
     }
 
     pub(crate) fn take(&mut self) -> Vec<Captured> {
         std::mem::take(&mut self.frames)
+    }
+
+    pub(crate) fn take_lost(&mut self) -> Vec<Lost> {
+        self.lost.as_mut().map(std::mem::take).unwrap_or_default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Everything between NICs: cables, switches, topologies, and what goes wrong on the wire.
 //!
 //! Reading order: [`link`] (one direction of a cable, in arithmetic), [`rule`] (faults on a link, as data), [`capture`]
-//! (a tap), [`stats`] (utilisation), [`pause`] (priority flow control), [`switch`] (shared buffer, queues, marks,
+//! (a tap, and what is lost), [`stats`] (utilisation), [`pause`] (priority flow control), [`switch`] (shared buffer, queues, marks,
 //! routes), [`address`] (who has which address), [`topology`] (graphs, their routes, and the parts they are made of).
 //!
 //! Invariants:

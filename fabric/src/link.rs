@@ -3,7 +3,7 @@
 //! There is no event per bit or per byte: the link remembers when its line is free again and computes when a frame that
 //! is sent now has arrived whole. Faults and captures hang on the link and cost one branch while there are none.
 
-use crate::capture::{Captured, Tap};
+use crate::capture::{Captured, Lost, Tap};
 use crate::pause::Pause;
 use crate::rule::{Fate, Loss, Rule, RuleChain};
 use des::{Dur, Rate, Time};
@@ -158,12 +158,22 @@ impl Link {
 
     /// Captures what is sent from now on, at most `limit` frames.
     pub fn start_capture(&mut self, limit: usize) {
-        self.tap = Some(Box::new(Tap::new(limit)));
+        self.tap.get_or_insert_default().capture(limit);
     }
 
     /// Takes what was captured so far; the capture goes on. Empty if there is none.
     pub fn take_captured(&mut self) -> Vec<Captured> {
         self.tap.as_mut().map(|tap| tap.take()).unwrap_or_default()
+    }
+
+    /// Keeps frames that are lost from now on, until they are taken.
+    pub fn keep_lost(&mut self) {
+        self.tap.get_or_insert_default().keep_lost();
+    }
+
+    /// Takes the lost frames that were kept.
+    pub fn take_lost(&mut self) -> Vec<Lost> {
+        self.tap.as_mut().map(|tap| tap.take_lost()).unwrap_or_default()
     }
 
     /// Sends `frame` as soon as the line is free, not before `now`; what reaches the other end goes to `out` (nothing
@@ -234,8 +244,8 @@ impl Link {
 
     fn count_loss(&mut self, fate: Fate) {
         match fate {
-            Fate::Lost(Loss::Rule) => self.counters.lost_by_rule += 1,
-            Fate::Lost(Loss::LinkDown) => self.counters.lost_link_down += 1,
+            Fate::Lost { loss: Loss::Rule, .. } => self.counters.lost_by_rule += 1,
+            Fate::Lost { loss: Loss::LinkDown, .. } => self.counters.lost_link_down += 1,
             Fate::Delivered { .. } => {}
         }
     }

@@ -179,7 +179,12 @@ pub enum Fate {
         duplicated: bool,
     },
     /// It does not.
-    Lost(Loss),
+    Lost {
+        /// Why.
+        loss: Loss,
+        /// Index of the rule that dropped it, in the order in which they were added.
+        rule: usize,
+    },
 }
 
 /// The rules of a link, in their order.
@@ -211,11 +216,11 @@ impl RuleChain {
     pub(crate) fn judge(&mut self, at: Time, frame: &mut Frame) -> Fate {
         let mut total_delay = Dur::ZERO;
         let mut duplicated = false;
-        for rule in &mut self.0 {
+        for (index, rule) in self.0.iter_mut().enumerate() {
             match rule.judge(at, frame) {
                 Verdict::Pass => {}
                 Verdict::Deliver { delay } => total_delay += delay,
-                Verdict::Drop(loss) => return Fate::Lost(loss),
+                Verdict::Drop(loss) => return Fate::Lost { loss, rule: index },
                 Verdict::Corrupt { bit } => {
                     let bit = bit.map_or_else(|| rule.rng.next_u64(), u64::from);
                     corrupt::flip_bit(frame, bit);

@@ -12,6 +12,7 @@ pub mod config;
 pub mod counters;
 pub mod ecn;
 pub mod history;
+mod lost;
 mod port;
 pub mod route;
 mod schedule;
@@ -27,6 +28,7 @@ pub use route::RouteTable;
 pub use watchdog::{Watchdog, WatchdogAction};
 
 use crate::PRIORITIES;
+use crate::capture::Lost;
 use crate::link::Link;
 use crate::pause::Pause;
 use buffer::Buffer;
@@ -78,6 +80,8 @@ pub struct Switch {
     /// Draws of congestion marks.
     marks: Rng,
     histories: Histories,
+    /// Frames that were dropped, with their ports, if they are to be kept.
+    dropped: Option<Vec<(u16, Lost)>>,
 }
 
 impl Switch {
@@ -100,6 +104,7 @@ impl Switch {
             router: Router::new(routes, config.path_choice, stream("paths")),
             marks: stream("marks"),
             histories: Histories::default(),
+            dropped: None,
             config,
         })
     }
@@ -114,16 +119,15 @@ impl Switch {
         let counters = &mut self.ports[usize::from(in_port)].counters[priority];
         counters.rx_frames += 1;
         counters.rx_bytes += bytes;
-        let Some(out_port) = self.router.port(now, &frame) else {
-            counters.drops[DropReason::NoRoute] += 1;
-            return;
-        };
-        let first_bit = self.first_bit(now, in_port, &frame);
         let asks = frame.has_telemetry();
         let held = Held { frame, bytes, in_port, priority: priority as u8, asks };
+        let Some(out_port) = self.router.port(now, &held.frame) else {
+            return self.lose(now, held, in_port, DropReason::NoRoute);
+        };
+        let first_bit = self.first_bit(now, in_port, &held.frame);
         let port = &mut self.ports[usize::from(out_port)];
         if port.drops(now, held.priority) {
-            self.ports[usize::from(in_port)].counters[priority].drops[DropReason::Storm] += 1;
+            self.lose(now, held, out_port, DropReason::Storm);
         } else if port.is_free(now, held.priority) {
             port.transmit(first_bit, now, held, out);
         } else {
@@ -163,7 +167,7 @@ impl Switch {
         let port = &mut self.ports[usize::from(out_port)];
         let queue_bytes = port.queues[priority].bytes;
         if let Err(reason) = self.buffer.admit(in_port, priority, held.bytes, queue_bytes) {
-            self.ports[usize::from(in_port)].counters[priority].drops[reason] += 1;
+            self.lose(now, held, out_port, reason);
         } else {
             port.enqueue(held);
             self.histories.queue_bytes.note(now, port.queues[priority].bytes);
@@ -228,10 +232,10 @@ impl Switch {
         for priority in (0..PRIORITIES).filter(|priority| priorities >> priority & 1 != 0) {
             for held in self.ports[usize::from(port_number)].clear(priority) {
                 self.buffer.release(held.in_port, priority, held.bytes);
-                let sender = &mut self.ports[usize::from(held.in_port)];
-                sender.counters[priority].drops[DropReason::Storm] += 1;
-                if self.buffer.may_resume(held.in_port, priority) {
-                    sender.resume_peer(now, 1 << priority, out);
+                let in_port = held.in_port;
+                self.lose(now, held, port_number, DropReason::Storm);
+                if self.buffer.may_resume(in_port, priority) {
+                    self.ports[usize::from(in_port)].resume_peer(now, 1 << priority, out);
                 }
             }
         }

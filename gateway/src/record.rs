@@ -41,8 +41,8 @@ impl Record {
 
 fn remark(fate: Fate) -> String {
     match fate {
-        Fate::Lost(Loss::Rule) => "lost on purpose".to_owned(),
-        Fate::Lost(Loss::LinkDown) => "lost: the link is down".to_owned(),
+        Fate::Lost { loss: Loss::Rule, .. } => "lost on purpose".to_owned(),
+        Fate::Lost { loss: Loss::LinkDown, .. } => "lost: the link is down".to_owned(),
         Fate::Delivered { duplicated: true, .. } => "sent twice on purpose".to_owned(),
         Fate::Delivered { delay, .. } if delay.as_ps() > 0 => {
             format!("late by {} us on purpose", delay.as_ns() / 1_000)

@@ -1,7 +1,9 @@
 //! Runs that are written down: replayed, verified, explained, snapshotted, and shown in a browser.
 
 use scenarios::record::why::resent;
-use scenarios::record::{requests, slow};
+use scenarios::record::{Kind, Recording, Watch, Window, requests, slow};
+use scenarios::report::RunReport;
+use scenarios::{RunOptions, Scenario};
 use serde_json::Value;
 use std::fs;
 use std::process::{Command, Output};
@@ -143,6 +145,54 @@ fn a_recorded_moment_is_explained_from_the_folder_with_its_cause() {
         damaged.status.code() == Some(2) && err.contains("damaged") && err.contains("replay kept --record"),
         "{err}"
     );
+}
+
+/// The recording of a run of a scenario, and its report.
+fn recorded(scenario: &str) -> (Recording, RunReport) {
+    let scenario = Scenario::parse("test.toml", scenario).expect("a scenario");
+    let watch = Watch { record: Some(Window::ALL), ..Watch::default() };
+    let mut report = scenarios::run(&scenario, &RunOptions { watch, ..RunOptions::default() }).expect("it runs");
+    (report.evidence.recording.take().expect("it was recorded"), report)
+}
+
+#[test]
+fn a_frame_lost_behind_the_switch_is_named_with_its_cable_and_row() {
+    let folder = folder();
+    let row =
+        "[[fault.wire]]\nid = \"far-side\"\nlink = \"switch->node1\"\neffect = \"drop\"\npacket = \"write\"\nnth = 5\n";
+    let far = format!("[scenario]\nname = \"far\"\n[workload.file-transfer]\nfile_bytes = 65536\n{row}");
+    fs::write(folder.path().join("far.toml"), &far).expect("the folder is writable");
+    let (recording, report) = recorded(&far);
+    let lost: Vec<_> = recording.records.iter().filter(|record| matches!(record.kind, Kind::Lost { .. })).collect();
+    let [lost] = lost[..] else { panic!("one is lost: {lost:?}") };
+    assert_eq!(Some(lost.time_ps), report.faults[0].first_ps);
+    out(&folder, &["run", "far.toml", "--quiet", "--out", "kept", "--record"], 0);
+    let told = out(&folder, &["explain", "kept", "--at", &format!("{}ps", lost.time_ps)], 0);
+    let blamed = told.lines().find(|line| line.starts_with(&format!("  record {} at ", lost.number)));
+    let blamed = blamed.unwrap_or_else(|| panic!("record {} is not blamed in\n{told}", lost.number));
+    for part in ["switch0: frame lost at port 1 -> node1 (row far-side): Rc Write", "; node1 had it "] {
+        assert!(blamed.contains(part), "no {part:?} in {blamed}");
+    }
+}
+
+#[test]
+fn frames_that_a_switch_has_no_room_for_are_named() {
+    let (recording, report) = recorded(
+        "[scenario]\nname = \"full\"\n[cluster]\nnodes = 5\n[fabric]\nbuffer_bytes = 180000\npfc = []\n\
+         [workload.file-transfer]\nfile_bytes = 262144\ntogether = true\n",
+    );
+    let dropped: u64 = report.links.iter().flat_map(|link| &link.drops).map(|(_, frames)| frames).sum();
+    let lost = recording.records.iter().filter_map(|record| match &record.kind {
+        Kind::Lost { at, why, ends, .. } => Some((recording.place(record.place), at, why, ends)),
+        _ => None,
+    });
+    let lost: Vec<_> = lost.collect();
+    assert!(dropped > 0 && lost.len() as u64 == dropped, "{dropped} dropped, {} recorded", lost.len());
+    for (place, at, why, ends) in lost {
+        let [_, to] = ends.expect("all are RoCE packets");
+        let expected = ("switch0", format!("port {to} -> node{to}"), "the switch's buffer is full");
+        assert_eq!((place, at.clone(), why.as_str()), expected);
+    }
 }
 
 #[test]

@@ -1,9 +1,11 @@
 use super::*;
 use crate::address::Endpoint;
+use crate::capture::Cause;
 use crate::link::{LinkConfig, LinkId};
+use crate::rule::{Loss, Matcher, Pick, Rule, RuleSpec, Verdict};
 use crate::testing::packet;
 use des::{Dur, Rate, Ratio};
-use wire::Mac;
+use wire::{Ecn, Mac};
 
 /// A kilobyte takes a microsecond.
 const CABLE: LinkConfig = LinkConfig { rate: Rate::from_gbps(8), latency: Dur::from_ns(100) };
@@ -212,4 +214,31 @@ fn a_capture_shows_when_a_frame_leaves() {
     outputs(|out| switch.on_frame(at(5, 0), 0, frame(26), out));
     let captured = switch.link_mut(1).take_captured();
     assert_eq!(captured.iter().map(|seen| seen.at).collect::<Vec<_>>(), [at(5, 0) + FORWARDING]);
+}
+
+#[test]
+fn lost_frames_are_kept_with_port_and_cause() {
+    let mut switch = default_switch();
+    let rules = [Verdict::MarkEcn, Verdict::Drop(Loss::Rule)].map(|verdict| (Pick::Nth(2), verdict));
+    for (pick, verdict) in [(Pick::Nth(1), Verdict::Drop(Loss::LinkDown))].into_iter().chain(rules) {
+        let spec = RuleSpec::always(Matcher::Any, pick, verdict);
+        switch.link_mut(1).add_rule(Rule::new(spec, Rng::stream(1, "rule")));
+    }
+    let mut lost_at = |us, to: u32, keep: bool| {
+        if keep {
+            switch.keep_lost();
+        }
+        let mut packet = packet(0, 1, 918);
+        packet.ip.destination = Endpoint(to).ipv4().into();
+        outputs(|out| switch.on_frame(at(us, 0), 0, Box::new(packet.into()), out));
+        let lost = switch.take_lost().into_iter();
+        lost.map(|(port, lost)| (port, lost.at, lost.cause, lost.frame.ecn())).collect::<Vec<_>>()
+    };
+    assert_eq!(lost_at(0, 1, false), [], "nobody has asked");
+    let no_way = (0, at(2, 0), Cause::Switch(DropReason::NoRoute), Some(Ecn::Capable0));
+    assert_eq!(lost_at(2, 77, true), [no_way]);
+    assert_eq!(lost_at(4, 1, true), [], "the second that the last two rules see is the next");
+    let by_rule = (1, at(6, 0) + FORWARDING, Cause::Rule(2), Some(Ecn::Congested));
+    assert_eq!(lost_at(6, 1, true), [by_rule]);
+    assert_eq!(lost_at(8, 1, true), [], "nothing is told twice");
 }

@@ -101,7 +101,7 @@ fn around(out: &mut String, arguments: &ExplainArguments, recording: &Recording)
 
 fn row(recording: &Recording, record: &Record) -> Vec<Cell> {
     let tone = match record.kind {
-        Kind::Lost { .. } | Kind::Dropped { .. } | Kind::Counter { .. } | Kind::Pause { .. } => Tone::Notable,
+        Kind::Lost { .. } | Kind::Counter { .. } | Kind::Pause { .. } => Tone::Notable,
         _ => Tone::Plain,
     };
     vec![

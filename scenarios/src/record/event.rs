@@ -95,10 +95,13 @@ pub enum Kind {
         /// A switch marked it (ECN).
         marked: bool,
     },
-    /// A frame was lost on the link by which it left.
+    /// A frame was lost on the link by which it left, or in a switch.
     Lost {
-        /// The link's port at the sender.
-        port: u16,
+        /// The port by which it left or was to leave, and who is behind it, such as `port 1 -> node1`; `port 0 <- node0` where it
+        /// came in, if the switch knew no way.
+        at: String,
+        /// Why: a row of the plan, such as `row wire-1`, or what the switch had too little of.
+        why: String,
         /// What it was, such as `Rc Write Middle`.
         what: String,
         /// Endpoints that sent it and were to receive it; none if it is no RoCE packet of this cluster.
@@ -107,11 +110,6 @@ pub enum Kind {
         queue_pair: u32,
         /// Packet sequence number.
         sequence: u32,
-    },
-    /// Frames were lost in a switch, or on a link that leaves it, during the event before.
-    Dropped {
-        /// How many.
-        frames: u64,
     },
     /// A pause arrived (PFC).
     Pause {
@@ -156,7 +154,6 @@ impl Kind {
             Self::Interrupt { .. } => "interrupt",
             Self::Frame { .. } => "frame",
             Self::Lost { .. } => "frame lost",
-            Self::Dropped { .. } => "frames lost",
             Self::Pause { .. } => "pause",
             Self::SwitchWake => "port ready",
             Self::Counter { .. } => "counter",
@@ -181,10 +178,9 @@ impl fmt::Display for Kind {
                 let mark = if *marked { ", ECN marked" } else { "" };
                 write!(f, " {what} qp {queue_pair} psn {sequence}, {bytes} bytes{mark}")
             }
-            Self::Lost { port, what, queue_pair, sequence, .. } => {
-                write!(f, " at port {port}: {what} qp {queue_pair} psn {sequence}")
+            Self::Lost { at, why, what, queue_pair, sequence, .. } => {
+                write!(f, " at {at} ({why}): {what} qp {queue_pair} psn {sequence}")
             }
-            Self::Dropped { frames } => write!(f, " +{frames}"),
             Self::Pause { length_ps: 0, priorities } => write!(f, " ends, priorities {priorities:#04x}"),
             Self::Pause { length_ps, priorities } => {
                 write!(f, " for {}, priorities {priorities:#04x}", des::Dur::from_ps(*length_ps))

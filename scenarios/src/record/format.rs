@@ -10,7 +10,7 @@ use bincode::config;
 /// The first bytes.
 pub const MAGIC: [u8; 8] = *b"RNIC-REC";
 /// The version of the layout.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// Bytes that a recording may decode to: a damaged length must not ask for all memory.
 const LIMIT: usize = 1 << 30;
 

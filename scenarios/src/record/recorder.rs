@@ -71,7 +71,6 @@ pub(crate) struct Recorder {
     current: Option<u64>,
     counters: BTreeMap<u32, Vec<u64>>,
     buffered: BTreeMap<u32, u64>,
-    dropped: BTreeMap<u32, u64>,
 }
 
 impl Recorder {
@@ -84,7 +83,6 @@ impl Recorder {
             current: None,
             counters: BTreeMap::new(),
             buffered: BTreeMap::new(),
-            dropped: BTreeMap::new(),
         }
     }
 
@@ -121,14 +119,6 @@ impl Recorder {
     pub(crate) fn buffered(&mut self, time: Time, place: u32, bytes: u64) {
         if self.buffered.insert(place, bytes) != Some(bytes) {
             self.note(time, place, Kind::Buffered { bytes });
-        }
-    }
-
-    /// Frames that were lost so far in a switch and on the links that leave it.
-    pub(crate) fn dropped(&mut self, time: Time, place: u32, frames: u64) {
-        let before = self.dropped.insert(place, frames).unwrap_or(0);
-        if frames > before {
-            self.note(time, place, Kind::Dropped { frames: frames - before });
         }
     }
 

@@ -52,7 +52,7 @@ pub fn slow<'a>(recording: &'a Recording, at_ps: u64, place: Option<u32>, number
 
 fn is_trouble(kind: &Kind) -> bool {
     match kind {
-        Kind::Lost { .. } | Kind::Dropped { .. } | Kind::Frame { marked: true, .. } => true,
+        Kind::Lost { .. } | Kind::Frame { marked: true, .. } => true,
         Kind::Counter { name, .. } => !name.contains("hits"),
         Kind::Pause { length_ps, .. } => *length_ps > 0,
         _ => false,
@@ -94,7 +94,14 @@ mod tests {
             (
                 11,
                 Some(0),
-                Kind::Lost { port: 0, what: "Rc Write Only".to_owned(), ends: None, queue_pair: 2, sequence: 9 },
+                Kind::Lost {
+                    at: String::new(),
+                    why: String::new(),
+                    what: "Rc Write Only".to_owned(),
+                    ends: None,
+                    queue_pair: 2,
+                    sequence: 9,
+                },
             ),
             (12, Some(0), post(2)),
             (20, Some(2), Kind::Tasks),

@@ -45,7 +45,7 @@ pub fn resent<'a>(recording: &'a Recording, slow: &Slow<'a>) -> Vec<Resent<'a>> 
     let end = slow.request.result.as_ref().map_or(u64::MAX, |(end, _)| *end);
     let again = |&lost: &&'a Record| {
         let packet = packet(&lost.kind)?;
-        let after = recording.records.partition_point(|record| record.time_ps <= lost.time_ps);
+        let after = recording.records.partition_point(|record| record.number <= lost.number);
         let until_end = recording.records[after..].iter().take_while(|record| record.time_ps <= end);
         let mut arrivals = until_end.filter(|record| recording.place(record.place).starts_with("node"));
         let is_it =
@@ -107,13 +107,11 @@ pub fn reasons<'a>(recording: &'a Recording, slow: &Slow<'a>) -> Vec<Reason<'a>>
 fn evidence<'a>(recording: &'a Recording, slow: &Slow<'_>, step: &Step<'_>) -> Vec<&'a Record> {
     let (end, place) = (step.record.time_ps, step.record.place);
     let begin = end.saturating_sub(step.took_ps);
-    let first = recording.records.partition_point(|record| record.time_ps <= begin);
-    let during = recording.records[first..].iter().take_while(|record| record.time_ps <= end);
+    // What is lost has the time of its first bit, which may be later than that of the records behind it.
+    let during = recording.records.iter().filter(|record| begin < record.time_ps && record.time_ps <= end);
     let for_wire = matches!(step.record.kind, Kind::NicWake | Kind::SwitchWake | Kind::Frame { .. });
-    let passes = |place: u32| slow.way.iter().any(|step| step.record.place == place);
     let blames = |record: &&Record| match &record.kind {
         Kind::Lost { .. } => matches!(step.record.kind, Kind::NicWake) && is_of(slow, record),
-        Kind::Dropped { .. } => matches!(step.record.kind, Kind::NicWake) && passes(record.place),
         Kind::Pause { length_ps, .. } => for_wire && record.place == place && *length_ps > 0,
         Kind::Counter { name, .. } if name.contains("miss") => record.place == place,
         Kind::Counter { name, .. } => matches!(step.record.kind, Kind::NicWake) && DAMAGE.contains(&&**name),
@@ -173,7 +171,19 @@ mod tests {
         let result = Kind::Result { operation: operation.into(), request: 1, status, latency_ps: 990 };
         let rows = [
             (10, 0, None, Kind::Post { operation: operation.into(), request: 1, object: "qp 1".to_owned() }),
-            (20, 0, Some(0), Kind::Lost { port: 0, what, ends, queue_pair, sequence }),
+            (
+                20,
+                0,
+                Some(0),
+                Kind::Lost {
+                    at: "port 0 -> switch0".to_owned(),
+                    why: "row wire-1".to_owned(),
+                    what,
+                    ends,
+                    queue_pair,
+                    sequence,
+                },
+            ),
             (900, 0, Some(0), Kind::NicWake),
             (900, 0, Some(2), Kind::Counter { name: "ack_timeouts".into(), by: 1 }),
             (950, 1, Some(2), frame()),

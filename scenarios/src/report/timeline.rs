@@ -56,7 +56,7 @@ fn event(record: &Record) -> Option<Value> {
         Kind::Upcall { .. } | Kind::Return => 1,
         Kind::Tasks | Kind::ProviderWake | Kind::Interrupt { .. } => 2,
         Kind::Doorbell | Kind::DmaDone | Kind::NicWake | Kind::SwitchWake | Kind::Strike => 3,
-        Kind::Frame { .. } | Kind::Lost { .. } | Kind::Dropped { .. } | Kind::Pause { .. } => 4,
+        Kind::Frame { .. } | Kind::Lost { .. } | Kind::Pause { .. } => 4,
         Kind::Counter { .. } => 5,
         Kind::Buffered { bytes } => {
             let args = json!({"bytes": bytes});

@@ -234,11 +234,7 @@ impl World {
             match outgoing {
                 Outgoing::Frame { at, port, frame } => {
                     let port = usize::from(port);
-                    let lost = self.schedule.recorder.is_some().then(|| watch::lost(port as u16, &frame));
                     links[port].send(at, frame, &mut self.deliveries);
-                    if self.deliveries.is_empty() {
-                        self.schedule.lost(at, index as u32, lost);
-                    }
                     self.wire.spoil(&mut self.deliveries);
                     for Delivery { at, frame } in self.deliveries.drain(..) {
                         push_frame(&mut self.schedule, count, sequencer.key(at, Phase::Wire), peers[port], frame);

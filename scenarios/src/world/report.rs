@@ -181,7 +181,7 @@ pub(crate) fn contract(node: &str, finding: &check::Finding) -> Finding {
 /// What a reader of a capture should know of a frame; nothing of one that simply arrives.
 fn comment(fate: Fate) -> String {
     match fate {
-        Fate::Lost(loss) => format!("lost: {loss:?}"),
+        Fate::Lost { loss, .. } => format!("lost: {loss:?}"),
         Fate::Delivered { duplicated: true, .. } => "arrives twice".to_owned(),
         Fate::Delivered { delay: Dur::ZERO, .. } => String::new(),
         Fate::Delivered { delay, .. } => format!("arrives {delay} late"),

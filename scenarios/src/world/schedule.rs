@@ -1,7 +1,7 @@
 //! What happens next, and why: the event queue, which tells a recorder who caused what.
 
 use super::Event;
-use crate::record::{Kind, Recorder};
+use crate::record::Recorder;
 use des::{EventQueue, Key, Time};
 
 /// The events to come.
@@ -22,13 +22,6 @@ impl Schedule {
 
     pub(super) fn pop_before(&mut self, limit: Time) -> Option<(Key, Event)> {
         self.queue.pop_before(limit)
-    }
-
-    /// A frame was lost on the link at a node's port.
-    pub(super) fn lost(&mut self, at: Time, place: u32, lost: Option<Kind>) {
-        if let (Some(recorder), Some(lost)) = (&mut self.recorder, lost) {
-            recorder.note(at, place, lost);
-        }
     }
 
     /// All that is to come, in no order.

@@ -1,12 +1,15 @@
 //! A run that is watched: records, hashes of blocks, and the state at a moment.
 
-use super::{Event, What, World};
+use super::{Event, Place, What, World};
 use crate::node::{Later, NodeEvent};
 use crate::record::moment::StateHash;
 use crate::record::{Chain, Evidence, Kind, Moment, Recorder, Watch};
 use crate::spec::Cluster;
 use des::{Dur, Key, Time, TraceHash};
+use fabric::Link;
 use fabric::address::Endpoint;
+use fabric::capture::{Cause, Lost};
+use fabric::switch::DropReason;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wire::{Ecn, Frame};
 
@@ -32,8 +35,12 @@ impl World {
         let nodes = (0..self.nodes.len()).map(|node| Cluster::node_name(node as u16));
         let places = nodes.chain((0..self.switches.len()).map(|switch| format!("switch{switch}"))).collect();
         self.schedule.recorder = watch.record.map(|window| Box::new(Recorder::new(window, places)));
-        for slot in &self.nodes {
+        for slot in &mut self.nodes {
             slot.node.core().meter.log = watch.record.map(|_| Vec::new());
+        }
+        if watch.record.is_some() {
+            self.nodes.iter_mut().flat_map(|slot| &mut slot.links).for_each(Link::keep_lost);
+            self.switches.iter_mut().for_each(|slot| slot.switch.keep_lost());
         }
         let late = Dur::from_ns(RUNS.fetch_add(1, Ordering::Relaxed));
         self.watcher = Some(Box::new(Watcher {
@@ -66,7 +73,12 @@ impl World {
 
     /// What an event changed, as further records.
     fn record_after(&mut self, now: Time, place: usize) {
+        if self.schedule.recorder.is_none() {
+            return;
+        }
+        let lost = self.lost(place);
         let Some(recorder) = &mut self.schedule.recorder else { return };
+        lost.into_iter().for_each(|(at, kind)| recorder.note(at, place as u32, kind));
         match place.checked_sub(self.nodes.len()) {
             None => {
                 let mut core = self.nodes[place].node.core();
@@ -78,11 +90,42 @@ impl World {
             Some(switch) => {
                 let switch = &self.switches[switch].switch;
                 recorder.buffered(now, place as u32, switch.buffered_bytes());
-                let lines = (0..switch.port_count() as u16).map(|port| switch.link(port).counters());
-                let on_lines: u64 = lines.map(|counters| counters.lost_by_rule + counters.lost_link_down).sum();
-                recorder.dropped(now, place as u32, on_lines + switch.totals().drops.total());
             }
         }
+    }
+
+    /// Frames that a node or switch has lost, as records with their times.
+    fn lost(&mut self, place: usize) -> Vec<(Time, Kind)> {
+        let lost = match place.checked_sub(self.nodes.len()) {
+            None => {
+                let links = (0..).zip(&mut self.nodes[place].links);
+                links.flat_map(|(port, link)| link.take_lost().into_iter().map(move |lost| (port, lost))).collect()
+            }
+            Some(switch) => self.switches[switch].switch.take_lost(),
+        };
+        let record = |(port, lost): (u16, Lost)| {
+            let here = Place { entity: place as u32, port };
+            let peer = self.place_name(self.peer_of(here).entity);
+            // Without a way there is only the port where it came in.
+            let arrow = if lost.cause == Cause::Switch(DropReason::NoRoute) { "<-" } else { "->" };
+            (lost.at, lost_kind(format!("port {port} {arrow} {peer}"), self.why(here, lost.cause), &lost.frame))
+        };
+        lost.into_iter().map(record).collect()
+    }
+
+    /// Why a frame was lost at a place.
+    fn why(&self, place: Place, cause: Cause) -> String {
+        let words = match cause {
+            Cause::Rule(rule) => {
+                let row = self.wire_rows.iter().find(|(_, at, index)| (*at, *index) == (place, rule));
+                return row.map_or_else(|| "error rate of the cable".to_owned(), |(id, ..)| format!("row {id}"));
+            }
+            Cause::Switch(DropReason::NoRoute) => "the switch knows no way",
+            Cause::Switch(DropReason::BufferFull) => "the switch's buffer is full",
+            Cause::Switch(DropReason::HeadroomFull) => "the headroom is full",
+            Cause::Switch(DropReason::Storm) => "pause storm",
+        };
+        words.to_owned()
     }
 
     fn hash_of(&self, place: usize) -> TraceHash {
@@ -164,13 +207,12 @@ fn kind(what: &What) -> Kind {
     }
 }
 
-/// The record of a frame in case that it gets lost.
-pub(super) fn lost(port: u16, frame: &Frame) -> Kind {
+fn lost_kind(at: String, why: String, frame: &Frame) -> Kind {
     let (what, ends, queue_pair, sequence) = match frame_kind(frame) {
         Kind::Frame { what, ends, queue_pair, sequence, .. } => (what, ends, queue_pair, sequence),
         _ => Default::default(),
     };
-    Kind::Lost { port, what, ends, queue_pair, sequence }
+    Kind::Lost { at, why, what, ends, queue_pair, sequence }
 }
 
 fn frame_kind(frame: &Frame) -> Kind {

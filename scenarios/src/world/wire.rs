@@ -154,7 +154,7 @@ impl World {
         ledger
     }
 
-    fn place_name(&self, place: u32) -> String {
+    pub(super) fn place_name(&self, place: u32) -> String {
         match (place as usize).checked_sub(self.nodes.len()) {
             None => Cluster::node_name(place as u16),
             Some(switch) => format!("switch{switch}"),

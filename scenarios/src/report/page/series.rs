@@ -200,10 +200,5 @@ fn trouble(recording: &Recording, bins: &Bins) -> Plot {
     for record in recording.records.iter().filter(|record| matches!(record.kind, Kind::Lost { .. })) {
         lines.entry("frames lost".to_owned()).or_insert_with(empty)[bins.at(record.time_ps)] += 1;
     }
-    for record in &recording.records {
-        if let Kind::Dropped { frames } = record.kind {
-            lines.entry("frames lost".to_owned()).or_insert_with(empty)[bins.at(record.time_ps)] += frames;
-        }
-    }
     bins.plot("Losses, retransmissions and errors", "Frames lost, and what the NICs count", lines, units::count)
 }
