@@ -4,4 +4,5 @@ mod conservation;
 mod hpcc_files;
 mod lossless;
 mod switching;
+mod telemetry;
 mod world;
