@@ -4,10 +4,12 @@ use crate::world::{World, packet};
 use des::{Dur, Rate, Ratio, Time};
 use fabric::address::Endpoint;
 use fabric::rule::Loss;
-use fabric::switch::{Alpha, BufferConfig, EcnCurve, Forwarding, PathChoice, Scheduling};
+use fabric::switch::{Alpha, BufferConfig, DropReason, EcnCurve, Forwarding, PathChoice, PriorityCounters, Scheduling};
 use fabric::topology::Cabling;
 use fabric::{Matcher, Pick, Rule, RuleSpec, SwitchConfig, Topology, TopologyError, Verdict};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 /// One host gives another some frames at some moment.
 #[derive(Clone, Debug)]
@@ -131,6 +133,28 @@ fn lost_and_added(world: &World) -> (u64, u64) {
     let lost = links().map(|link| link.counters().lost_by_rule).sum();
     let duplicates = |link: &fabric::Link| link.rules().get(1).map_or(0, |rule| rule.report().fired);
     (lost, links().map(duplicates).sum())
+}
+
+/// What the properties below are about does come about in their cases: frames that wait, each kind of drop that those fabrics
+/// have, pauses, marks.
+#[test]
+fn the_cases_reach_what_can_happen() {
+    let mut runner = TestRunner::deterministic();
+    let (mut totals, mut waiting, mut passed) = (PriorityCounters::default(), 0, 0);
+    for _ in 0..100 {
+        let case = (fabrics(), bursts()).new_tree(&mut runner).expect("nothing is filtered");
+        let ((topology, config), bursts) = case.current();
+        let mut world = World::new(topology, &config, 1).expect("the settings fit");
+        play(&mut world, bursts);
+        waiting += world.switches.iter().map(fabric::Switch::queued_frames).sum::<usize>();
+        world.run();
+        totals += world.totals();
+        passed += world.received();
+    }
+    let drops = [DropReason::BufferFull, DropReason::HeadroomFull].map(|reason| totals.drops[reason]);
+    assert!(drops.iter().all(|&frames| frames > 100), "{totals:?}");
+    assert!(waiting > 100 && passed > 10_000, "{waiting} waited, {passed} arrived");
+    assert!(totals.pauses_sent > 100 && totals.resumes_sent > 100 && totals.ecn_marks > 100, "{totals:?}");
 }
 
 proptest! {

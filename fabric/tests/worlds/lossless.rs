@@ -164,12 +164,16 @@ fn lost_pauses_cost_frames() {
             world.switches[0].link_mut(port).add_rule(Rule::new(lose(pick), rng));
         }
         world.run();
-        assert_eq!(world.received() as u64 + world.totals().drops.total(), 16 * 200);
+        let totals = world.totals();
+        assert_eq!(world.received() as u64 + totals.drops.total(), 16 * 200);
+        assert_eq!(totals.drops.total(), totals.drops[DropReason::HeadroomFull]);
+        assert!(totals.pauses_sent > 0, "there is something to lose");
         assert_drained(&world);
-        world.totals().drops.total()
+        let lost: u64 = (0..16).map(|port| world.switches[0].link(port).counters().lost_pauses).sum();
+        (lost == totals.pauses_sent + totals.resumes_sent, totals.drops.total() > 0)
     };
-    assert!(run(Pick::Every) > 0);
-    assert_eq!(run(Pick::Nth(u64::MAX)), 0, "none lost");
+    assert_eq!(run(Pick::Every), (true, true));
+    assert_eq!(run(Pick::Nth(u64::MAX)), (false, false), "none lost");
 }
 
 /// Five switches in a ring, each with two hosts, which all send to the next but one.

@@ -170,6 +170,9 @@ fn marks_follow_the_queue() {
     assert!(marked[..18].iter().all(|&marked| !marked), "up to 18 frames wait: no marks");
     assert!(marked[40..160].iter().all(|&marked| marked), "at least 38 frames wait: all marked");
     assert!(marked[182..].iter().all(|&marked| !marked), "the queue has drained");
+    // On both slopes frames meet all probabilities up to a fifth: of these 44 about four are marked.
+    let slopes = marked[18..40].iter().chain(&marked[160..182]).filter(|&&marked| marked).count();
+    assert!((1..=10).contains(&slopes), "{slopes} marks on the slopes");
     assert_eq!(world.totals().queue_bytes_max, 101 * 1_058, "the last two arrive before one of the 100 there leaves");
 }
 

@@ -5,7 +5,7 @@ use crate::report::study::StudyReport;
 use crate::spec::congestion::CongestionScheme;
 use crate::spec::fabric::Scheduling;
 use crate::spec::nic::{Recovery, Timeout};
-use crate::spec::{CableDelay, Flow, Pattern, Scenario, Topology};
+use crate::spec::{CableDelay, Flow, Pattern, Scenario, Topology, Workload};
 
 /// Bytes of a full packet of 1024 on the cable beyond its payload: Ethernet 14, IPv4 20, UDP 8, BTH 12, ICRC 4, frame check
 /// sequence, preamble and gap 24.
@@ -41,17 +41,24 @@ fn jain_permille(study: &StudyReport) -> u128 {
 #[test]
 fn every_scheme_shares_an_incast_fairly() {
     use CongestionScheme::{Dcqcn, Dctcp, Hpcc, None, Timely};
-    for scheme in [None, Dcqcn, Hpcc, Timely, Dctcp] {
+    let of = |scheme| {
         let mut scenario = incast(9, 500_000);
         scenario.congestion.scheme = scheme;
-        let study = study(&scenario);
+        study(&scenario)
+    };
+    let windows_alone = of(None);
+    for scheme in [None, Dcqcn, Hpcc, Timely, Dctcp] {
+        let study = of(scheme);
         let index = jain_permille(&study);
-        assert!(index >= 950, "{scheme:?}: {index}");
+        assert!(index >= 990, "{scheme:?}: {index}");
         assert_eq!((study.drops, study.retransmitted_packets), (0, 0), "{scheme:?}");
-        // The bottleneck never rests for long: eight flows take at most a half more than the line needs for them.
+        // The bottleneck never rests for long: eight flows take at most a fifth more than the line needs for them.
         let last = study.flows.iter().filter_map(|flow| flow.completion_ps).max().expect("a flow");
         let line_ps = 8 * (500_000 + 489 * HEADERS) * 80;
-        assert!(last < line_ps * 3 / 2, "{scheme:?}: {last} ps where the line needs {line_ps}");
+        assert!((line_ps..line_ps * 6 / 5).contains(&last), "{scheme:?}: {last} ps where the line needs {line_ps}");
+        // The scheme has something to do with it: half of the frames found a shorter queue than with windows alone.
+        let (queue, longest) = (study.queue_bytes[0], windows_alone.queue_bytes[0]);
+        assert!(scheme == None || queue * 3 < longest * 2, "{scheme:?}: {queue} bytes, and {longest} without it");
     }
 }
 
@@ -73,21 +80,32 @@ fn notifications_keep_queues_short() {
     assert!(with.queue_bytes[0] < windows_alone.queue_bytes[0], "{with:?} {windows_alone:?}");
 }
 
-/// A flow that comes later gets its share, and the first gives way: with 6 MB each and 100 us between them, perfect sharing
-/// ends the first at 100 us + 2 * (time of what is left).
+/// A flow that comes later gets its share, and the first gives way: with 100 us between them, perfect sharing ends the first at
+/// 100 us + 2 * (time of what is left), and the second when the line has carried both. Windows are so large that the rates alone
+/// decide, and how near they come depends on how fast a set recovers; the paper promises no number.
 #[test]
 fn dcqcn_converges_to_equal_shares() {
-    let list = vec![flow(0, 2, 6_000_000, 0), flow(1, 2, 6_000_000, 100_000)];
-    let mut scenario = scenario(Topology::Star, 3, Pattern::List(list));
-    scenario.cluster.link_latency_ns = 1_000;
-    scenario.congestion.scheme = CongestionScheme::Dcqcn;
-    scenario.congestion.parameters = Some("hpcc-run-paper".to_owned());
-    let study = study(&scenario);
-    let alone_ps = |bytes: u64| bytes.div_ceil(1_024) * (1_024 + HEADERS) * 80;
-    let first = study.flows[0].completion_ps.expect("it completed");
-    let ideal = 100_000_000 + 2 * (alone_ps(6_000_000) - 100_000_000);
-    assert!(first.abs_diff(ideal) < ideal / 4, "{first} for {ideal}");
-    assert!(jain_permille(&study) > 950, "{:?}", study.flows);
+    const BYTES: u64 = 20_000_000;
+    const LATER_PS: u64 = 100_000_000;
+    let alone_ps = BYTES.div_ceil(1_024) * (1_024 + HEADERS) * 80;
+    let ideals = [LATER_PS + 2 * (alone_ps - LATER_PS), 2 * alone_ps - LATER_PS];
+    for (name, percent) in [("hpcc-run-paper", 5), ("sigcomm-2015", 10), ("ns3-rdma", 10)] {
+        let list = vec![flow(0, 2, BYTES, 0), flow(1, 2, BYTES, LATER_PS / 1_000)];
+        let mut scenario = scenario(Topology::Star, 3, Pattern::List(list));
+        let Workload::Flows(flows) = &mut scenario.workload else { unreachable!("it has flows") };
+        flows.window_messages = 32;
+        scenario.nic.window_packets = Some(8_192);
+        scenario.cluster.link_latency_ns = 1_000;
+        scenario.congestion.scheme = CongestionScheme::Dcqcn;
+        scenario.congestion.parameters = Some(name.to_owned());
+        let study = study(&scenario);
+        assert!(study.cnps_handled >= 10 && study.pauses_sent == 0, "{name}: notifications alone slow senders");
+        for (flow, ideal) in study.flows.iter().zip(ideals) {
+            let completion = flow.completion_ps.expect("it completed");
+            assert!(completion.abs_diff(ideal) * 100 < ideal * percent, "{name}: {completion} for {ideal}");
+        }
+        assert!(jain_permille(&study) > 990, "{name}: {:?}", study.flows);
+    }
 }
 
 /// Two transfers of one flow differ by exactly what the line needs for the packets that the longer one has more.
@@ -224,7 +242,9 @@ fn spraying_needs_selective_repeat() {
         study(&scenario)
     };
     let (ordered, any) = (sprayed(Recovery::GoBackN), sprayed(Recovery::SelectiveRepeat));
-    assert!(ordered.retransmitted_packets > any.retransmitted_packets, "{ordered:?}");
+    assert_eq!((ordered.drops, any.drops), (0, 0), "what is sent again was late, not lost");
+    let (ordered, any) = (ordered.retransmitted_packets, any.retransmitted_packets);
+    assert!(ordered > 10 * any, "{ordered} and {any}");
 }
 
 /// A study knows a cable by its latency alone, whatever that is made of.
