@@ -1,9 +1,10 @@
 //! Which node is connected to which: a graph as a plain value.
 //!
 //! Reading order: here the graph and its rules, then [`error`], the builders (`tree`, `mesh`), [`hpcc`] (a file
-//! format), `routes` (shortest ways), `parts` (switches and links ready to run), `partition` (cut for
+//! format), `routes` (shortest ways), `deadlock` (rings of them that wait for each other), `parts` (switches and links ready to run), `partition` (cut for
 //! several threads), `tiers` (who may work at the same time), [`svg`] (a picture).
 
+mod deadlock;
 pub mod error;
 pub mod hpcc;
 mod mesh;
@@ -16,6 +17,7 @@ mod tiers;
 mod tree;
 mod wiring;
 
+pub use deadlock::Standstill;
 pub use error::TopologyError;
 pub use partition::Partition;
 pub use tiers::Tiers;

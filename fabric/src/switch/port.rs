@@ -148,6 +148,10 @@ impl Port {
         *longest = (*longest).max(queue.bytes);
     }
 
+    pub(crate) const fn number(&self) -> u16 {
+        self.number
+    }
+
     pub(crate) const fn mac(&self) -> Mac {
         self.mac
     }
@@ -289,5 +293,10 @@ impl Port {
 impl Queue {
     fn head_bytes(&self) -> u64 {
         self.frames.front().map_or(0, |held| held.bytes)
+    }
+
+    /// Whether a frame waits that came in at this port.
+    pub(crate) fn has_from(&self, in_port: u16) -> bool {
+        self.frames.iter().any(|held| held.in_port == in_port)
     }
 }

@@ -5,7 +5,7 @@ use des::{Dur, Rate, Time};
 use fabric::address::Endpoint;
 use fabric::rule::Loss;
 use fabric::switch::{Alpha, BufferConfig, DropReason, Watchdog, WatchdogAction};
-use fabric::topology::Cabling;
+use fabric::topology::{Cabling, Standstill};
 use fabric::{LinkConfig, Matcher, Pause, Pick, Rule, RuleSpec, SwitchConfig, Topology, Verdict};
 
 const ROCE: u8 = 26;
@@ -192,6 +192,21 @@ fn ring(config: &SwitchConfig) -> World {
     world
 }
 
+fn standstill(world: &World) -> Option<Standstill> {
+    world.topology.standstill(&world.switches.iter().collect::<Vec<_>>(), world.now)
+}
+
+/// Switches that pause each other all the time, but go on.
+#[test]
+fn a_busy_tree_does_not_stand_still() {
+    let mut world = incast(Topology::fat_tree(4, cabling()).expect("a fat tree"), &small(60_000), 200);
+    for us in (20..1_000).step_by(20) {
+        world.run_until(Time::ZERO + Dur::from_us(us));
+        assert_eq!(standstill(&world), None, "after {us} us");
+    }
+    assert!(world.totals().pauses_received > 0);
+}
+
 #[test]
 fn a_ring_of_lossless_switches_stands_still() {
     // Every switch waits for memory of the next one: the deadlock that keeps flow control to trees.
@@ -205,12 +220,20 @@ fn a_ring_of_lossless_switches_stands_still() {
     assert!(late < 5_000, "{late} of 5000 frames came through");
     assert!(world.switches.iter().all(|switch| switch.queued_frames() > 0));
     assert_eq!(world.totals().drops.total(), 0);
+    let found = standstill(&world).expect("all wait");
+    assert_eq!((found.priority, found.ports.len()), (PRIORITY, 5));
+    for (port, next) in found.ports.iter().zip(found.ports.iter().cycle().skip(1)) {
+        assert_eq!(world.topology.ports(port.node)[usize::from(port.port)].peer.node, next.node, "{found:?}");
+    }
 
     let mut lossy = small(0);
     lossy.buffer.lossless = 0;
-    let mut world = ring(&lossy);
-    world.run();
-    assert_eq!(world.received() as u64 + world.totals().drops.total(), 5_000);
+    let watched = Watchdog { detect: Dur::from_us(200), restore: Dur::from_us(200), action: WatchdogAction::Drop };
+    for config in [lossy, SwitchConfig { watchdog: Some(watched), ..small(60_000) }] {
+        let mut world = ring(&config);
+        world.run();
+        assert_eq!(world.received() as u64 + world.totals().drops.total(), 5_000);
+    }
 }
 
 /// A peer that never lets the port go: without watchdog the frames wait for ever, with it they leave or are dropped.
