@@ -130,6 +130,7 @@ impl Topology {
         }
         let topology = Self { cables, hosts, switches, first_endpoints };
         reach::check(&topology)?;
+        routes::check(&topology)?;
         Ok(topology)
     }
 

@@ -82,6 +82,23 @@ pub enum TopologyError {
         /// Cables possible.
         limit: u64,
     },
+    /// More routes than fit in memory, or are found in a while.
+    #[error(
+        "{switches} switches with routes to {endpoints} host ports, over {cables} cables between switches, are too many: \
+         switches times host ports may be {entries_max}, switches with hosts times such cables {ways_max}"
+    )]
+    TooManyRoutes {
+        /// Switches.
+        switches: u64,
+        /// Ports of all hosts.
+        endpoints: u64,
+        /// Cables between switches.
+        cables: u64,
+        /// Limit of entries of all route tables.
+        entries_max: u64,
+        /// Limit of steps of finding routes.
+        ways_max: u64,
+    },
     /// Two hosts that no way connects.
     #[error("no way leads from {from} to {to}")]
     Unreachable {

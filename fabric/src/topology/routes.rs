@@ -1,11 +1,40 @@
 //! Shortest ways through the switches.
 
 use crate::switch::RouteTable;
-use crate::topology::{CableEnd, NodeId, Topology};
+use crate::topology::{CableEnd, NodeId, Topology, TopologyError};
 use std::collections::{BTreeSet, VecDeque};
 
 /// No way, or not asked for.
 const FAR: u32 = u32::MAX;
+
+/// Entries of all route tables, four bytes each. A fat tree of 59,582 hosts has 286 million.
+const ENTRIES_MAX: u64 = 3 << 27;
+/// Cables looked at when routes are found. The same tree needs 229 million.
+const WAYS_MAX: u64 = 1 << 28;
+
+/// Refuses graphs whose routes would be too many, before there are any.
+pub(super) fn check(topology: &Topology) -> Result<(), TopologyError> {
+    let (switches, endpoints) = (u64::from(topology.switch_count()), u64::from(topology.endpoint_count()));
+    let with_hosts = has_endpoints(topology).iter().filter(|has| **has).count() as u64;
+    let is_switch = |node: NodeId| matches!(node, NodeId::Switch(_));
+    let between = topology.cables.iter().filter(|cable| is_switch(cable.a.node) && is_switch(cable.b.node));
+    let cables = between.count() as u64;
+    if switches * endpoints <= ENTRIES_MAX && with_hosts * cables <= WAYS_MAX {
+        return Ok(());
+    }
+    Err(TopologyError::TooManyRoutes { switches, endpoints, cables, entries_max: ENTRIES_MAX, ways_max: WAYS_MAX })
+}
+
+/// By switch: whether a host is connected to it.
+fn has_endpoints(topology: &Topology) -> Vec<bool> {
+    let mut has = vec![false; topology.switches.len()];
+    for end in topology.attachments() {
+        if let NodeId::Switch(last) = end.peer.node {
+            has[last as usize] = true;
+        }
+    }
+    has
+}
 
 impl Topology {
     /// The route table of each switch: all ports on a shortest way, in ascending order.
@@ -17,13 +46,7 @@ impl Topology {
     /// The route tables when the cables in `down` do not work. An endpoint that is cut off has no way.
     #[must_use]
     pub fn routes_without(&self, down: &BTreeSet<usize>) -> Vec<RouteTable> {
-        let mut has_endpoints = vec![false; self.switches.len()];
-        for end in self.attachments() {
-            if let NodeId::Switch(last) = end.peer.node {
-                has_endpoints[last as usize] = true;
-            }
-        }
-        let distances = Distances::new(self, down, &has_endpoints);
+        let distances = Distances::new(self, down, &has_endpoints(self));
         let table = |switch| {
             let ways = self.ways(switch, &distances, down);
             RouteTable::new(self.attachments().map(|end| match end.peer.node {

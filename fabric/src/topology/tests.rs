@@ -259,6 +259,19 @@ fn builders_refuse_what_cannot_be() {
     }
 }
 
+/// They would take 16 GB and an hour.
+#[test]
+fn too_many_routes_are_refused_before_there_are_any() {
+    let ways = Topology::leaf_spine(2_000, 70, 1, CABLING).map(|_| ());
+    assert!(matches!(ways, Err(TopologyError::TooManyRoutes { cables: 140_000, .. })), "{ways:?}");
+    let entries = Topology::leaf_spine(6_500, 1, 10, CABLING).map(|_| ());
+    assert!(
+        matches!(entries, Err(TopologyError::TooManyRoutes { switches: 6_501, endpoints: 65_000, .. })),
+        "{entries:?}"
+    );
+    assert!(Topology::fat_tree(62, CABLING).is_ok(), "the largest that a scenario may have");
+}
+
 #[test]
 fn a_wiring_has_its_limits() {
     let mut wiring = Wiring::new();
