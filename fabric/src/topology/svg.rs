@@ -21,6 +21,8 @@ const SWITCH_HALF_HEIGHT: i64 = 13;
 const NUMBERED_SPACING: i64 = 15;
 /// Colours of the kinds of cable, of switches by height, and of hosts.
 const CABLE_COLOURS: [&str; 5] = ["#7a8ca5", "#c2703d", "#4f9a6b", "#9b6bb3", "#b8a13a"];
+/// When colours are used up, dashes tell cables apart.
+const CABLE_DASHES: [&str; 4] = ["", "7 3", "2 3", "9 3 2 3"];
 const SWITCH_COLOURS: [&str; 4] = ["#2f6fb0", "#3f51a3", "#6a3f9c", "#8f3f86"];
 const HOST_COLOUR: &str = "#2a9d8f";
 
@@ -34,6 +36,9 @@ impl Topology {
         svg
     }
 }
+
+/// Kinds of cable with the attributes of their strokes, by rate and latency.
+type Kinds = BTreeMap<(u64, u64), (LinkConfig, String)>;
 
 struct Drawing<'a> {
     topology: &'a Topology,
@@ -67,15 +72,16 @@ impl Drawing<'_> {
         writeln!(svg, "</g>\n</svg>")
     }
 
-    /// The kinds of cable, fastest last, with their colours.
-    fn cable_kinds(&self) -> BTreeMap<(u64, u64), (LinkConfig, &'static str)> {
+    /// The kinds of cable, fastest last, with the look of their strokes.
+    fn cable_kinds(&self) -> Kinds {
         let keyed = self.topology.cables.iter().map(|cable| (kind(cable), cable.line));
         let sorted: BTreeMap<_, _> = keyed.collect();
-        let colours = CABLE_COLOURS.iter().cycle();
-        sorted.into_iter().zip(colours).map(|((key, line), &colour)| (key, (line, colour))).collect()
+        let looks = CABLE_DASHES.iter().flat_map(|dashes| CABLE_COLOURS.iter().map(move |colour| look(colour, dashes)));
+        let looks = looks.collect::<Vec<_>>().into_iter().cycle();
+        sorted.into_iter().zip(looks).map(|((key, line), look)| (key, (line, look))).collect()
     }
 
-    fn write_header(&self, svg: &mut String, kinds: &BTreeMap<(u64, u64), (LinkConfig, &'static str)>) -> fmt::Result {
+    fn write_header(&self, svg: &mut String, kinds: &Kinds) -> fmt::Result {
         let (hosts, switches) = (self.topology.host_count(), self.topology.switch_count());
         let title = escape(self.title);
         writeln!(
@@ -88,8 +94,8 @@ impl Drawing<'_> {
         writeln!(svg, r##"<text x="{MARGIN}" y="{y}" font-size="13" fill="#555">{}</text>"##, counts.join(", "))?;
         let y = y + 22;
         let mut x = MARGIN;
-        for (line, colour) in kinds.values() {
-            writeln!(svg, r#"<path d="M{x} {} h24" stroke="{colour}" stroke-width="3"/>"#, y - 4)?;
+        for (line, look) in kinds.values() {
+            writeln!(svg, r#"<path d="M{x} {} h24" {look} stroke-width="3"/>"#, y - 4)?;
             let text = legend_text(line);
             writeln!(svg, r##"<text x="{}" y="{y}" font-size="12" fill="#555">{text}</text>"##, x + 30)?;
             x += legend_width(&text);
@@ -97,7 +103,7 @@ impl Drawing<'_> {
         Ok(())
     }
 
-    fn write_cables(&self, svg: &mut String, kinds: &BTreeMap<(u64, u64), (LinkConfig, &'static str)>) -> fmt::Result {
+    fn write_cables(&self, svg: &mut String, kinds: &Kinds) -> fmt::Result {
         // Many cables are drawn thinner, so that the eye can follow them.
         let opacity = if self.topology.cables.len() > 200 { "0.45" } else { "0.8" };
         let width = if self.topology.cables.len() > 100 { "1" } else { "1.6" };
@@ -109,12 +115,8 @@ impl Drawing<'_> {
             let (from, to) = (self.layout.at(nodes.0), self.layout.at(nodes.1));
             let bend = bend(self.layout.between(nodes.0, nodes.1), from, to, *before);
             *before += 1;
-            let (_, colour) = kinds[&kind(cable)];
-            writeln!(
-                svg,
-                r#"<path d="M{} {} Q{} {} {} {}" stroke="{colour}"/>"#,
-                from.x, from.y, bend.x, bend.y, to.x, to.y
-            )?;
+            let (_, look) = &kinds[&kind(cable)];
+            writeln!(svg, r#"<path d="M{} {} Q{} {} {} {}" {look}/>"#, from.x, from.y, bend.x, bend.y, to.x, to.y)?;
         }
         writeln!(svg, "</g>")
     }
@@ -147,6 +149,14 @@ impl Drawing<'_> {
             }
         }
         writeln!(svg, "</g>")
+    }
+}
+
+/// The attributes of a stroke.
+fn look(colour: &str, dashes: &str) -> String {
+    match dashes {
+        "" => format!(r#"stroke="{colour}""#),
+        _ => format!(r#"stroke="{colour}" stroke-dasharray="{dashes}""#),
     }
 }
 

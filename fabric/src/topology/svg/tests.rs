@@ -86,3 +86,16 @@ fn parallel_cables_are_apart_and_titles_are_text() {
     assert!(svg.contains("&lt;a&gt; &amp; b"));
     assert!(svg.contains("2 hosts, 0 switches, 3 cables"));
 }
+
+#[test]
+fn twenty_kinds_of_cable_look_different() {
+    let mut wiring = Wiring::new();
+    let hub = wiring.switches(1)[0];
+    for gbps in 1..=20 {
+        let host = wiring.host();
+        wiring.cable(host, hub, LinkConfig { rate: Rate::from_gbps(gbps), latency: Dur::from_us(1) });
+    }
+    let svg = wiring.finish().expect("a star").to_svg("kinds");
+    let looks = svg.lines().filter(|line| line.contains(" Q")).filter_map(|line| Some(line.split_once(" stroke=")?.1));
+    assert_eq!(looks.collect::<std::collections::BTreeSet<_>>().len(), 20);
+}
