@@ -8,9 +8,14 @@ use crate::address::Endpoint;
 use crate::link::LinkConfig;
 use crate::topology::{CABLES_MAX, NodeId, Topology, TopologyError, Wiring};
 use des::{Dur, Rate, Ratio};
+use std::ops::Range;
 
 /// The fastest link that is simulated, in Gb/s.
 pub const RATE_GBPS_MAX: u32 = 1_600;
+/// The slowest link of a file.
+const RATE_BPS_MIN: u64 = 1_000_000;
+/// The longest delay of a link.
+const DELAY_PS_MAX: u64 = 1_000_000_000_000;
 
 /// What a file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,94 +26,69 @@ pub struct Imported {
     pub nodes: Vec<NodeId>,
 }
 
-/// Why a file is none. Lines count from 1.
+/// Why a file is none, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HpccError {
+#[error("{fault}")]
+pub struct HpccError {
+    /// The word that is wrong, in bytes of the text. What is missing is missing after it.
+    pub at: Range<usize>,
+    /// What is wrong.
+    pub fault: HpccFault,
+}
+
+/// What is wrong with a file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HpccFault {
     /// The file ends early.
-    #[error("line {line}: the file ends where {what} should be")]
+    #[error("the file ends where {what} should be")]
     Missing {
-        /// Last line.
-        line: usize,
         /// What was expected.
         what: &'static str,
     },
-    /// A word has another form.
-    #[error("line {line}: {what} cannot be {text:?}")]
-    Malformed {
-        /// Where.
-        line: usize,
+    /// A word is none that is possible here.
+    #[error("{what} cannot be `{text}`")]
+    Wrong {
         /// What was expected.
         what: &'static str,
         /// What is there.
         text: String,
-    },
-    /// A number is out of its range.
-    #[error("line {line}: {what} is {actual}, the limit is {limit}")]
-    TooLarge {
-        /// Where.
-        line: usize,
-        /// What it counts.
-        what: &'static str,
-        /// The number.
-        actual: u32,
-        /// The greatest number that is possible here.
-        limit: u32,
-    },
-    /// A link is faster than any that is simulated.
-    #[error("line {line}: a link's rate is {text}, the limit is {RATE_GBPS_MAX}Gbps")]
-    TooFast {
-        /// Where.
-        line: usize,
-        /// The rate.
-        text: String,
+        /// What may be there.
+        allowed: String,
     },
     /// A switch is listed twice.
-    #[error("line {line}: node {node} is listed as a switch twice")]
+    #[error("node {node} is listed as a switch twice")]
     SwitchTwice {
-        /// Where.
-        line: usize,
         /// Its number in the file.
         node: u32,
     },
     /// A link of a node with itself.
-    #[error("line {line}: a link from node {node} to itself")]
+    #[error("a link from node {node} to itself")]
     SameNode {
-        /// Where.
-        line: usize,
         /// Its number in the file.
         node: u32,
     },
     /// Text behind the last link.
-    #[error("line {line}: {text:?} after the last link")]
-    Trailing {
-        /// Where.
-        line: usize,
-        /// The first word.
-        text: String,
-    },
+    #[error("the file goes on after the last link")]
+    Trailing,
     /// The graph is impossible as a whole. Numbers of hosts and switches are the new ones.
-    #[error("up to line {line}: {source}")]
-    Topology {
-        /// Last line.
-        line: usize,
-        /// What is wrong.
-        source: TopologyError,
-    },
+    #[error("{0}")]
+    Topology(TopologyError),
 }
 
-impl HpccError {
-    /// The line, counted from 1.
+impl HpccFault {
+    /// What to do about it.
     #[must_use]
-    pub const fn line(&self) -> usize {
+    pub fn remedy(&self) -> String {
         match self {
-            Self::Missing { line, .. }
-            | Self::Malformed { line, .. }
-            | Self::TooLarge { line, .. }
-            | Self::TooFast { line, .. }
-            | Self::SwitchTwice { line, .. }
-            | Self::SameNode { line, .. }
-            | Self::Trailing { line, .. }
-            | Self::Topology { line, .. } => *line,
+            Self::Wrong { allowed, .. } => format!("allowed: {allowed}"),
+            Self::Missing { .. } | Self::Trailing => {
+                "write NODES SWITCHES LINKS, then all switches, then for each link NODE NODE RATE DELAY LOSS".to_owned()
+            }
+            Self::SwitchTwice { .. } => "list each switch once".to_owned(),
+            Self::SameNode { .. } => "name another node".to_owned(),
+            Self::Topology(_) => {
+                "change the links; hosts and switches are counted from 0 in the order of their numbers".to_owned()
+            }
         }
     }
 }
@@ -116,9 +96,9 @@ impl HpccError {
 /// Reads a file.
 ///
 /// # Errors
-/// The first thing that is wrong, with its line.
+/// The first thing that is wrong, with its place.
 pub fn parse(text: &str) -> Result<Imported, HpccError> {
-    let mut words = Words::new(text);
+    let mut words = Words { rest: text, text, at: 0..0 };
     let node_count = words.number("the number of nodes", Endpoint::LIMIT)?;
     let switch_count = words.number("the number of switches", node_count)?;
     let link_count = words.number("the number of links", CABLES_MAX)?;
@@ -127,11 +107,10 @@ pub fn parse(text: &str) -> Result<Imported, HpccError> {
     for _ in 0..link_count {
         read_link(&mut words, &mut wiring, &nodes)?;
     }
-    if let Some((line, text)) = words.rest.next() {
-        return Err(HpccError::Trailing { line, text: text.into() });
+    if words.next().is_some() {
+        return Err(words.error(HpccFault::Trailing));
     }
-    let line = words.line;
-    let topology = wiring.finish().map_err(|source| HpccError::Topology { line, source })?;
+    let topology = wiring.finish().map_err(|error| words.error(HpccFault::Topology(error)))?;
     Ok(Imported { topology, nodes })
 }
 
@@ -146,7 +125,7 @@ fn read_nodes(
     for _ in 0..switch_count {
         let node = words.number("a switch", node_count.saturating_sub(1))?;
         if std::mem::replace(&mut is_switch[node as usize], true) {
-            return Err(HpccError::SwitchTwice { line: words.line, node });
+            return Err(words.error(HpccFault::SwitchTwice { node }));
         }
     }
     let mut switches = wiring.switches(switch_count).into_iter();
@@ -162,51 +141,62 @@ fn read_link(words: &mut Words<'_>, wiring: &mut Wiring, nodes: &[NodeId]) -> Re
     let a = words.number("a link's first node", last_node)?;
     let b = words.number("a link's second node", last_node)?;
     if a == b {
-        return Err(HpccError::SameNode { line: words.line, node: a });
+        return Err(words.error(HpccFault::SameNode { node: a }));
     }
-    let (rate, text) = words.read("a link's rate", |text| {
-        let rate = quantity(text, &RATE_UNITS).filter(|&bps| bps > 0)?;
-        Some((rate, text.to_owned()))
-    })?;
-    if rate > u64::from(RATE_GBPS_MAX) * 1_000_000_000 {
-        return Err(HpccError::TooFast { line: words.line, text });
-    }
-    let latency = words.read("a link's delay", |text| quantity(text, &TIME_UNITS))?;
-    let loss = words.read("a link's loss probability", probability)?;
+    let rates = RATE_BPS_MIN..=u64::from(RATE_GBPS_MAX) * 1_000_000_000;
+    let rate = words.read(
+        "a link's rate",
+        |text| quantity(text, &RATE_UNITS).filter(|rate| rates.contains(rate)),
+        || format!("1Mbps to {RATE_GBPS_MAX}Gbps, such as 100Gbps or 2.5Gbps"),
+    )?;
+    let latency = words.read(
+        "a link's delay",
+        |text| quantity(text, &TIME_UNITS).filter(|delay| *delay <= DELAY_PS_MAX),
+        || "up to 1s, such as 1000ns or 1.5us".to_owned(),
+    )?;
+    let loss = words.read("a link's loss probability", probability, || "0 to 1, such as 0.001".to_owned())?;
     let line = LinkConfig { rate: Rate::from_bps(rate), latency: Dur::from_ps(latency) };
     wiring.lossy_cable(nodes[a as usize], nodes[b as usize], line, loss);
     Ok(())
 }
 
-/// The words of a file with their lines.
+/// The words of a file.
 struct Words<'a> {
-    rest: Box<dyn Iterator<Item = (usize, &'a str)> + 'a>,
-    /// Of the last word.
-    line: usize,
+    text: &'a str,
+    rest: &'a str,
+    /// Where the last word is.
+    at: Range<usize>,
 }
 
 impl<'a> Words<'a> {
-    fn new(text: &'a str) -> Self {
-        let lines = (1..).zip(text.lines());
-        Self {
-            rest: Box::new(lines.flat_map(|(line, text)| text.split_whitespace().map(move |word| (line, word)))),
-            line: 1,
-        }
+    fn next(&mut self) -> Option<&'a str> {
+        let rest = self.rest.trim_start();
+        let word = rest.split_whitespace().next()?;
+        let start = self.text.len() - rest.len();
+        self.at = start..start + word.len();
+        self.rest = &rest[word.len()..];
+        Some(word)
     }
 
-    /// The next word, as `convert` understands it.
-    fn read<T>(&mut self, what: &'static str, convert: impl FnOnce(&str) -> Option<T>) -> Result<T, HpccError> {
-        let (line, text) = self.rest.next().ok_or(HpccError::Missing { line: self.line, what })?;
-        self.line = line;
-        convert(text).ok_or_else(|| HpccError::Malformed { line, what, text: text.into() })
+    fn error(&self, fault: HpccFault) -> HpccError {
+        HpccError { at: self.at.clone(), fault }
+    }
+
+    /// The next word, as `convert` understands it; `allowed` says what it does.
+    fn read<T>(
+        &mut self,
+        what: &'static str,
+        convert: impl FnOnce(&str) -> Option<T>,
+        allowed: impl FnOnce() -> String,
+    ) -> Result<T, HpccError> {
+        let Some(text) = self.next() else { return Err(self.error(HpccFault::Missing { what })) };
+        let wrong = || self.error(HpccFault::Wrong { what, text: text.to_owned(), allowed: allowed() });
+        convert(text).ok_or_else(wrong)
     }
 
     fn number(&mut self, what: &'static str, limit: u32) -> Result<u32, HpccError> {
-        let actual = self.read(what, |text| text.parse().ok())?;
-        if actual > limit {
-            return Err(HpccError::TooLarge { line: self.line, what, actual, limit });
-        }
-        Ok(actual)
+        let convert = |text: &str| text.parse().ok().filter(|number| *number <= limit);
+        self.read(what, convert, || format!("0 to {limit}"))
     }
 }
 
