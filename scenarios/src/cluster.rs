@@ -6,6 +6,7 @@ use crate::options::Progress;
 use crate::record::Watch;
 use crate::report::RunReport;
 use crate::report::journal::NodeJournal;
+use crate::spec::check::Violation;
 use crate::spec::{Problem, Scenario};
 use crate::world::World;
 use provider::consumer::Session;
@@ -17,9 +18,9 @@ use std::net::{IpAddr, Ipv6Addr};
 /// Why a cluster could not be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClusterError {
-    /// The topology is impossible.
+    /// The topology is impossible, or its switches.
     #[error("topology: {0}")]
-    Topology(String),
+    Topology(Box<Violation>),
     /// A real device cannot do what the scenario asks for, or there are too few.
     #[error("{0}")]
     Real(String),
@@ -28,7 +29,7 @@ pub enum ClusterError {
     Fault(String),
     /// The flows of a study are impossible.
     #[error("flows: {0}")]
-    Flows(String),
+    Flows(Box<Violation>),
     /// A file that the scenario names is wrong, at a place of its own.
     #[error("{0}")]
     Input(Box<Problem>),
@@ -40,6 +41,14 @@ pub enum ClusterError {
         /// What went wrong.
         what: String,
     },
+}
+
+impl ClusterError {
+    /// A topology is impossible, and the value at `path` is to blame.
+    pub(crate) fn topology(path: &str, message: impl fmt::Display, remedy: impl fmt::Display) -> Self {
+        let (path, message, remedy) = (path.to_owned(), message.to_string(), remedy.to_string());
+        Self::Topology(Box::new(Violation { path, message, remedy }))
+    }
 }
 
 /// Simulated nodes, their network, and the consumers that run on them.

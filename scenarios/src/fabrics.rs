@@ -1,9 +1,11 @@
 //! The topology that a scenario's `[cluster]` describes.
 
 use crate::cluster::ClusterError;
-use crate::spec::{CableDelay, Cluster, Scenario, Topology as Shape};
+use crate::spec::files::TopologyFile;
+use crate::spec::{CableDelay, Cluster, Place, Problem, Scenario, Topology as Shape};
 use des::{Dur, Rate};
-use fabric::topology::{Cabling, hpcc};
+use fabric::topology::Cabling;
+use fabric::topology::hpcc::{self, HpccError};
 use fabric::{LinkConfig, NodeId, Topology};
 
 /// A topology, and which node each number of its file is.
@@ -14,17 +16,16 @@ pub(crate) struct Fabric {
     pub(crate) nodes: Vec<NodeId>,
 }
 
-/// The picture of a scenario's topology, as SVG; `file` is the text of its topology file.
+/// The picture of a scenario's topology, as SVG.
 ///
 /// # Errors
 /// If the topology is impossible.
-pub fn topology_svg(scenario: &Scenario, file: &str) -> Result<String, ClusterError> {
+pub fn topology_svg(scenario: &Scenario, file: &TopologyFile) -> Result<String, ClusterError> {
     Ok(build(&scenario.cluster, file)?.topology.to_svg(&scenario.about.name))
 }
 
-/// Builds the topology of a cluster; `file` is the text of its topology file.
-pub(crate) fn build(cluster: &Cluster, file: &str) -> Result<Fabric, ClusterError> {
-    let impossible = |error: &dyn std::fmt::Display| ClusterError::Topology(error.to_string());
+/// Builds the topology of a cluster.
+pub(crate) fn build(cluster: &Cluster, file: &TopologyFile) -> Result<Fabric, ClusterError> {
     let line = |gbps: u32, delay: Option<CableDelay>| LinkConfig {
         rate: Rate::from_gbps(gbps.into()),
         latency: delay.map_or(Dur::from_ns(cluster.link_latency_ns), latency),
@@ -49,13 +50,27 @@ pub(crate) fn build(cluster: &Cluster, file: &str) -> Result<Fabric, ClusterErro
             Topology::rail_optimised(units, hosts_per_unit, rails, spines, cabling)
         }
         Shape::File { .. } => {
-            let imported = hpcc::parse(file).map_err(|error| impossible(&error))?;
+            let imported =
+                hpcc::parse(&file.text).map_err(|error| ClusterError::Input(Box::new(problem(file, error))))?;
             return Ok(Fabric { topology: imported.topology, nodes: imported.nodes });
         }
     }
-    .map_err(|error| impossible(&error))?;
+    .map_err(|error| {
+        let path = format!("cluster.topology.{}", cluster.topology.name());
+        ClusterError::topology(&path, error, "choose other numbers of switches and nodes")
+    })?;
     let nodes = (0..topology.host_count()).map(NodeId::Host).collect();
     Ok(Fabric { topology, nodes })
+}
+
+/// What is wrong with a topology file.
+fn problem(file: &TopologyFile, error: HpccError) -> Problem {
+    Problem {
+        file: file.path.display().to_string(),
+        place: Some(Place::of(&file.text, error.at)),
+        message: error.fault.to_string(),
+        remedy: error.fault.remedy(),
+    }
 }
 
 fn latency(delay: CableDelay) -> Dur {
@@ -70,7 +85,7 @@ mod tests {
     #[test]
     fn cables_have_the_latency_of_their_parts() {
         let latencies = |cluster: &Cluster| {
-            let topology = build(cluster, "").expect("a small one").topology;
+            let topology = build(cluster, &TopologyFile::default()).expect("a small one").topology;
             let is_host = |node: NodeId| matches!(node, NodeId::Host(_));
             let ps = |host: bool| {
                 let cables = topology.cables().iter();
@@ -88,5 +103,15 @@ mod tests {
         assert_eq!(latencies(&cluster), [[164_700].into(), [730_000].into()]);
         cluster.topology = Shape::BackToBack;
         assert_eq!(latencies(&cluster), [[164_700].into(), [].into()]);
+    }
+    #[test]
+    fn an_error_of_a_topology_file_has_its_place() {
+        let cluster = Cluster { topology: Shape::File { path: "t".into() }, ..Cluster::default() };
+        let text = "2 0 1\n0 1 1Gbps 0ns 0\n".to_owned();
+        let error = build(&cluster, &TopologyFile { path: "dir/t".into(), text }).expect_err("a cable takes no time");
+        let text = error.to_string();
+        for part in ["a link's delay cannot be `0ns`", "dir/t:2:11", "1ps to 1s"] {
+            assert!(text.contains(part), "no {part:?} in\n{text}");
+        }
     }
 }

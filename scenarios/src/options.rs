@@ -2,6 +2,7 @@
 
 use crate::record::Watch;
 use crate::report::summary::SIMULATED;
+use crate::spec::files::TopologyFile;
 use bytes::Bytes;
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -15,8 +16,8 @@ pub struct RunOptions {
     pub input: Bytes,
     /// Where they come from, for messages.
     pub input_path: PathBuf,
-    /// The text of the topology file, if the cluster has one.
-    pub topology: String,
+    /// The topology file, if the cluster has one.
+    pub topology: TopologyFile,
     /// The cables to capture, by [`Cable::name`](crate::spec::Cable::name).
     pub capture: Vec<String>,
     /// Threads for a fabric study; it does not show in the report.

@@ -9,6 +9,8 @@ use fabric::{LinkConfig, NodeId, SwitchConfig, Topology};
 /// Bytes on the cable around the payload of a packet in the middle of a message: Ethernet with preamble and gap, IPv4, UDP,
 /// base header, check.
 pub(crate) const HEADER_BYTES: u64 = 14 + 20 + 8 + 12 + 4 + wire::CABLE_OVERHEAD_BYTES as u64;
+/// Bytes of a frame around its payload, with the header that names where a WRITE goes.
+pub(crate) const FRAME_HEADER_BYTES: u32 = 14 + 20 + 8 + 12 + 16 + 4;
 /// An acknowledgement: base header and AETH.
 pub(crate) const ACK_BYTES: u64 = HEADER_BYTES + 4;
 

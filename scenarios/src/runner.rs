@@ -1,5 +1,6 @@
 //! One scenario, run: the cluster, its workload, its captures, its report.
 
+use crate::advice;
 use crate::cluster::{Cluster, ClusterError};
 use crate::consumers::replicate::{self, Job};
 use crate::consumers::{Crew, Work};
@@ -9,8 +10,10 @@ use crate::plan::Plan;
 use crate::real::RealCluster;
 use crate::report::journal::NodeJournal;
 use crate::report::{Journal, RunReport};
+use crate::spec::check::Violation;
 use crate::spec::{Replicate, Scenario, Workload};
 use crate::study;
+use crate::switches;
 use crate::world::{complete, judge};
 use des::Dur;
 use provider::consumer::Session;
@@ -35,18 +38,33 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<RunReport, Clust
         (workload, None) => unreachable!("nobody runs {workload:?}"),
     }?;
     report.backend = options.backend.name();
+    if report.study.is_none() && options.backend == Backend::Simulated {
+        report.warnings = check(scenario, options)?.warnings;
+    }
     Ok(report)
+}
+
+/// What shows of a scenario before it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// NICs.
+    pub nodes: u32,
+    /// What it may do that its author may not have meant.
+    pub warnings: Vec<Violation>,
 }
 
 /// Looks for everything that keeps a scenario from running on simulated NICs and shows before it runs.
 ///
 /// # Errors
 /// As [`run`], but for devices.
-pub fn check(scenario: &Scenario, options: &RunOptions) -> Result<(), ClusterError> {
-    match &scenario.workload {
-        Workload::Flows(flows) => study::check(scenario, flows, options),
-        _ => fabrics::build(&scenario.cluster, &options.topology).map(|_| ()),
+pub fn check(scenario: &Scenario, options: &RunOptions) -> Result<Checked, ClusterError> {
+    if let Workload::Flows(flows) = &scenario.workload {
+        return study::check(scenario, flows, options);
     }
+    let topology = fabrics::build(&scenario.cluster, &options.topology)?.topology;
+    switches::check(scenario, &topology)?;
+    let warnings = advice::warnings(scenario, &topology, advice::everybody(&topology));
+    Ok(Checked { nodes: topology.endpoint_count(), warnings })
 }
 
 /// Simulated or real nodes, ready for consumers.

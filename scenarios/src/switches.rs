@@ -1,10 +1,11 @@
 //! The switches and the congestion control that a scenario describes, as the models know them.
 
+use crate::cluster::ClusterError;
 use crate::spec::fabric::{EcnMarks, Forwarding, Paths, Scheduling, WatchdogAction};
 use crate::spec::{Congestion, Fabric, Scenario};
 use des::{Dur, Rate, Ratio};
-use fabric::switch::{self, Alpha, BufferConfig, EcnCurve, PathChoice, Watchdog};
-use fabric::{PRIORITIES, SwitchConfig, Topology};
+use fabric::switch::{self, Alpha, BufferConfig, ConfigError, EcnCurve, PathChoice, Watchdog};
+use fabric::{NodeId, PRIORITIES, Switch, SwitchConfig, Topology};
 use nic_model::congestion::Scheme;
 use nic_model::congestion::parameters::Marks;
 
@@ -53,6 +54,33 @@ pub(crate) fn config(scenario: &Scenario) -> SwitchConfig {
             Paths::Flowlet { gap_ns } => PathChoice::Flowlet { gap: Dur::from_ns(gap_ns) },
         },
         ..SwitchConfig::default()
+    }
+}
+
+/// The switches of a scenario's topology.
+pub(crate) fn build(scenario: &Scenario, topology: &Topology) -> Result<Vec<Switch>, ClusterError> {
+    topology.build_switches(&config(scenario), scenario.about.seed).map_err(|error| impossible(&error))
+}
+
+/// Looks whether they can be built: what is enough for the largest is enough for all.
+pub(crate) fn check(scenario: &Scenario, topology: &Topology) -> Result<(), ClusterError> {
+    let ports = |switch| topology.ports(NodeId::Switch(switch)).len();
+    match (0..topology.switch_count()).map(ports).max() {
+        Some(most) => config(scenario).check(most).map_err(|error| impossible(&error)),
+        None => Ok(()),
+    }
+}
+
+fn impossible(error: &ConfigError) -> ClusterError {
+    match error {
+        ConfigError::BufferTooSmall { kept_bytes, .. } => {
+            let remedy = format!(
+                "write buffer_bytes = {} or more, or less `headroom_bytes` or `reserved_bytes`",
+                kept_bytes.saturating_mul(2)
+            );
+            ClusterError::topology("fabric.buffer_bytes", error, remedy)
+        }
+        _ => ClusterError::topology("fabric", error, "change what [fabric] says"),
     }
 }
 

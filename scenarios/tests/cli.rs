@@ -107,9 +107,21 @@ fn the_files_of_a_study_are_checked_without_running() {
     let rails = "[cluster.topology.rail-optimised]\nunits = 1\nhosts_per_unit = 2\nrails = 2\nspines = 0\n";
     let all = "[workload.flows.pattern.all-to-all]\nbytes = 5\n";
     write(&folder, "rails.toml", &study(&format!("{all}{rails}")));
+    write(&folder, "flat", "3 1 2\n2\n0 2 1Gbps 0ns 0\n1 2 1Gbps 1ns 0\n");
+    write(&folder, "zero.toml", &study(&format!("{all}[cluster.topology.file]\npath = \"flat\"\n")));
+    let star = "[cluster]\nnodes = 600\n[fabric]\nbuffer_bytes = ";
+    write(&folder, "star.toml", &study(&format!("{all}{star}32000000")));
+    let ring = all.replace("all-to-all", "ring-all-reduce");
+    write(&folder, "ring.toml", &study(&format!("{ring}{star}320000000")));
+    let bare = "[cluster.topology.leaf-spine]\nleaves = 2\nspines = 0\nnodes_per_leaf = 2\n";
+    write(&folder, "bare.toml", &study(&format!("{all}{bare}")));
     for (file, parts) in [
         ("flows.toml", ["flows:3:11", "flow 2: the size in bytes cannot be `-5`", "allowed: 1 to 1099511627776"]),
-        ("rails.toml", ["flows:", "no way leads from node 0 to node 1", "connect their switches"]),
+        ("rails.toml", ["rails.toml:4:17", "no way leads from node 0 to node 1", "connect their switches"]),
+        ("zero.toml", ["flat:3:11", "a link's delay cannot be `0ns`", "allowed: 1ps to 1s"]),
+        ("star.toml", ["star.toml:9:16", "nothing to share: 600 ports keep", "write buffer_bytes = "]),
+        ("ring.toml", ["ring.toml:4:17", "718800 flows between 600 nodes, the limit is 480000", "fewer nodes"]),
+        ("bare.toml", ["bare.toml:6:19", "spines is 0, not in 1..=65535", "other numbers"]),
     ] {
         for command in ["check", "run"] {
             let message = refused(&folder, &[command, file]);
@@ -120,6 +132,30 @@ fn the_files_of_a_study_are_checked_without_running() {
     }
     write(&folder, "flows", "1\n0 1 3 100 1000 2.0\n");
     assert_eq!(rnic(folder.path(), &["check", "flows.toml"]).status.code(), Some(0));
+}
+
+/// Warnings are told by `check` and `run`, and change nothing.
+#[test]
+fn warnings_have_a_place_and_do_not_fail() {
+    let folder = folder();
+    let dragonfly = "[cluster.topology.dragonfly]\nrouters = 2\nnodes_per_router = 1\nglobals = 1\n";
+    let tables = "[workload.flows.pattern.all-to-all]\nbytes = 5\n[fabric]\nheadroom_bytes = 1000\n";
+    write(&folder, "rings.toml", &study(&format!("{tables}{dragonfly}")));
+    for arguments in [&["check", "rings.toml"][..], &["run", "rings.toml", "--json"]] {
+        let output = rnic(folder.path(), arguments);
+        let err = text(&output.stderr);
+        assert_eq!((output.status.code(), err.matches("warning: ").count()), (Some(0), 2), "{err}");
+        for part in ["rings.toml:7:18", "write headroom_bytes = ", "rings.toml:8:19", "add [fabric.pfc_watchdog]"] {
+            assert!(err.contains(part), "{arguments:?}: no {part:?} in\n{err}");
+        }
+        if arguments[0] == "run" {
+            let paths = ["fabric.headroom_bytes", "cluster.topology.dragonfly"];
+            assert_eq!(json(&output)["warnings"].as_array().map(Vec::len), Some(paths.len()));
+            (0..2).for_each(|number| assert_eq!(json(&output)["warnings"][number]["path"], paths[number]));
+        }
+    }
+    let output = rnic(folder.path(), &["run", "good.toml", "--json"]);
+    assert_eq!(json(&output).get("warnings"), None);
 }
 
 /// Files that are no text, no plan, cut off or damaged: what is wrong, where, and what to do.

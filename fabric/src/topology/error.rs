@@ -84,7 +84,7 @@ pub enum TopologyError {
     },
     /// More routes than fit in memory, or are found in a while.
     #[error(
-        "{switches} switches with routes to {endpoints} host ports, over {cables} cables between switches, are too many: \
+        "routes of {switches} switches to {endpoints} host ports over {cables} cables between switches are too many: \
          switches times host ports may be {entries_max}, switches with hosts times such cables {ways_max}"
     )]
     TooManyRoutes {

@@ -151,8 +151,8 @@ fn read_link(words: &mut Words<'_>, wiring: &mut Wiring, nodes: &[NodeId]) -> Re
     )?;
     let latency = words.read(
         "a link's delay",
-        |text| quantity(text, &TIME_UNITS).filter(|delay| *delay <= DELAY_PS_MAX),
-        || "up to 1s, such as 1000ns or 1.5us".to_owned(),
+        |text| quantity(text, &TIME_UNITS).filter(|delay| (1..=DELAY_PS_MAX).contains(delay)),
+        || "1ps to 1s, such as 1000ns or 1.5us".to_owned(),
     )?;
     let loss = words.read("a link's loss probability", probability, || "0 to 1, such as 0.001".to_owned())?;
     let line = LinkConfig { rate: Rate::from_bps(rate), latency: Dur::from_ps(latency) };

@@ -36,7 +36,7 @@ pub(crate) fn write(
     repeat.workload.set_input(PathBuf::from("input"));
     if let Topology::File { path } = &mut repeat.cluster.topology {
         *path = PathBuf::from("topology");
-        put("topology", options.topology.as_bytes())?;
+        put("topology", options.topology.text.as_bytes())?;
     }
     put("scenario.toml", repeat.to_toml().as_bytes())?;
     let picture = topology_svg(scenario, &options.topology).unwrap_or_default();

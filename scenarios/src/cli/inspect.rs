@@ -50,17 +50,18 @@ pub(super) fn list(folder: &Path) -> Result<Answer, CommandError> {
 pub(super) fn check(path: &Path) -> Result<Answer, CommandError> {
     let file = ScenarioFile::load(path)?;
     let options = target::options(&file, None)?;
-    scenarios::check(&file.scenario, &options)?;
+    let checked = scenarios::check(&file.scenario, &options).map_err(|error| target::blame(&file, &[], error))?;
     let (about, cluster) = (&file.scenario.about, &file.scenario.cluster);
-    Ok(Answer::text(format!(
+    let out = format!(
         "{} is good: {}, {} nodes, {}, input of {} bytes, {} fault rows\n",
         path.display(),
         about.name,
-        cluster.nodes,
+        checked.nodes,
         cluster.topology.name(),
         units::count(options.input.len() as u64),
         file.scenario.fault.rows().len(),
-    )))
+    );
+    Ok(Answer { err: target::warnings(&file, &[], &checked.warnings), ..Answer::text(out) })
 }
 
 /// The JSON schema of scenarios, or of plans.
@@ -73,7 +74,8 @@ pub(super) fn schema(plan: bool) -> Answer {
 pub(super) fn show(path: &Path, svg: bool) -> Result<Answer, CommandError> {
     let file = ScenarioFile::load(path)?;
     if svg {
-        return Ok(Answer::text(topology_svg(&file.scenario, &file.read_topology()?)?));
+        let picture = topology_svg(&file.scenario, &file.read_topology()?);
+        return Ok(Answer::text(picture.map_err(|error| target::blame(&file, &[], error))?));
     }
     Ok(Answer::text(file.scenario.to_toml()))
 }

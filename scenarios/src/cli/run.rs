@@ -73,13 +73,16 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Answer, CommandError> {
     let watch = chosen_watch(scenario, arguments.record)?;
     let options = RunOptions { capture, threads, backend, journal, watch, progress: Some(watched.clone()), ..options };
     let stopwatch = Stopwatch::start();
-    let mut report = progress::watch(&watched, || scenarios::run(scenario, &options))?;
+    let mut report = progress::watch(&watched, || scenarios::run(scenario, &options))
+        .map_err(|error| target::blame(&file, &arguments.settings, error))?;
     report.wall_s = stopwatch.elapsed().as_secs_f64();
     (report.cpu_s, report.peak_rss_bytes) = (usage::cpu_s(), usage::peak_rss_bytes());
 
     let place = arguments.out.clone().unwrap_or_else(|| folder::default_place(scenario));
     folder::write(&place, scenario, &options, &mut report)?;
-    Ok(present(arguments, scenario, &report))
+    let warnings = target::warnings(&file, &arguments.settings, &report.warnings);
+    let answer = present(arguments, scenario, &report);
+    Ok(Answer { err: warnings + &answer.err, ..answer })
 }
 
 /// Only studies have parts that cannot see each other.

@@ -1,10 +1,13 @@
 //! What a command works on: a scenario file or a run folder, with the settings and the seed of the command line.
 
-use super::answer::CommandError;
-use scenarios::RunOptions;
+use super::answer::{CommandError, colour};
+use scenarios::report::table::Tone;
+use scenarios::spec::check::Violation;
 use scenarios::spec::files::Input;
-use scenarios::spec::{SEED_MAX, Scenario, ScenarioFile};
+use scenarios::spec::{Problem, SEED_MAX, Scenario, ScenarioFile};
 use scenarios::sweep::{Setting, vary};
+use scenarios::{RunError, RunOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Arguments of every command that runs one scenario.
@@ -61,6 +64,32 @@ pub(super) fn options(file: &ScenarioFile, input: Option<&Path>) -> Result<RunOp
     let Input { path, bytes } = file.read_input(input)?;
     let topology = file.read_topology()?;
     Ok(RunOptions { input: bytes.into(), input_path: path, topology, ..RunOptions::default() })
+}
+
+/// A scenario that cannot be run, with the place in its file that is to blame.
+pub(super) fn blame(file: &ScenarioFile, settings: &[Setting], error: RunError) -> CommandError {
+    match error {
+        RunError::Topology(found) | RunError::Flows(found) => {
+            CommandError::Scenario(problem(file, settings, *found).into())
+        }
+        error => error.into(),
+    }
+}
+
+/// What was found out about a scenario, at its place in the file; with settings of the command line, the file is another.
+fn problem(file: &ScenarioFile, settings: &[Setting], found: Violation) -> Problem {
+    let problem = file.problem(found);
+    if settings.is_empty() {
+        return problem;
+    }
+    let words: Vec<String> = settings.iter().map(|setting| format!(" --set {setting}")).collect();
+    Problem { file: problem.file + &words.concat(), place: None, ..problem }
+}
+
+/// Warnings for standard error.
+pub(super) fn warnings(file: &ScenarioFile, settings: &[Setting], warnings: &[Violation]) -> String {
+    let label = colour(&io::stderr()).paint(Tone::Notable, "warning:");
+    warnings.iter().map(|found| format!("{label} {}\n", problem(file, settings, found.clone()))).collect()
 }
 
 /// A moment of the run: a number with `ps`, `ns`, `us`, `ms` or `s`, such as `812.5us`.

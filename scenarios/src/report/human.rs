@@ -8,7 +8,7 @@ use super::summary::{NodeReport, ObjectCounts, Replica, RunReport, Severity};
 use super::table::{Cell, Colour, Table, Tone};
 use super::units::{bytes, count, gbps, percent};
 use super::verdict::Verdict;
-use crate::spec::Scenario;
+use crate::spec::{Scenario, Topology};
 use des::Dur;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -68,7 +68,10 @@ fn heading(scenario: &Scenario, report: &RunReport, colour: Colour) -> String {
     let network = if report.is_real() {
         format!("on {}", report.backend)
     } else {
-        format!("{}, {} Gb/s, MTU {}", cluster.topology.name(), cluster.rate_gbps, cluster.mtu_bytes)
+        // The rates of a topology file are its own.
+        let is_file = matches!(cluster.topology, Topology::File { .. });
+        let rate = if is_file { String::new() } else { format!(", {} Gb/s", cluster.rate_gbps) };
+        format!("{}{rate}, MTU {}", cluster.topology.name(), cluster.mtu_bytes)
     };
     let nodes = report.study.as_ref().map_or(cluster.nodes.into(), |study| study.nodes);
     let _ = writeln!(out, "{nodes} nodes, {network}, NDK {}\n", scenario.provider.version);

@@ -6,6 +6,7 @@ use super::study::StudyReport;
 use crate::plan::Plan;
 use crate::record::{Evidence, format};
 use crate::spec::RowSummary;
+use crate::spec::check::Violation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -40,6 +41,9 @@ pub struct RunReport {
     pub peak_rss_bytes: u64,
     /// Events processed.
     pub events: u64,
+    /// What the scenario may do that its author may not have meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Violation>,
     /// Breaches that the checkers found.
     pub findings: Vec<Finding>,
     /// The nodes, in their order.

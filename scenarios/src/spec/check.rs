@@ -6,11 +6,12 @@ mod machine;
 mod study;
 mod workload;
 
-use super::{CableDelay, Scenario, Topology};
+use super::{CableDelay, Cluster, Scenario, Topology, Workload};
 use crate::consumers::Work;
 use ::fabric::topology::hpcc::RATE_GBPS_MAX;
 use provider::ndk::ObjectKind;
-use std::fmt::Display;
+use serde::Serialize;
+use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 
 /// Path MTUs of InfiniBand and RoCE (IBTA 1.7, section 9.4.3 PATH MTU).
@@ -21,8 +22,8 @@ const CABLE_M_MAX: u32 = 100_000;
 /// Most that the PHYs of a cable, or its error correction, may take.
 const CABLE_END_NS_MAX: u64 = 1_000_000;
 
-/// Something wrong with the value at `path`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Something wrong with the value at `path`, or to be warned of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
     /// The key, such as `fault.create[1].status`.
     pub path: String,
@@ -30,6 +31,12 @@ pub struct Violation {
     pub message: String,
     /// What to do about it.
     pub remedy: String,
+}
+
+impl Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n  = {}", self.message, self.remedy)
+    }
 }
 
 /// Collects violations.
@@ -82,9 +89,12 @@ impl Checker {
 
     fn cluster(&mut self, scenario: &Scenario) {
         let cluster = &scenario.cluster;
-        match cluster.topology.nodes() {
+        match cluster.topology.nodes(matches!(scenario.workload, Workload::Flows(_))) {
             Some(allowed) => self.chosen_nodes(&cluster.topology, cluster.nodes, allowed),
             None => self.topology(cluster),
+        }
+        if matches!(cluster.topology, Topology::File { .. }) {
+            self.of_the_file(cluster);
         }
         self.range("cluster.rate_gbps", cluster.rate_gbps, 1..=RATE_GBPS_MAX);
         if let Some(rate) = cluster.fabric_rate_gbps {
@@ -97,6 +107,23 @@ impl Checker {
         if !MTUS_BYTES.contains(&cluster.mtu_bytes) {
             let remedy = format!("allowed: {}", MTUS_BYTES.map(|mtu| mtu.to_string()).join(", "));
             self.fail("cluster.mtu_bytes", format!("`mtu_bytes` is {}", cluster.mtu_bytes), remedy);
+        }
+    }
+
+    /// Keys that say what the topology file says. A default may be written: `to_toml` writes it.
+    fn of_the_file(&mut self, cluster: &Cluster) {
+        let default = Cluster::default();
+        for (key, is_written) in [
+            ("nodes", cluster.nodes != default.nodes),
+            ("rate_gbps", cluster.rate_gbps != default.rate_gbps),
+            ("fabric_rate_gbps", cluster.fabric_rate_gbps.is_some()),
+            ("link_latency_ns", cluster.link_latency_ns != default.link_latency_ns),
+        ] {
+            if is_written {
+                let message =
+                    format!("`{key}` would change nothing: nodes, rates and latencies are those of the topology file");
+                self.fail(format!("cluster.{key}"), message, "remove the key, or choose a topology without a file");
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Reading scenarios and their inputs from disk.
 
-use super::diagnose;
 use super::{Place, Problem, Scenario, ScenarioError, Topology, check::Violation};
+use super::{diagnose, locate};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -27,6 +27,15 @@ pub struct Input {
     pub path: PathBuf,
     /// Never empty, unless the workload takes none.
     pub bytes: Vec<u8>,
+}
+
+/// A topology file; empty if the cluster has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopologyFile {
+    /// Where it is, for messages.
+    pub path: PathBuf,
+    /// What it says.
+    pub text: String,
 }
 
 impl ScenarioFile {
@@ -75,8 +84,8 @@ impl ScenarioFile {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn read_topology(&self) -> Result<String, ScenarioError> {
-        let Topology::File { path } = &self.scenario.cluster.topology else { return Ok(String::new()) };
+    pub fn read_topology(&self) -> Result<TopologyFile, ScenarioError> {
+        let Topology::File { path } = &self.scenario.cluster.topology else { return Ok(TopologyFile::default()) };
         let path = self.beside(path);
         let bytes = read_some(&path).map_err(|error| {
             let message = format!("the topology file {} cannot be read: {error}", path.display());
@@ -85,7 +94,16 @@ impl ScenarioFile {
         })?;
         let name = path.display().to_string();
         short_enough(&name, &bytes, "topology file")?;
-        Ok(utf8(&name, &bytes, "topology file")?.to_owned())
+        let text = utf8(&name, &bytes, "topology file")?.to_owned();
+        Ok(TopologyFile { path, text })
+    }
+
+    /// Something that was found out about the scenario, at its place in the file if it has one.
+    #[must_use]
+    pub fn problem(&self, found: Violation) -> Problem {
+        let is_written = locate::span_of(&self.text, &found.path).end > 0;
+        let problem = diagnose::violation(&self.path.display().to_string(), &self.text, found);
+        Problem { place: problem.place.filter(|_| is_written), ..problem }
     }
 
     /// A path that the scenario names.

@@ -67,7 +67,7 @@ pub enum Topology {
     },
 }
 
-/// Most nodes of a star: the ports of a large switch.
+/// Most nodes of a star with providers: the ports of a large switch. Studies may have a switch of any size.
 const STAR_NODES_MAX: u16 = 64;
 /// Most nodes of any cluster.
 pub const NODES_MAX: u64 = u16::MAX as u64;
@@ -88,10 +88,11 @@ impl Topology {
         }
     }
 
-    /// The numbers of nodes that it connects, where they are the scenario's choice.
+    /// The numbers of nodes that it connects, in a fabric study or else, where they are the scenario's choice.
     #[must_use]
-    pub const fn nodes(&self) -> Option<RangeInclusive<u16>> {
+    pub const fn nodes(&self, study: bool) -> Option<RangeInclusive<u16>> {
         match self {
+            Self::Star if study => Some(2..=u16::MAX),
             Self::Star => Some(2..=STAR_NODES_MAX),
             Self::BackToBack => Some(2..=2),
             _ => None,

@@ -22,7 +22,7 @@ pub(super) fn look_ahead(topology: &Topology) -> Result<Dur, ClusterError> {
     match topology.look_ahead() {
         Dur::ZERO => {
             let what = "a study needs cables that take time, and one of them has a latency of zero";
-            Err(ClusterError::Topology(what.to_owned()))
+            Err(ClusterError::topology("cluster", what, "give every cable a latency"))
         }
         time => Ok(time),
     }
@@ -118,9 +118,7 @@ impl<'a> Homes<'a> {
 }
 
 fn switch_slots(scenario: &Scenario, topology: &Topology, homes: &Homes<'_>) -> Result<Vec<SwitchSlot>, ClusterError> {
-    let built = topology
-        .build_switches(&switches::config(scenario), scenario.about.seed)
-        .map_err(|error| ClusterError::Topology(error.to_string()))?;
+    let built = switches::build(scenario, topology)?;
     let slot = |(number, switch): (u32, Switch)| SwitchSlot {
         switch,
         peers: topology.ports(NodeId::Switch(number)).iter().map(|end| homes.place(end)).collect(),

@@ -139,11 +139,12 @@ fn seconds(text: &str) -> Option<Dur> {
 mod tests {
     use super::*;
     use crate::fabrics;
+    use crate::spec::files::TopologyFile;
     use crate::spec::{Cluster, Topology};
 
     fn star(nodes: u16) -> Fabric {
         let cluster = Cluster { nodes, topology: Topology::Star, ..Cluster::default() };
-        fabrics::build(&cluster, "").expect("a star")
+        fabrics::build(&cluster, &TopologyFile::default()).expect("a star")
     }
 
     #[test]
@@ -189,7 +190,8 @@ mod tests {
     #[test]
     fn switches_send_nothing() {
         let cluster = Cluster { topology: Topology::File { path: "topology".into() }, ..Cluster::default() };
-        let fabric = fabrics::build(&cluster, "3 1 2\n2\n0 2 1Gbps 1ns 0\n1 2 1Gbps 1ns 0").expect("a star");
+        let text = "3 1 2\n2\n0 2 1Gbps 1ns 0\n1 2 1Gbps 1ns 0".to_owned();
+        let fabric = fabrics::build(&cluster, &TopologyFile { path: "topology".into(), text }).expect("a star");
         let problem = read("flows", b"1\n0 2 3 100 9 2.0", &fabric, 0).expect_err("node 2 is a switch");
         assert_eq!(problem.message, "flow 1: node 2 is a switch of the topology file");
     }

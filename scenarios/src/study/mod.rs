@@ -26,25 +26,39 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+use crate::advice;
 use crate::cluster::ClusterError;
 use crate::fabrics;
 use crate::options::RunOptions;
 use crate::report::RunReport;
+use crate::runner::Checked;
+use crate::spec::check::Violation;
 use crate::spec::{Flows, Scenario};
+use crate::switches;
+use fabric::Topology;
+use fabric::address::Endpoint;
+use traffic::Planned;
 use world::World;
 
 /// Looks whether the study of a scenario is possible, as far as that shows before it runs.
-pub(crate) fn check(scenario: &Scenario, flows: &Flows, options: &RunOptions) -> Result<(), ClusterError> {
-    plan(scenario, flows, options).map(|_| ())
+pub(crate) fn check(scenario: &Scenario, flows: &Flows, options: &RunOptions) -> Result<Checked, ClusterError> {
+    let (fabric, planned) = plan(scenario, flows, options)?;
+    Ok(Checked { nodes: fabric.topology.endpoint_count(), warnings: warnings(scenario, &fabric.topology, &planned) })
+}
+
+fn warnings(scenario: &Scenario, topology: &Topology, planned: &[Planned]) -> Vec<Violation> {
+    let flows = planned.iter().map(|flow| (Endpoint(flow.from), Endpoint(flow.to)));
+    advice::warnings(scenario, topology, flows)
 }
 
 fn plan(
     scenario: &Scenario,
     flows: &Flows,
     options: &RunOptions,
-) -> Result<(fabrics::Fabric, Vec<traffic::Planned>), ClusterError> {
+) -> Result<(fabrics::Fabric, Vec<Planned>), ClusterError> {
     let fabric = fabrics::build(&scenario.cluster, &options.topology)?;
     build::look_ahead(&fabric.topology)?;
+    switches::check(scenario, &fabric.topology)?;
     let planned = traffic::plan(scenario, flows, &fabric, options)?;
     Ok((fabric, planned))
 }
@@ -53,6 +67,7 @@ fn plan(
 pub(crate) fn run(scenario: &Scenario, flows: &Flows, options: &RunOptions) -> Result<RunReport, ClusterError> {
     let (fabric, planned) = plan(scenario, flows, options)?;
     let mut world = World::build(scenario, flows, &fabric.topology, &planned, options.threads)?;
+    let warnings = warnings(scenario, &fabric.topology, &planned);
     world.run(options.progress.as_deref());
-    Ok(report::report(scenario, flows, &fabric.topology, &planned, world))
+    Ok(RunReport { warnings, ..report::report(scenario, flows, &fabric.topology, &planned, world) })
 }

@@ -5,10 +5,11 @@ use super::sizes::{draw_bytes, draw_exponential, mean_bytes};
 use crate::cluster::ClusterError;
 use crate::fabrics::Fabric;
 use crate::options::RunOptions;
-use crate::spec::flows::FLOWS_MAX;
+use crate::spec::check::Violation;
+use crate::spec::flows::{FLOWS_MAX, STEPS_MAX};
 use crate::spec::{Flows, Pattern, Scenario, Sizes};
 use des::{Dur, Rate, Rng, Time};
-use fabric::Topology;
+use fabric::{NodeId, Topology};
 
 /// Flows begin this long after the devices have been started and connected.
 pub(super) const SETTLING: Dur = Dur::from_ms(1);
@@ -38,7 +39,8 @@ pub(super) fn plan(
     let mut rng = Rng::stream(scenario.about.seed, "flows");
     let start = Time::ZERO + SETTLING;
     let any = Planned { from: 0, to: 0, bytes: 0, priority: flows.priority, start, step: None };
-    few_enough(scenario, &flows.pattern, nodes)?;
+    let rate = mean_rate(&fabric.topology);
+    few_enough(&flows.pattern, nodes, rate)?;
     let planned: Vec<Planned> = match &flows.pattern {
         Pattern::List(list) => list
             .iter()
@@ -72,21 +74,39 @@ pub(super) fn plan(
         Pattern::RingAllReduce { bytes } => ring(nodes, *bytes, any),
         Pattern::TreeAllReduce { bytes } => tree(nodes, *bytes, any),
         Pattern::Poisson { sizes, load_permille, duration_us } => {
-            let rate = Rate::from_gbps(scenario.cluster.rate_gbps.into());
             let distance = mean_distance(*sizes, *load_permille, nodes, rate);
             poisson(*sizes, distance, start + Dur::from_us(*duration_us), nodes, any, &mut rng)
         }
     };
     let ways = Ways::new(&fabric.topology);
-    match planned.iter().find_map(|flow| ways.problem(flow.from, flow.to)) {
-        None if planned.is_empty() => Err(ClusterError::Flows("there are none".to_owned())),
-        None => Ok(planned),
-        Some((message, remedy)) => Err(ClusterError::Flows(format!("{message}\n  = {remedy}"))),
+    let problem = (0..).zip(&planned).find_map(|(row, flow)| Some((row, ways.problem(flow.from, flow.to)?)));
+    match (problem, &flows.pattern) {
+        (None, _) if planned.is_empty() => {
+            Err(impossible("", "there are no flows".to_owned(), "choose a longer `duration_us`, or another pattern"))
+        }
+        (None, _) => Ok(planned),
+        (Some((row, (message, remedy))), Pattern::List(_)) => {
+            Err(impossible(&format!(".list[{row}]"), message, &remedy))
+        }
+        (Some((_, (message, remedy))), _) => Err(impossible("", message, &remedy)),
     }
 }
 
+/// The value at this place of the pattern keeps it from becoming flows.
+fn impossible(place: &str, message: String, remedy: &str) -> ClusterError {
+    let path = format!("workload.flows.pattern{place}");
+    ClusterError::Flows(Box::new(Violation { path, message, remedy: remedy.to_owned() }))
+}
+
+/// What a node can send, on average.
+fn mean_rate(topology: &Topology) -> Rate {
+    let cables = (0..topology.host_count()).flat_map(|host| topology.ports(NodeId::Host(host)));
+    let sum: u128 = cables.map(|end| u128::from(topology.cables()[end.cable].line.rate.as_bps())).sum();
+    Rate::from_bps((sum / u128::from(topology.endpoint_count().max(1))) as u64)
+}
+
 /// How many flows a pattern has; an estimate where they are drawn, none where a file says it.
-fn count(scenario: &Scenario, pattern: &Pattern, nodes: u32) -> u64 {
+fn count(pattern: &Pattern, nodes: u32, rate: Rate) -> u64 {
     let nodes_long = u64::from(nodes);
     let others = nodes_long.saturating_sub(1);
     match pattern {
@@ -98,7 +118,6 @@ fn count(scenario: &Scenario, pattern: &Pattern, nodes: u32) -> u64 {
         Pattern::RingAllReduce { .. } => nodes_long.saturating_mul(others).saturating_mul(2),
         Pattern::TreeAllReduce { .. } => others.saturating_mul(2),
         Pattern::Poisson { sizes, load_permille, duration_us } => {
-            let rate = Rate::from_gbps(scenario.cluster.rate_gbps.into());
             let distance = mean_distance(*sizes, *load_permille, nodes, rate).as_ps().max(1);
             Dur::from_us(*duration_us).as_ps() / distance
         }
@@ -106,20 +125,24 @@ fn count(scenario: &Scenario, pattern: &Pattern, nodes: u32) -> u64 {
 }
 
 /// Refuses too many flows before there is one.
-fn few_enough(scenario: &Scenario, pattern: &Pattern, nodes: u32) -> Result<(), ClusterError> {
+fn few_enough(pattern: &Pattern, nodes: u32, rate: Rate) -> Result<(), ClusterError> {
     if nodes < 2 {
-        return Err(ClusterError::Flows(format!("there are {nodes} nodes\n  = flows need 2 nodes or more")));
+        return Err(impossible("", format!("there are {nodes} nodes"), "flows need 2 nodes or more"));
     }
-    let flows = count(scenario, pattern, nodes);
-    if flows <= FLOWS_MAX as u64 {
+    let flows = count(pattern, nodes, rate);
+    let limit = match pattern {
+        Pattern::RingAllReduce { .. } | Pattern::TreeAllReduce { .. } => STEPS_MAX,
+        _ => FLOWS_MAX,
+    };
+    if flows <= limit as u64 {
         return Ok(());
     }
     let less = match pattern {
         Pattern::Poisson { .. } => "a shorter `duration_us`, a lower `load_permille`, or fewer nodes",
         _ => "fewer nodes, or another pattern",
     };
-    let message = format!("the pattern would make {flows} flows between {nodes} nodes, the limit is {FLOWS_MAX}");
-    Err(ClusterError::Flows(format!("{message}\n  = choose {less}")))
+    let message = format!("the pattern would make {flows} flows between {nodes} nodes, the limit is {limit}");
+    Err(impossible("", message, &format!("choose {less}")))
 }
 
 /// Who can send to whom.
@@ -205,6 +228,7 @@ mod tests {
     use super::*;
 
     const ANY: Planned = Planned { from: 0, to: 0, bytes: 0, priority: 3, start: Time::ZERO, step: None };
+    const RATE: Rate = Rate::from_gbps(100);
 
     #[test]
     fn everybody_sends_and_receives_once_in_a_permutation() {
@@ -245,17 +269,19 @@ mod tests {
     #[test]
     fn too_many_flows_are_refused_before_they_are_made() {
         let poisson = Pattern::Poisson { sizes: Sizes::WebSearch, load_permille: 1_000, duration_us: 60_000_000 };
-        for (pattern, nodes, flows) in [
-            (Pattern::AllToAll { bytes: 1 }, 20_000, "399980000"),
-            (Pattern::AllToAll { bytes: 1 }, u32::MAX, "18446744060824649730"),
-            (Pattern::RingAllReduce { bytes: 1 }, 1_024, "2095104"),
-            (poisson, 1_000, "flows between 1000 nodes"),
+        for (pattern, nodes, flows, limit) in [
+            (Pattern::AllToAll { bytes: 1 }, 20_000, "399980000", "1048576"),
+            (Pattern::AllToAll { bytes: 1 }, u32::MAX, "18446744060824649730", "1048576"),
+            (Pattern::RingAllReduce { bytes: 1 }, 512, "523264", "480000"),
+            (poisson, 1_000, "flows between 1000 nodes", "1048576"),
         ] {
-            let error = few_enough(&Scenario::named("a"), &pattern, nodes).expect_err("too many").to_string();
-            assert!(error.contains(flows) && error.contains("limit is 1048576\n  = choose "), "{error}");
+            let error = few_enough(&pattern, nodes, RATE).expect_err("too many").to_string();
+            assert!(error.contains(flows) && error.contains(&format!("limit is {limit}\n  = choose ")), "{error}");
         }
-        assert_eq!(few_enough(&Scenario::named("a"), &Pattern::AllToAll { bytes: 1 }, 1_024), Ok(()));
-        assert!(few_enough(&Scenario::named("a"), &Pattern::Incast { bytes: 1 }, 1).is_err());
+        assert_eq!(few_enough(&Pattern::AllToAll { bytes: 1 }, 1_024, RATE), Ok(()));
+        assert_eq!(few_enough(&Pattern::RingAllReduce { bytes: 1 }, 490, RATE), Ok(()));
+        assert_eq!(few_enough(&Pattern::TreeAllReduce { bytes: 1 }, 65_535, RATE), Ok(()));
+        assert!(few_enough(&Pattern::Incast { bytes: 1 }, 1, RATE).is_err());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::conformance::Trial;
 use crate::fabrics;
 use crate::node::{self, Setup, plan};
 use crate::spec::fault::wire::REORDER_NS;
+use crate::spec::files::TopologyFile;
 use crate::spec::{Cluster, Scenario, WireEffect, WireFault};
 use crate::switches;
 use des::{Dur, Rng, Sequencer, SourceId, Time, TraceHash};
@@ -25,7 +26,8 @@ const CAPTURE_FRAMES: usize = 1 << 20;
 impl World {
     /// The world of a scenario, nothing started.
     pub(crate) fn build(scenario: &Scenario, trial: Option<&Trial>) -> Result<Self, ClusterError> {
-        let (topology, seed) = (fabrics::build(&scenario.cluster, "")?.topology, scenario.about.seed);
+        let (topology, seed) =
+            (fabrics::build(&scenario.cluster, &TopologyFile::default())?.topology, scenario.about.seed);
         let hosts = topology.host_count();
         let place = |end: &CableEnd| Place { entity: entity(end.peer.node, &topology), port: end.peer.port };
         let places = |node| topology.ports(node).iter().map(place).collect::<Vec<_>>();
@@ -43,9 +45,7 @@ impl World {
                 sequencer: Sequencer::new(SourceId(host)),
             });
         }
-        let built = topology
-            .build_switches(&switches::config(scenario), seed)
-            .map_err(|error| ClusterError::Topology(error.to_string()))?;
+        let built = switches::build(scenario, &topology)?;
         let switches = (0..).zip(built).map(|(number, switch)| SwitchSlot {
             switch,
             peers: places(NodeId::Switch(number)),

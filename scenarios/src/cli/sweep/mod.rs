@@ -134,7 +134,9 @@ fn outcomes(arguments: &SweepArguments, file: &ScenarioFile, options: &RunOption
 /// What all shards of a sweep have in common.
 fn fingerprint(file: &ScenarioFile, options: &RunOptions, sweep: &Sweep) -> String {
     let mut hash = Sha256::new();
-    for part in [file.text.as_bytes(), &options.input, options.topology.as_bytes(), format!("{sweep:?}").as_bytes()] {
+    for part in
+        [file.text.as_bytes(), &options.input, options.topology.text.as_bytes(), format!("{sweep:?}").as_bytes()]
+    {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }

@@ -91,8 +91,8 @@ impl Checker {
 
     /// What only one of the workloads can do.
     pub(super) fn fits_workload(&mut self, scenario: &Scenario) {
-        let replicates = matches!(scenario.workload, Workload::Replicate(_));
-        if replicates && matches!(scenario.cluster.topology, Topology::File { .. } | Topology::RailOptimised { .. }) {
+        let is_study = matches!(scenario.workload, Workload::Flows(_));
+        if !is_study && matches!(scenario.cluster.topology, Topology::File { .. } | Topology::RailOptimised { .. }) {
             let message = format!("\"{}\" is for [workload.flows]", scenario.cluster.topology.name());
             self.fail("cluster.topology", message, "choose another topology or workload");
         }

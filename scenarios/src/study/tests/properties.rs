@@ -8,6 +8,7 @@ use crate::options::{RunOptions, Threads};
 use crate::report::RunReport;
 use crate::spec::fabric::{Forwarding, Paths};
 use crate::spec::nic::Timeout;
+use crate::spec::files::TopologyFile;
 use crate::spec::{Pattern, PayloadMode, Scenario, Sizes, Topology, Workload};
 use crate::study::event::Event;
 use crate::study::station::Station;
@@ -90,17 +91,23 @@ fn crowded() -> impl Strategy<Value = Scenario> {
 
 fn plan(scenario: &Scenario) -> Result<(Fabric, Vec<Planned>), ClusterError> {
     let Workload::Flows(flows) = &scenario.workload else { unreachable!("it has flows") };
-    let fabric = fabrics::build(&scenario.cluster, "")?;
+    let fabric = fabrics::build(&scenario.cluster, &TopologyFile::default())?;
     let planned = traffic::plan(scenario, flows, &fabric, &RunOptions::default())?;
     Ok((fabric, planned))
 }
 
-/// The world of a study, run for `length` at most.
-fn run_for(scenario: &Scenario, length: Dur, threads: u16) -> World {
+/// The world of a study.
+fn world(scenario: &Scenario, threads: u16) -> (World, Fabric) {
     let Workload::Flows(flows) = &scenario.workload else { unreachable!("it has flows") };
     let (fabric, planned) = plan(scenario).expect("flows");
     let threads = NonZero::new(threads).map(Threads).unwrap_or_default();
-    let mut world = World::build(scenario, flows, &fabric.topology, &planned, threads).expect("a world");
+    let world = World::build(scenario, flows, &fabric.topology, &planned, threads).expect("a world");
+    (world, fabric)
+}
+
+/// The world of a study, run for `length` at most.
+fn run_for(scenario: &Scenario, length: Dur, threads: u16) -> World {
+    let (mut world, _) = world(scenario, threads);
     world.schedule.limit = world.schedule.limit.min(Time::ZERO + Dur::from_ms(1) + length);
     world.run(None);
     world
