@@ -1,6 +1,29 @@
-//! Switches that flow control can stop for ever.
+//! Switches that flow control has stopped for ever, as a finding.
 
+use crate::report::{Finding, Severity};
+use des::Time;
 use fabric::PortRef;
+use fabric::topology::Standstill;
+
+/// Says which switches wait for each other at the end of a run.
+pub(crate) fn finding(found: &Standstill, end: Time) -> Finding {
+    let text = format!(
+        "flow control has stopped these switches for ever, each with a buffer full of what is for the next: {}\n  = priority \
+         {} is lossless, and ways close a ring: add [fabric.pfc_watchdog], or write pfc = [] in [fabric], or choose a \
+         topology without such rings, as leaf-spine or fat-tree",
+        ring_text(&found.ports),
+        found.priority,
+    );
+    Finding {
+        rule: "deadlock".into(),
+        severity: Severity::Error,
+        side: "wire".into(),
+        node: found.ports[0].node.to_string(),
+        object: String::new(),
+        time_ps: end.as_ps(),
+        text,
+    }
+}
 
 /// A ring of switch ports as text.
 pub(crate) fn ring_text(ring: &[PortRef]) -> String {

@@ -66,7 +66,9 @@ impl World {
             parts,
             homes: homes.all,
             schedule: Schedule { look_ahead, limit },
+            last_start: planned.iter().map(|flow| flow.start).max().unwrap_or(Time::ZERO),
             timed_out: false,
+            standstill: None,
             ended: vec![None; planned.len()],
             packets: planned.iter().map(|flow| flow.bytes.div_ceil(scenario.cluster.mtu_bytes.into())).sum(),
         })

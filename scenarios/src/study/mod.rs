@@ -68,6 +68,6 @@ pub(crate) fn run(scenario: &Scenario, flows: &Flows, options: &RunOptions) -> R
     let (fabric, planned) = plan(scenario, flows, options)?;
     let mut world = World::build(scenario, flows, &fabric.topology, &planned, options.threads)?;
     let warnings = warnings(scenario, &fabric.topology, &planned);
-    world.run(options.progress.as_deref());
+    world.run(&fabric.topology, options.progress.as_deref());
     Ok(RunReport { warnings, ..report::report(scenario, flows, &fabric.topology, &planned, world) })
 }

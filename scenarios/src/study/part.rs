@@ -150,7 +150,19 @@ impl Part {
 
     /// Runs until nothing is left to happen anywhere, or the limit; returns whether something is left.
     pub(super) fn run(&mut self, schedule: Schedule, exchange: &mut impl Exchange, watch: &mut impl Watch) -> bool {
-        let Round { layers, length_cables } = std::mem::take(&mut self.round);
+        let round = std::mem::take(&mut self.round);
+        let is_left = self.run_rounds(&round, schedule, exchange, watch);
+        self.round = round;
+        is_left
+    }
+
+    fn run_rounds(
+        &mut self,
+        Round { layers, length_cables }: &Round,
+        schedule: Schedule,
+        exchange: &mut impl Exchange,
+        watch: &mut impl Watch,
+    ) -> bool {
         let times = |cables: u32| schedule.look_ahead * u64::from(cables);
         let (mut begin, mut earliest, mut inbox) = (Time::ZERO, Time::ZERO, Vec::new());
         loop {
@@ -163,7 +175,7 @@ impl Part {
                     }
                     // Silence costs nothing.
                     begin = soonest.max(earliest);
-                    earliest = begin + times(length_cables);
+                    earliest = begin + times(*length_cables);
                 }
                 for Turn { stations, reach_cables } in turns {
                     self.run_stations(stations, (begin + times(*reach_cables)).min(schedule.limit));

@@ -8,7 +8,7 @@ use super::world::World;
 use crate::report::study::{FlowReport, PrioritySlowdown, Slowdown, StudyReport};
 use crate::report::{Finding, RunReport, Severity, Versions, judge_study};
 use crate::spec::{Cluster, Flows, Scenario};
-use crate::switches;
+use crate::{standstill, switches};
 use des::Time;
 use fabric::Topology;
 use provider::ndk::Status;
@@ -23,9 +23,16 @@ pub(super) fn report(
     let tally = world.tally();
     let study = counted::devices(topology, &world, tally);
     let trace_hash = world.trace_hash().to_string();
-    let World { parts, ended, timed_out, .. } = world;
+    let World { parts, ended, timed_out, standstill, .. } = world;
     // Nobody has anything left to ask of the devices: the flows' rows take their place in memory.
     drop(parts);
+    let why = match (&standstill, timed_out) {
+        (Some(_), _) => "switches wait for each other",
+        (None, true) => "the time limit was reached",
+        (None, false) => "nothing is left to happen",
+    };
+    let deadlock = standstill.map(|standstill| standstill::finding(&standstill, tally.last));
+    let findings = deadlock.into_iter().chain(findings(planned, &ended, why, tally.last)).collect();
     let rows = flow_reports(scenario, flows, topology, planned, &ended);
     let mut report = RunReport {
         scenario: scenario.about.name.clone(),
@@ -34,7 +41,7 @@ pub(super) fn report(
         trace_hash,
         simulated_ps: tally.last.since(Time::ZERO).as_ps(),
         events: tally.events,
-        findings: findings(planned, &ended, timed_out, tally.last),
+        findings,
         study: Some(StudyReport {
             slowdown: Slowdown::by_size(&rows),
             slowdown_by_priority: PrioritySlowdown::by_priority(&rows),
@@ -76,7 +83,7 @@ fn flow_reports(
 }
 
 /// Flows that failed, and flows that never ended.
-fn findings(planned: &[Planned], ended: &[Option<Ended>], timed_out: bool, last: Time) -> Vec<Finding> {
+fn findings(planned: &[Planned], ended: &[Option<Ended>], why: &str, last: Time) -> Vec<Finding> {
     let finding = |rule: &'static str, flow: &Planned, time: Time, text: String| Finding {
         rule: rule.into(),
         severity: Severity::Error,
@@ -86,7 +93,6 @@ fn findings(planned: &[Planned], ended: &[Option<Ended>], timed_out: bool, last:
         time_ps: time.as_ps(),
         text,
     };
-    let why = if timed_out { "the time limit was reached" } else { "nothing is left to happen" };
     let judged = (0..).zip(planned.iter().zip(ended)).filter_map(|(number, (flow, ended)): (u32, _)| match ended {
         Some(ended) if ended.status == Status::SUCCESS => None,
         Some(ended) => Some(finding("flow", flow, ended.at, format!("flow {number} ended with {}", ended.status))),

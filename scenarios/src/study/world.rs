@@ -7,7 +7,9 @@ use super::node::Ended;
 use super::part::{Part, Schedule, Watch};
 use super::station::{NodeSlot, Station, SwitchSlot};
 use crate::options::{Milestone, Progress};
-use des::TraceHash;
+use des::{Dur, Time, TraceHash};
+use fabric::topology::Standstill;
+use fabric::{Switch, Topology};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Everything that is simulated.
@@ -17,33 +19,71 @@ pub(super) struct World {
     /// Part, and station there: nodes first, then switches.
     pub(super) homes: Vec<(u16, u32)>,
     pub(super) schedule: Schedule,
+    /// When the last flow begins that waits for no other.
+    pub(super) last_start: Time,
     pub(super) timed_out: bool,
+    /// Switches that wait for each other, why the run has not come to its end.
+    pub(super) standstill: Option<Standstill>,
     /// By flow.
     pub(super) ended: Vec<Option<Ended>>,
     /// Packets that flows need, if none is sent again.
     pub(super) packets: u64,
 }
 
+/// So long after the last flow has begun, and then whenever twice the time has passed, is looked whether only pauses are
+/// left. By then every adapter has sent again what was lost.
+const PATIENCE: Dur = Dur::from_ms(1_000);
+
 impl World {
-    /// Runs until nothing is left to happen, or the time limit: each part on a thread of its own.
-    pub(super) fn run(&mut self, progress: Option<&Progress>) {
-        let told = Told::default();
-        let (schedule, packets) = (self.schedule, self.packets);
-        let reporter = |first: bool| Reporter {
+    /// Runs until nothing is left to happen, or nothing but pauses, or the time limit.
+    pub(super) fn run(&mut self, topology: &Topology, progress: Option<&Progress>) {
+        self.parts.iter_mut().for_each(Part::start);
+        let (mut look, mut hops_before) = (self.last_start + PATIENCE, None);
+        loop {
+            let until = look.min(self.schedule.limit);
+            self.timed_out = self.run_until(until, progress);
+            if !self.timed_out {
+                break;
+            }
+            let hops = Some(self.tally().packet_hops);
+            if until == self.schedule.limit || hops == hops_before {
+                let switches: Vec<&Switch> = self.switches().map(|slot| &slot.switch).collect();
+                self.standstill = topology.standstill(&switches, self.tally().last);
+            }
+            if until == self.schedule.limit || self.standstill.is_some() {
+                break;
+            }
+            hops_before = hops;
+            look += look.since(Time::ZERO);
+        }
+        for ended in self.parts.iter_mut().flat_map(|part| part.ended.drain(..)) {
+            self.ended[ended.flow as usize] = Some(ended);
+        }
+    }
+
+    /// Runs what happens before `limit`, each part on a thread of its own; returns whether something is left.
+    pub(super) fn run_until(&mut self, limit: Time, progress: Option<&Progress>) -> bool {
+        let Tally { events, packets, .. } = self.tally();
+        let told = Told { events: events.into(), packets: packets.into() };
+        let (schedule, packets) = (Schedule { limit, ..self.schedule }, self.packets);
+        let reporter = |part: &Part| Reporter {
             told: &told,
-            progress: progress.filter(|_| first),
+            progress: progress.filter(|_| part.number == 0),
             packets,
-            before: (0, 0),
+            before: (part.tally.events, part.tally.packets),
             rounds: 0,
         };
-        self.parts.iter_mut().for_each(Part::start);
-        self.timed_out = match self.parts.as_mut_slice() {
-            [only] => only.run(schedule, &mut Alone, &mut reporter(true)),
+        match self.parts.as_mut_slice() {
+            [only] => {
+                let mut reporter = reporter(only);
+                only.run(schedule, &mut Alone, &mut reporter)
+            }
             parts => {
                 let hub = Hub::new(parts.len());
                 std::thread::scope(|scope| {
                     let run = |(number, part): (usize, &mut Part)| {
-                        part.run(schedule, &mut hub.seat(number), &mut reporter(number == 0))
+                        let mut reporter = reporter(part);
+                        part.run(schedule, &mut hub.seat(number), &mut reporter)
                     };
                     let (first, others) = parts.split_first_mut().expect("a world has a part");
                     for numbered in (1..).zip(others) {
@@ -52,9 +92,6 @@ impl World {
                     run((0, first))
                 })
             }
-        };
-        for ended in self.parts.iter_mut().flat_map(|part| part.ended.drain(..)) {
-            self.ended[ended.flow as usize] = Some(ended);
         }
     }
 

@@ -6,7 +6,9 @@ use crate::node::{Node, NodePlan, plan};
 use crate::report::{
     Capture, FaultRow, Finding, LinkReport, NodeReport, ObjectCounts, Replica, RunReport, Severity, Versions, verdict,
 };
+use crate::spec::files::TopologyFile;
 use crate::spec::{Cluster, Scenario};
+use crate::{fabrics, standstill};
 use des::{Dur, Time};
 use fabric::capture::Captured;
 use fabric::rule::Fate;
@@ -41,11 +43,19 @@ impl World {
             core.hardware.striker.add_to(&name, &mut report.faults);
         }
         report.findings.extend(self.wire_findings());
+        report.findings.extend(self.standstill(scenario));
         self.add_wire_faults_to(&mut report.faults, scenario);
         report.captures = self.captures(scenario, captured);
         report.links = self.link_reports(elapsed);
         report.evidence = self.evidence();
         report
+    }
+
+    /// Switches that wait for each other, if that is why the run has not come to its end.
+    fn standstill(&self, scenario: &Scenario) -> Option<Finding> {
+        let built = fabrics::build(&scenario.cluster, &TopologyFile::default()).ok().filter(|_| self.timed_out)?;
+        let switches: Vec<_> = self.switches.iter().map(|slot| &slot.switch).collect();
+        Some(standstill::finding(&built.topology.standstill(&switches, self.last)?, self.last))
     }
 
     /// What the contract's checker and the run itself found at a node.

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod properties;
+mod standstill;
 
 use crate::options::{RunOptions, Threads};
 use crate::report::RunReport;

@@ -11,6 +11,7 @@ use crate::spec::nic::Timeout;
 use crate::spec::files::TopologyFile;
 use crate::spec::{Pattern, PayloadMode, Scenario, Sizes, Topology, Workload};
 use crate::study::event::Event;
+use crate::study::part::Part;
 use crate::study::station::Station;
 use crate::study::traffic::{self, Planned};
 use crate::study::world::World;
@@ -107,9 +108,9 @@ fn world(scenario: &Scenario, threads: u16) -> (World, Fabric) {
 
 /// The world of a study, run for `length` at most.
 fn run_for(scenario: &Scenario, length: Dur, threads: u16) -> World {
-    let (mut world, _) = world(scenario, threads);
+    let (mut world, fabric) = world(scenario, threads);
     world.schedule.limit = world.schedule.limit.min(Time::ZERO + Dur::from_ms(1) + length);
-    world.run(None);
+    world.run(&fabric.topology, None);
     world
 }
 
@@ -174,6 +175,17 @@ proptest! {
         scenario in studies(), length_us in 1..60_u64, threads in 1..4_u16,
     ) {
         check_conservation(&run_for(&scenario, Dur::from_us(length_us), threads));
+    }
+
+    #[test]
+    fn where_a_run_is_looked_at_does_not_show(scenario in studies(), step_us in 3..40_u64, threads in 1..4_u16) {
+        let (mut looked_at, _) = world(&scenario, threads);
+        looked_at.parts.iter_mut().for_each(Part::start);
+        for step in 0..60 / step_us {
+            looked_at.run_until(Time::ZERO + Dur::from_ms(1) + Dur::from_us(step * step_us), None);
+        }
+        looked_at.run_until(Time::ZERO + Dur::from_ms(1) + Dur::from_us(60), None);
+        prop_assert_eq!(looked_at.trace_hash(), run_for(&scenario, Dur::from_us(60), 1).trace_hash());
     }
 
     #[test]
