@@ -1,8 +1,8 @@
 //! Which node is connected to which: a graph as a plain value.
 //!
 //! Reading order: here the graph and its rules, then [`error`], the builders (`tree`, `mesh`), [`hpcc`] (a file
-//! format), `routes` (shortest ways), `deadlock` (rings of them that wait for each other), `parts` (switches and links ready to run), `partition` (cut for
-//! several threads), `tiers` (who may work at the same time), [`svg`] (a picture).
+//! format), `routes` (shortest ways), `deadlock` (rings of ways that wait for each other), `parts` (switches and links
+//! ready to run), `partition` (cut for several threads), `tiers` (who may work at the same time), [`svg`] (a picture).
 
 mod deadlock;
 pub mod error;

@@ -49,40 +49,37 @@ impl Topology {
     /// If these are other switches.
     #[must_use]
     pub fn standstill(&self, switches: &[&Switch], now: Time) -> Option<Standstill> {
-        // Which port of which switch a port is paused by.
-        let by = |&Wait { switch, port, .. }: &Wait| match self.switches[switch][usize::from(port)].peer {
-            PortRef { node: NodeId::Switch(peer), port } => Some((peer as usize, port)),
-            PortRef { node: NodeId::Host(_), .. } => None,
-        };
-        // What has to leave before a port may go on.
-        let next = |wait: &Wait| -> Vec<Wait> {
-            let Some((switch, in_port)) = by(wait) else { return Vec::new() };
-            let ports = switches[switch].ports_held_for(in_port, wait.priority);
-            ports.into_iter().map(|port| Wait { switch, port, ..*wait }).collect()
-        };
-        let mut stuck: BTreeSet<Wait> = BTreeSet::new();
-        for (switch, value) in switches.iter().enumerate() {
-            let ports = 0..value.port_count() as u16;
-            let waits = ports.flat_map(|port| (0..PRIORITIES).map(move |priority| Wait { switch, port, priority }));
-            let waits = waits.filter(|wait| value.waiting(wait.port, now) >> wait.priority & 1 != 0);
-            stuck.extend(waits.filter(|wait| {
-                by(wait).is_some_and(|(peer, port)| switches[peer].pausing(port) >> wait.priority & 1 != 0)
-            }));
-        }
+        let mut waits = self.waits(switches, now);
         // Whoever waits for one that goes on goes on some time.
         loop {
-            let stays = |wait: &Wait| next(wait).iter().all(|wait| stuck.contains(wait));
-            let left: BTreeSet<Wait> = stuck.iter().copied().filter(stays).collect();
-            if left.len() == stuck.len() {
+            let known: BTreeSet<Wait> = waits.keys().copied().collect();
+            waits.retain(|_, next| next.iter().all(|wait| known.contains(wait)));
+            if waits.len() == known.len() {
                 break;
             }
-            stuck = left;
         }
-        let waits: Vec<Wait> = stuck.into_iter().collect();
+        let (waits, next): (Vec<Wait>, Vec<Vec<Wait>>) = waits.into_iter().unzip();
         let number = |wait: &Wait| waits.binary_search(wait).ok();
-        let ring = ring(waits.len(), |wait| next(&waits[wait]).iter().filter_map(number).collect())?;
+        let ring = ring(waits.len(), |wait| next[wait].iter().filter_map(number).collect())?;
         let port = |&wait: &usize| PortRef { node: NodeId::Switch(waits[wait].switch as u32), port: waits[wait].port };
         Some(Standstill { priority: waits[ring[0]].priority, ports: ring.iter().map(port).collect() })
+    }
+
+    /// What waits because another switch has paused it, and what has to leave that switch first.
+    fn waits(&self, switches: &[&Switch], now: Time) -> BTreeMap<Wait, Vec<Wait>> {
+        let mut waits = BTreeMap::new();
+        for (switch, ends) in self.switches.iter().enumerate() {
+            for (port, end) in (0..).zip(ends) {
+                let Some(peer) = last_switch(end) else { continue };
+                let paused = switches[switch].waiting(port, now) & switches[peer].pausing(end.peer.port);
+                for priority in (0..PRIORITIES).filter(|priority| paused >> priority & 1 != 0) {
+                    let ports = switches[peer].ports_with_frames_from(end.peer.port, priority).into_iter();
+                    let next = ports.map(|port| Wait { switch: peer, port, priority });
+                    waits.insert(Wait { switch, port, priority }, next.collect());
+                }
+            }
+        }
+        waits
     }
 }
 

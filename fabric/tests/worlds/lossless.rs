@@ -231,6 +231,8 @@ fn a_ring_of_lossless_switches_stands_still() {
     let watched = Watchdog { detect: Dur::from_us(200), restore: Dur::from_us(200), action: WatchdogAction::Drop };
     for config in [lossy, SwitchConfig { watchdog: Some(watched), ..small(60_000) }] {
         let mut world = ring(&config);
+        world.run_until(Time::ZERO + Dur::from_us(190));
+        assert_eq!(standstill(&world), None, "it ends");
         world.run();
         assert_eq!(world.received() as u64 + world.totals().drops.total(), 5_000);
     }
