@@ -2,10 +2,11 @@
 
 use crate::cluster::ClusterError;
 use crate::spec::files::TopologyFile;
+use crate::spec::topology::NODES_MAX;
 use crate::spec::{CableDelay, Cluster, Place, Problem, Scenario, Topology as Shape};
 use des::{Dur, Rate};
 use fabric::topology::Cabling;
-use fabric::topology::hpcc::{self, HpccError};
+use fabric::topology::hpcc::{self, HpccError, Imported};
 use fabric::{LinkConfig, NodeId, Topology};
 
 /// A topology, and which node each number of its file is.
@@ -50,9 +51,7 @@ pub(crate) fn build(cluster: &Cluster, file: &TopologyFile) -> Result<Fabric, Cl
             Topology::rail_optimised(units, hosts_per_unit, rails, spines, cabling)
         }
         Shape::File { .. } => {
-            let imported =
-                hpcc::parse(&file.text).map_err(|error| ClusterError::Input(Box::new(problem(file, error))))?;
-            return Ok(Fabric { topology: imported.topology, nodes: imported.nodes });
+            return import(file).map_err(|problem| ClusterError::Input(Box::new(problem)));
         }
     }
     .map_err(|error| {
@@ -63,14 +62,20 @@ pub(crate) fn build(cluster: &Cluster, file: &TopologyFile) -> Result<Fabric, Cl
     Ok(Fabric { topology, nodes })
 }
 
-/// What is wrong with a topology file.
-fn problem(file: &TopologyFile, error: HpccError) -> Problem {
-    Problem {
-        file: file.path.display().to_string(),
-        place: Some(Place::of(&file.text, error.at)),
-        message: error.fault.to_string(),
-        remedy: error.fault.remedy(),
+/// Reads a topology file.
+fn import(file: &TopologyFile) -> Result<Fabric, Problem> {
+    let problem = |at, message, remedy| {
+        let place = Some(Place::of(&file.text, at));
+        Problem { file: file.path.display().to_string(), place, message, remedy }
+    };
+    let Imported { topology, nodes } =
+        hpcc::parse(&file.text).map_err(|HpccError { at, fault }| problem(at, fault.to_string(), fault.remedy()))?;
+    let ports = u64::from(topology.endpoint_count());
+    if ports > NODES_MAX {
+        let message = format!("the hosts of the file have {ports} ports, and each is a node");
+        return Err(problem(0..0, message, format!("allowed: up to {NODES_MAX} nodes")));
     }
+    Ok(Fabric { topology, nodes })
 }
 
 fn latency(delay: CableDelay) -> Dur {
@@ -104,6 +109,15 @@ mod tests {
         cluster.topology = Shape::BackToBack;
         assert_eq!(latencies(&cluster), [[164_700].into(), [].into()]);
     }
+    #[test]
+    fn a_topology_file_has_no_more_nodes_than_other_topologies() {
+        let cluster = Cluster { topology: Shape::File { path: "t".into() }, ..Cluster::default() };
+        // Two hosts and many cables between them.
+        let text = "2 0 32768\n".to_owned() + &"0 1 1Gbps 1us 0\n".repeat(32_768);
+        let error = build(&cluster, &TopologyFile { path: "t".into(), text }).expect_err("too many").to_string();
+        assert!(error.contains("have 65536 ports") && error.contains("up to 65535 nodes"), "{error}");
+    }
+
     #[test]
     fn an_error_of_a_topology_file_has_its_place() {
         let cluster = Cluster { topology: Shape::File { path: "t".into() }, ..Cluster::default() };

@@ -4,7 +4,6 @@
 //! among the nodes; then for each link both nodes, rate, delay, and the probability of losing a packet, as in `0 320
 //! 100Gbps 1000ns 0.000000`. Hosts are numbered anew in the order of their numbers in the file, and so are switches.
 
-use crate::address::Endpoint;
 use crate::link::LinkConfig;
 use crate::topology::{CABLES_MAX, NodeId, Topology, TopologyError, Wiring};
 use des::{Dur, Rate, Ratio};
@@ -12,6 +11,8 @@ use std::ops::Range;
 
 /// The fastest link that is simulated, in Gb/s.
 pub const RATE_GBPS_MAX: u32 = 1_600;
+/// Most nodes of a file, hosts and switches.
+const NODES_MAX: u32 = 1 << 17;
 /// The slowest link of a file.
 const RATE_BPS_MIN: u64 = 1_000_000;
 /// The longest delay of a link.
@@ -99,7 +100,7 @@ impl HpccFault {
 /// The first thing that is wrong, with its place.
 pub fn parse(text: &str) -> Result<Imported, HpccError> {
     let mut words = Words { rest: text, text, at: 0..0 };
-    let node_count = words.number("the number of nodes", Endpoint::LIMIT)?;
+    let node_count = words.number("the number of nodes", NODES_MAX)?;
     let switch_count = words.number("the number of switches", node_count)?;
     let link_count = words.number("the number of links", CABLES_MAX)?;
     let mut wiring = Wiring::new();

@@ -28,8 +28,8 @@ fn errors_have_a_place_and_a_remedy() {
     let table = [
         ("", "the file ends where the number of nodes should be", "", "NODES SWITCHES LINKS"),
         ("2 0", "the file ends where the number of links should be", "0", "NODES SWITCHES LINKS"),
-        ("two 0 1", "the number of nodes cannot be `two`", "two", "0 to 16777214"),
-        ("99999999 0 1", "the number of nodes cannot be `99999999`", "99999999", "0 to 16777214"),
+        ("two 0 1", "the number of nodes cannot be `two`", "two", "0 to 131072"),
+        ("99999999 0 1", "the number of nodes cannot be `99999999`", "99999999", "0 to 131072"),
         ("2 3 1", "the number of switches cannot be `3`", "3", "0 to 2"),
         ("3 1 2\n3", "a switch cannot be `3`", "3", "0 to 2"),
         ("3 2 2\n2\n2", "node 2 is listed as a switch twice", "2", "once"),
