@@ -147,11 +147,13 @@ fn a_recorded_moment_is_explained_from_the_folder_with_its_cause() {
     );
 }
 
-/// The recording of a run of a scenario, and its report.
+/// The recording of a run of a scenario, and its report; a run that is not recorded is the same.
 fn recorded(scenario: &str) -> (Recording, RunReport) {
     let scenario = Scenario::parse("test.toml", scenario).expect("a scenario");
     let watch = Watch { record: Some(Window::ALL), ..Watch::default() };
     let mut report = scenarios::run(&scenario, &RunOptions { watch, ..RunOptions::default() }).expect("it runs");
+    let plain = scenarios::run(&scenario, &RunOptions::default()).expect("it runs");
+    assert_eq!(report.trace_hash, plain.trace_hash);
     (report.evidence.recording.take().expect("it was recorded"), report)
 }
 

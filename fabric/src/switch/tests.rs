@@ -219,26 +219,24 @@ fn a_capture_shows_when_a_frame_leaves() {
 #[test]
 fn lost_frames_are_kept_with_port_and_cause() {
     let mut switch = default_switch();
-    let rules = [Verdict::MarkEcn, Verdict::Drop(Loss::Rule)].map(|verdict| (Pick::Nth(2), verdict));
-    for (pick, verdict) in [(Pick::Nth(1), Verdict::Drop(Loss::LinkDown))].into_iter().chain(rules) {
-        let spec = RuleSpec::always(Matcher::Any, pick, verdict);
+    let rules = [(1, Verdict::Drop(Loss::LinkDown)), (2, Verdict::MarkEcn), (2, Verdict::Drop(Loss::Rule))];
+    for (nth, verdict) in rules {
+        let spec = RuleSpec::always(Matcher::Any, Pick::Nth(nth), verdict);
         switch.link_mut(1).add_rule(Rule::new(spec, Rng::stream(1, "rule")));
     }
-    let mut lost_at = |us, to: u32, keep: bool| {
-        if keep {
-            switch.keep_lost();
-        }
+    let lost_at = |switch: &mut Switch, us, to: u32| {
         let mut packet = packet(0, 1, 918);
         packet.ip.destination = Endpoint(to).ipv4().into();
         outputs(|out| switch.on_frame(at(us, 0), 0, Box::new(packet.into()), out));
         let lost = switch.take_lost().into_iter();
         lost.map(|(port, lost)| (port, lost.at, lost.cause, lost.frame.ecn())).collect::<Vec<_>>()
     };
-    assert_eq!(lost_at(0, 1, false), [], "nobody has asked");
+    assert_eq!(lost_at(&mut switch, 0, 1), [], "the first rule drops it, but nobody has asked");
+    switch.keep_lost();
     let no_way = (0, at(2, 0), Cause::Switch(DropReason::NoRoute), Some(Ecn::Capable0));
-    assert_eq!(lost_at(2, 77, true), [no_way]);
-    assert_eq!(lost_at(4, 1, true), [], "the second that the last two rules see is the next");
+    assert_eq!(lost_at(&mut switch, 2, 77), [no_way]);
+    assert_eq!(lost_at(&mut switch, 4, 1), [], "the first that the other rules see");
     let by_rule = (1, at(6, 0) + FORWARDING, Cause::Rule(2), Some(Ecn::Congested));
-    assert_eq!(lost_at(6, 1, true), [by_rule]);
-    assert_eq!(lost_at(8, 1, true), [], "nothing is told twice");
+    assert_eq!(lost_at(&mut switch, 6, 1), [by_rule]);
+    assert_eq!(lost_at(&mut switch, 8, 1), [], "nothing is told twice");
 }

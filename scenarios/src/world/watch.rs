@@ -35,7 +35,7 @@ impl World {
         let nodes = (0..self.nodes.len()).map(|node| Cluster::node_name(node as u16));
         let places = nodes.chain((0..self.switches.len()).map(|switch| format!("switch{switch}"))).collect();
         self.schedule.recorder = watch.record.map(|window| Box::new(Recorder::new(window, places)));
-        for slot in &mut self.nodes {
+        for slot in &self.nodes {
             slot.node.core().meter.log = watch.record.map(|_| Vec::new());
         }
         if watch.record.is_some() {

@@ -94,7 +94,7 @@ fn assert_near(what: &str, loss: u64, actual: u64, (expected, tolerance): (u64, 
 fn go_back_n_collapses_as_the_curve_says() {
     for (loss, permille) in [(50, 826), (100, 699), (200, 525), (500, 279)] {
         let run = transfer(Recovery::GoBackN, loss);
-        // What the losses of this very run cost, but for those near its end, which less follows.
+        // What the losses of this very run cost, but that less follows those near its end.
         let again = ROUND_TRIP * run.sequence_naks + WINDOW * run.timeouts;
         assert_near("packets sent again", loss, run.resent, (again, again / 200));
         assert_eq!(run.sent, PACKETS + run.resent);
