@@ -100,6 +100,8 @@ fn dcqcn_converges_to_equal_shares() {
         scenario.congestion.parameters = Some(name.to_owned());
         let study = study(&scenario);
         assert!(study.cnps_handled >= 10 && study.pauses_sent == 0, "{name}: notifications alone slow senders");
+        // Two windows of 2 MB share a queue equally without any control; but they fill it.
+        assert!(study.queue_bytes_max < 1_000_000, "{name}: {} bytes waited", study.queue_bytes_max);
         for (flow, ideal) in study.flows.iter().zip(ideals) {
             let completion = flow.completion_ps.expect("it completed");
             assert!(completion.abs_diff(ideal) * 100 < ideal * percent, "{name}: {completion} for {ideal}");
