@@ -20,7 +20,7 @@ fn ring() -> TopologyFile {
 
 /// The first hosts of the ring send to the switch after the next one, and its switches have little memory.
 fn around(hosts: u32, bytes: u64) -> (Scenario, RunOptions) {
-    let list = (0..hosts).map(|from| Flow { from, to: (from + 4) % 10, bytes, start_ns: 0 }).collect();
+    let list = (0..hosts).map(|from| Flow { from, to: (from + 4) % 10, bytes, start_ns: 0, priority: None }).collect();
     let mut scenario = scenario(Topology::File { path: "ring".into() }, 2, Pattern::List(list));
     let Workload::Flows(flows) = &mut scenario.workload else { unreachable!("it is a study") };
     (flows.message_bytes, scenario.cluster.mtu_bytes) = (1 << 20, 4_096);
