@@ -63,11 +63,13 @@ impl Nic {
                 self.request_turn(cx, number, qpn);
                 port = &mut self.ports[number];
             } else if reply.is_none() {
-                break;
+                port.finish_gathering(cx, &mut self.host);
+                // In zero time what has been asked for is there.
+                if !port.egress.has_whole(cx.now, paused) {
+                    return port.alarm(cx.now);
+                }
             }
         }
-        port.finish_gathering(cx, &mut self.host);
-        port.alarm(cx.now)
     }
 
     #[inline(never)]

@@ -9,7 +9,7 @@ use crate::report::RunReport;
 use crate::spec::fabric::{Forwarding, Paths};
 use crate::spec::files::TopologyFile;
 use crate::spec::nic::Timeout;
-use crate::spec::{Pattern, PayloadMode, Scenario, Sizes, Topology, Workload};
+use crate::spec::{NicTime, Pattern, PayloadMode, Scenario, Sizes, Topology, Workload};
 use crate::study::event::Event;
 use crate::study::part::Part;
 use crate::study::station::Station;
@@ -46,14 +46,16 @@ fn patterns() -> impl Strategy<Value = Pattern> {
     ]
 }
 
-/// Any fabric under any load: with and without flow control, with plenty of memory and with little.
+/// Any fabric under any load: with and without flow control, with plenty of memory and with little, with adapters that take time
+/// and such as take none.
 fn studies() -> impl Strategy<Value = Scenario> {
     let paths = prop_oneof![Just(Paths::Ecmp), Just(Paths::Spray), Just(Paths::Flowlet { gap_ns: 500 })];
-    (topologies(), patterns(), any::<[bool; 3]>(), paths, 0..1_000_u64)
-        .prop_map(|((topology, nodes), pattern, [lossless, tight, cut_through], paths, seed)| {
+    (topologies(), patterns(), any::<[bool; 4]>(), paths, 0..1_000_u64)
+        .prop_map(|((topology, nodes), pattern, [lossless, tight, cut_through, timed], paths, seed)| {
             let mut scenario = scenario(topology, nodes, pattern);
             scenario.about.seed = seed;
             scenario.fabric.paths = paths;
+            scenario.nic.time = if timed { NicTime::Timed } else { NicTime::Zero };
             if !lossless {
                 scenario.fabric.pfc.clear();
             }
