@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Most flows of a study: each takes two queue pairs, 3 KB when idle and up to 9 KB at work.
 pub(crate) const FLOWS_MAX: usize = 1 << 20;
 /// Most of them that are steps of a collective: its receiver hears of each, which takes 16 KB, 8 GB for all.
-pub(crate) const STEPS_MAX: usize = 480_000;
+pub(crate) const STEPS_MAX: usize = 1 << 21;
 /// Most bytes of a flow.
 pub(crate) const FLOW_BYTES_MAX: u64 = 1 << 40;
 /// Latest start of a flow.

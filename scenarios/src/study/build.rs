@@ -1,5 +1,6 @@
 //! A scenario becomes a study.
 
+use super::connect::Connections;
 use super::event::{Event, Place};
 use super::node::{Habits, LightNode, Uses};
 use super::part::{Part, Schedule};
@@ -15,7 +16,6 @@ use crate::{adapter, switches};
 use des::{Agenda, Dur, Phase, Sequencer, SourceId, Time, TraceHash};
 use fabric::topology::CableEnd;
 use fabric::{NodeId, PortRef, Switch, Topology};
-use wire::Psn;
 
 /// How far parts may run ahead of each other.
 pub(super) fn look_ahead(topology: &Topology) -> Result<Dur, ClusterError> {
@@ -39,10 +39,13 @@ impl World {
     ) -> Result<Self, ClusterError> {
         let look_ahead = look_ahead(topology)?;
         let homes = Homes::new(topology, threads);
-        let mut nodes = nodes(scenario, flows, topology, planned, &homes)?;
+        let mut connections = Connections::new(planned, topology.endpoint_count());
+        let habits = habits(scenario, flows, planned);
+        let mut nodes = nodes(scenario, habits, topology, &connections.uses, &homes)?;
         let mut agendas: Vec<Agenda<Event>> = nodes.iter().map(|_| Agenda::new()).collect();
         for (number, flow) in (0..).zip(planned) {
-            let started = connect(&mut nodes, number, flow)
+            let started = connections
+                .take_on(&mut nodes, number, flow)
                 .map_err(|what| ClusterError::Device { node: flow.from as usize, what })?;
             let sender = &mut nodes[flow.from as usize];
             if let Some(steps) = flow.step.filter(|steps| *steps > 0) {
@@ -131,26 +134,23 @@ fn switch_slots(scenario: &Scenario, topology: &Topology, homes: &Homes<'_>) -> 
     Ok((0..).zip(built).map(slot).collect())
 }
 
-fn nodes(
-    scenario: &Scenario,
-    flows: &Flows,
-    topology: &Topology,
-    planned: &[Planned],
-    homes: &Homes<'_>,
-) -> Result<Vec<Box<NodeSlot>>, ClusterError> {
-    let mut uses = vec![Uses::default(); topology.endpoint_count() as usize];
-    for flow in planned {
-        uses[flow.from as usize].sends += 1;
-        uses[flow.to as usize].receives += 1;
-        uses[flow.to as usize].steps += u32::from(flow.step.is_some());
-    }
+fn habits(scenario: &Scenario, flows: &Flows, planned: &[Planned]) -> Habits {
     let longest = planned.iter().map(|flow| flow.bytes).max().unwrap_or(1);
-    let habits = Habits {
+    Habits {
         message_bytes: u64::from(flows.message_bytes).min(longest) as u32,
         window_messages: flows.window_messages,
         payload: flows.payload,
         mtu_bytes: scenario.cluster.mtu_bytes,
-    };
+    }
+}
+
+fn nodes(
+    scenario: &Scenario,
+    habits: Habits,
+    topology: &Topology,
+    uses: &[Uses],
+    homes: &Homes<'_>,
+) -> Result<Vec<Box<NodeSlot>>, ClusterError> {
     let timed = scenario.nic.time == NicTime::Timed;
     let mapping = MappingCost::of_scenario(&scenario.nic);
     let scheme = switches::scheme(scenario, topology);
@@ -169,19 +169,4 @@ fn nodes(
         }
     }
     Ok(nodes)
-}
-
-/// Gives a flow its queue pairs; gives its number at the sender.
-fn connect(nodes: &mut [Box<NodeSlot>], number: u32, flow: &Planned) -> Result<u32, String> {
-    let [from, to] = nodes
-        .get_disjoint_mut([flow.from as usize, flow.to as usize])
-        .map_err(|_| "a flow leads from one node to another".to_owned())?;
-    let (qp, peer_qp) = (from.node.create_qp()?, to.node.create_qp()?);
-    let first = Psn::new(number);
-    from.node.connect(qp, flow.priority, &to.node, peer_qp, first)?;
-    to.node.connect(peer_qp, flow.priority, &from.node, qp, first)?;
-    if flow.step.is_some() {
-        to.node.expect(peer_qp)?;
-    }
-    Ok(from.node.add(number, qp, flow.bytes, flow.step.is_some(), &to.node))
 }

@@ -1,7 +1,7 @@
 //! Fabric studies: full NICs in a large fabric, each with a light consumer instead of an NDK provider.
 //!
 //! Reading order: [`sizes`], [`traffic`] and [`flow_file`] (which flows there are), [`node`] (a NIC, its driver and the consumer that posts
-//! the flows' WRITEs), [`event`], [`station`] (a node or switch on its cables), [`rounds`] (who has a turn
+//! the flows' WRITEs), [`sending`] and [`steps`] (what is posted when), [`connect`] (on which queue pairs), [`event`], [`station`] (a node or switch on its cables), [`rounds`] (who has a turn
 //! when), [`part`] (the event loop of a thread), [`exchange`] (where threads meet), [`world`] (all parts), [`build`] (all of it from a scenario), [`ideal`] (how long a flow takes
 //! alone), [`counted`] and [`report`] (what became of it).
 //!
@@ -9,6 +9,7 @@
 //! through registers, rings and frames as it does under a provider.
 
 mod build;
+mod connect;
 mod counted;
 mod event;
 mod exchange;
@@ -18,8 +19,10 @@ mod node;
 mod part;
 mod report;
 mod rounds;
+mod sending;
 mod sizes;
 mod station;
+mod steps;
 mod traffic;
 mod world;
 

@@ -1,5 +1,7 @@
 //! A node of a study: NIC, driver, and a consumer that posts the WRITEs of flows and polls.
 
+use super::sending::{Ended, Request, Sendings, Target};
+use super::steps::Steps;
 use crate::adapter;
 use crate::node::{BusConfig, Hardware, Later, MappingCost};
 use crate::spec::PayloadMode;
@@ -29,13 +31,15 @@ pub(super) struct Habits {
 }
 
 /// What a plan has a node do.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Uses {
     /// Flows that begin here.
+    pub(super) flows: u32,
+    /// Connections that they use.
     pub(super) sends: u32,
-    /// Flows that lead here.
+    /// Connections that lead here.
     pub(super) receives: u32,
-    /// Those of them that are steps of a collective.
+    /// Receives that wait for steps of a collective at a time.
     pub(super) steps: u32,
 }
 
@@ -45,41 +49,6 @@ struct Region {
     address: u64,
     local: u32,
     remote: u32,
-}
-
-/// A flow at its sender.
-#[derive(Clone, Debug)]
-struct Sending {
-    /// In the plan.
-    flow: u32,
-    qp: QpId,
-    /// Where at the receiver.
-    target: (u64, u32),
-    bytes_left: u64,
-    outstanding: u32,
-    /// The receiver is to hear when all of it is there: a SEND without data follows.
-    tells: bool,
-    began: Time,
-    ended: bool,
-}
-
-impl Sending {
-    /// The first failure of a flow is its end; what is flushed behind it is nothing new.
-    fn end(&mut self, at: Time, status: Status) -> Option<Ended> {
-        self.bytes_left = 0;
-        self.tells = false;
-        let first = !std::mem::replace(&mut self.ended, true);
-        first.then_some(Ended { flow: self.flow, began: self.began, at, status })
-    }
-}
-
-/// A flow that has ended at its sender.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ended {
-    pub(super) flow: u32,
-    pub(super) began: Time,
-    pub(super) at: Time,
-    pub(super) status: Status,
 }
 
 /// A node.
@@ -92,11 +61,8 @@ pub(super) struct LightNode {
     cq: CqId,
     region: Region,
     habits: Habits,
-    sendings: Vec<Sending>,
-    /// Steps of collectives that have come here.
-    arrived: u32,
-    /// Flows that begin when so many have.
-    waiting: Vec<(u32, u32)>,
+    sendings: Sendings,
+    steps: Steps,
     pub(super) ended: Vec<Ended>,
     pub(super) hash: TraceHash,
 }
@@ -149,20 +115,30 @@ impl LightNode {
         };
         let region = Region { address: mdl.virtual_address, local, remote };
         backend.arm(&mut hardware, cq, false);
-        let (sendings, ended, hash) = (Vec::with_capacity(uses.sends as usize), Vec::new(), TraceHash::new());
-        let (arrived, waiting) = (0, Vec::new());
-        Ok(Self { hardware, backend, endpoint, pd, cq, region, habits, sendings, arrived, waiting, ended, hash })
+        Ok(Self {
+            hardware,
+            backend,
+            endpoint,
+            pd,
+            cq,
+            region,
+            habits,
+            sendings: Sendings::with_capacity(uses.flows),
+            steps: Steps::default(),
+            ended: Vec::new(),
+            hash: TraceHash::new(),
+        })
     }
 
-    /// A queue pair for one flow.
-    pub(super) fn create_qp(&mut self) -> Result<QpId, String> {
+    /// A queue pair for one connection, which so many receives are to wait on.
+    pub(super) fn create_qp(&mut self, receives: u32) -> Result<QpId, String> {
         let command = Command::CreateQp {
             pd: self.pd,
             send_cq: self.cq,
             receive_cq: self.cq,
             srq: None,
             send_depth: self.habits.window_messages,
-            receive_depth: 1,
+            receive_depth: receives.max(1),
             max_send_sge: 1,
             max_receive_sge: 1,
             max_inline_bytes: 0,
@@ -203,20 +179,25 @@ impl LightNode {
 
     /// Takes on a flow to `peer`; gives its number here. A step of a collective `tells` its receiver.
     pub(super) fn add(&mut self, flow: u32, qp: QpId, bytes: u64, tells: bool, peer: &Self) -> u32 {
-        let target = (peer.region.address, peer.region.remote);
-        let (began, ended) = (Time::ZERO, false);
-        self.sendings.push(Sending { flow, qp, target, bytes_left: bytes, outstanding: 0, tells, began, ended });
-        self.sendings.len() as u32 - 1
+        let target = Target { address: peer.region.address, key: peer.region.remote };
+        self.sendings.add(flow, bytes, tells, qp, target)
     }
 
-    /// A step of a collective will come by a queue pair.
-    pub(super) fn expect(&mut self, qp: QpId) -> Result<(), String> {
-        self.backend.post_receive(&mut self.hardware, qp, 0, &[]).map_err(|status| status.to_string())
+    /// Takes on a step of a collective behind the last one of its connection; gives its number here.
+    pub(super) fn add_behind(&mut self, last: u32, flow: u32, bytes: u64) -> u32 {
+        self.sendings.add_behind(last, flow, bytes)
+    }
+
+    /// So many steps of a collective will come by a queue pair.
+    pub(super) fn expect(&mut self, qp: QpId, steps: u32) -> Result<(), String> {
+        let (id, now) = self.steps.expect(qp, steps);
+        let mut post = || self.backend.post_receive(&mut self.hardware, qp, id, &[]);
+        (0..now).try_for_each(|_| post()).map_err(|status| status.to_string())
     }
 
     /// A flow is to begin when so many steps have come.
     pub(super) fn wait(&mut self, steps: u32, number: u32) {
-        self.waiting.push((steps, number));
+        self.steps.wait(steps, number);
     }
 
     /// Forgets the time that starting took: it lies before the run.
@@ -266,18 +247,16 @@ impl LightNode {
     }
 
     fn start(&mut self, now: Time, number: u32) {
-        self.sendings[number as usize].began = now;
-        self.post(now, number);
+        let connection = self.sendings.begin(now, number);
+        self.post(now, connection);
     }
 
-    /// Posts as many WRITEs of a flow as its window allows, and the SEND behind the last.
-    fn post(&mut self, now: Time, number: u32) {
+    /// Posts what the window of a connection allows.
+    fn post(&mut self, now: Time, connection: u32) {
         let Self { hardware, backend, region, habits, sendings, ended, .. } = self;
-        let sending = &mut sendings[number as usize];
-        let mut posted = false;
-        while (sending.bytes_left > 0 || sending.tells) && sending.outstanding < habits.window_messages {
-            let length_bytes = sending.bytes_left.min(habits.message_bytes.into()) as u32;
-            let (remote_address, key) = sending.target;
+        let mut posted = None;
+        while let Some(Request { number, qp, target, length_bytes }) = sendings.next(connection, *habits) {
+            let Target { address: remote_address, key } = target;
             let data = [Sge { address: region.address, length_bytes, token: region.local }];
             let (operation, sgl): (_, &[Sge]) = match length_bytes {
                 0 => (SendOperation::Send, &[]),
@@ -292,17 +271,13 @@ impl LightNode {
                 solicited: false,
                 fence: false,
             };
-            if let Err(status) = backend.post_send(hardware, sending.qp, &request) {
-                ended.extend(sending.end(now, status));
-                return;
+            match backend.post_send(hardware, qp, &request) {
+                Ok(()) => posted = Some(qp),
+                Err(status) => ended.extend(sendings.completed(now, number, status).1),
             }
-            sending.tells &= length_bytes > 0;
-            sending.bytes_left -= u64::from(length_bytes);
-            sending.outstanding += 1;
-            posted = true;
         }
-        if posted {
-            backend.ring(hardware, sending.qp);
+        if let Some(qp) = posted {
+            backend.ring(hardware, qp);
         }
     }
 
@@ -320,26 +295,25 @@ impl LightNode {
         while let Some(completion) = self.backend.poll(&mut self.hardware, self.cq) {
             self.hash.mix(completion.id);
             if completion.receive {
-                self.step_arrived(now, completion.status);
+                self.step_arrived(now, completion.id, completion.status);
                 continue;
             }
-            let number = completion.id as u32;
-            let sending = &mut self.sendings[number as usize];
-            sending.outstanding -= 1;
-            let failed = completion.status != Status::SUCCESS;
-            if failed || sending.bytes_left == 0 && !sending.tells && sending.outstanding == 0 {
-                self.ended.extend(sending.end(now, completion.status));
-            } else {
-                self.post(now, number);
-            }
+            let (connection, ended) = self.sendings.completed(now, completion.id as u32, completion.status);
+            self.ended.extend(ended);
+            self.post(now, connection);
         }
     }
 
     /// A step of a collective is whole: what waited for it begins.
-    fn step_arrived(&mut self, now: Time, status: Status) {
-        self.arrived += u32::from(status == Status::SUCCESS);
-        while let Some(next) = self.waiting.iter().position(|&(steps, _)| steps <= self.arrived) {
-            let (_, number) = self.waiting.remove(next);
+    fn step_arrived(&mut self, now: Time, id: u64, status: Status) {
+        if status != Status::SUCCESS {
+            return;
+        }
+        if let Some(qp) = self.steps.arrived(id) {
+            // A queue pair that takes no more has failed, which its sender hears.
+            let _ = self.backend.post_receive(&mut self.hardware, qp, id, &[]);
+        }
+        while let Some(number) = self.steps.ready() {
             self.start(now, number);
         }
     }

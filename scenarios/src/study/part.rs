@@ -5,8 +5,8 @@
 
 use super::event::{Event, Parcel, Place, Tally};
 use super::exchange::Exchange;
-use super::node::Ended;
 use super::rounds::{Round, Turn};
+use super::sending::Ended;
 use super::station::{NodeSlot, Sink, Station};
 use des::{Agenda, Dur, Key, Time};
 use std::hint::black_box;

@@ -2,7 +2,7 @@
 
 use super::counted;
 use super::ideal::Ideal;
-use super::node::Ended;
+use super::sending::Ended;
 use super::traffic::Planned;
 use super::world::World;
 use crate::report::study::{FlowReport, PrioritySlowdown, Slowdown, StudyReport};

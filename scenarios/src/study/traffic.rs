@@ -272,14 +272,14 @@ mod tests {
         for (pattern, nodes, flows, limit) in [
             (Pattern::AllToAll { bytes: 1 }, 20_000, "399980000", "1048576"),
             (Pattern::AllToAll { bytes: 1 }, u32::MAX, "18446744060824649730", "1048576"),
-            (Pattern::RingAllReduce { bytes: 1 }, 512, "523264", "480000"),
+            (Pattern::RingAllReduce { bytes: 1 }, 1_025, "2099200", "2097152"),
             (poisson, 1_000, "flows between 1000 nodes", "1048576"),
         ] {
             let error = few_enough(&pattern, nodes, RATE).expect_err("too many").to_string();
             assert!(error.contains(flows) && error.contains(&format!("limit is {limit}\n  = choose ")), "{error}");
         }
         assert_eq!(few_enough(&Pattern::AllToAll { bytes: 1 }, 1_024, RATE), Ok(()));
-        assert_eq!(few_enough(&Pattern::RingAllReduce { bytes: 1 }, 490, RATE), Ok(()));
+        assert_eq!(few_enough(&Pattern::RingAllReduce { bytes: 1 }, 1_024, RATE), Ok(()));
         assert_eq!(few_enough(&Pattern::TreeAllReduce { bytes: 1 }, 65_535, RATE), Ok(()));
         assert!(few_enough(&Pattern::Incast { bytes: 1 }, 1, RATE).is_err());
     }

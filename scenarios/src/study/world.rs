@@ -3,8 +3,8 @@
 use super::event::Tally;
 use super::exchange::Alone;
 use super::exchange::threads::Hub;
-use super::node::Ended;
 use super::part::{Part, Schedule, Watch};
+use super::sending::Ended;
 use super::station::{NodeSlot, Station, SwitchSlot};
 use crate::options::{Milestone, Progress};
 use des::{Dur, Time, TraceHash};

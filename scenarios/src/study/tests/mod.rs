@@ -10,6 +10,7 @@ use crate::report::study::switches::PriorityReport;
 use crate::spec::congestion::CongestionScheme;
 use crate::spec::nic::Timeout;
 use crate::spec::{Flows, Pattern, PayloadMode, Scenario, Topology, Workload};
+use provider::ndk::Status;
 
 fn scenario(topology: Topology, nodes: u16, pattern: Pattern) -> Scenario {
     let mut scenario = Scenario::named("study");
@@ -79,6 +80,19 @@ fn a_ring_goes_around_twice_step_by_step() {
         let ((before, _), (start, length)) = (span(step - 1), span(step));
         // A piece of 100 kB takes 8.4 us on the cable.
         assert!(start >= before + 8_400_000 && length < 20_000_000, "step {step}: {before} {start} {length}");
+    }
+}
+
+/// More steps than receives wait for, of one byte each: as fast as they can follow each other.
+#[test]
+fn steps_share_a_connection_and_none_is_refused() {
+    let pattern = Pattern::RingAllReduce { bytes: 40 };
+    let (mut world, fabric) = properties::world(&scenario(Topology::Star, 40, pattern), 1);
+    world.run(&fabric.topology, None);
+    assert!(world.ended.iter().all(|flow| flow.is_some_and(|ended| ended.status == Status::SUCCESS)));
+    for slot in world.nodes() {
+        let counters = slot.node.hardware.nic.counters();
+        assert_eq!((counters.rnr_naks_sent, counters.retransmitted_packets), (0, 0));
     }
 }
 

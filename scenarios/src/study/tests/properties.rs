@@ -100,7 +100,7 @@ fn plan(scenario: &Scenario) -> Result<(Fabric, Vec<Planned>), ClusterError> {
 }
 
 /// The world of a study.
-fn world(scenario: &Scenario, threads: u16) -> (World, Fabric) {
+pub(super) fn world(scenario: &Scenario, threads: u16) -> (World, Fabric) {
     let Workload::Flows(flows) = &scenario.workload else { unreachable!("it has flows") };
     let (fabric, planned) = plan(scenario).expect("flows");
     let threads = NonZero::new(threads).map(Threads).unwrap_or_default();
