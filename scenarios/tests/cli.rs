@@ -112,7 +112,8 @@ fn the_files_of_a_study_are_checked_without_running() {
     let star = "[cluster]\nnodes = 600\n[fabric]\nbuffer_bytes = ";
     write(&folder, "star.toml", &study(&format!("{all}{star}32000000")));
     let ring = all.replace("all-to-all", "ring-all-reduce");
-    write(&folder, "ring.toml", &study(&format!("{ring}{star}320000000")));
+    let wide = star.replace("600", "1200");
+    write(&folder, "ring.toml", &study(&format!("{ring}{wide}800000000")));
     let bare = "[cluster.topology.leaf-spine]\nleaves = 2\nspines = 0\nnodes_per_leaf = 2\n";
     write(&folder, "bare.toml", &study(&format!("{all}{bare}")));
     for (file, parts) in [
@@ -120,7 +121,7 @@ fn the_files_of_a_study_are_checked_without_running() {
         ("rails.toml", ["rails.toml:4:17", "no way leads from node 0 to node 1", "connect their switches"]),
         ("zero.toml", ["flat:3:11", "a link's delay cannot be `0ns`", "allowed: 1ps to 1s"]),
         ("star.toml", ["star.toml:9:16", "nothing to share: 600 ports keep", "write buffer_bytes = "]),
-        ("ring.toml", ["ring.toml:4:17", "718800 flows between 600 nodes, the limit is 480000", "fewer nodes"]),
+        ("ring.toml", ["ring.toml:4:17", "2877600 flows between 1200 nodes, the limit is 2097152", "fewer nodes"]),
         ("bare.toml", ["bare.toml:6:19", "spines is 0, not in 1..=65535", "other numbers"]),
     ] {
         for command in ["check", "run"] {

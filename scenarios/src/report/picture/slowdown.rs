@@ -2,11 +2,14 @@
 
 use super::{HEIGHT, MARGIN, PARTS, RIGHT, axis_titles, legend, level, log2, opening, upright};
 use crate::report::study::StudyReport;
+use std::collections::BTreeMap;
 
 /// Half of the stroke that a percentile of one size is.
 const STROKE: u64 = 6;
 /// So many powers of two are added to a slowdown before its logarithm is taken.
 const ONE: u64 = 16;
+/// Of points that one flow, two, ... fall on: what shows of as many on top of each other, each with the first.
+const OPACITY: [&str; 5] = ["0.35", "0.58", "0.73", "0.82", "0.88"];
 
 /// Flows as points: size to the right, slowdown upwards, both in powers of two; the lines join medians and 99th percentiles
 /// of the sizes of the table. Empty if no flow has completed.
@@ -59,9 +62,14 @@ impl Axes {
         for power in self.bottom..=self.top {
             line(level(self.y(power * PARTS), &(1_u64 << (power - ONE)).to_string()));
         }
+        // Millions of flows fall on some thousand places: one point each, as dark as they all would be.
+        let mut places: BTreeMap<(u64, u64), usize> = BTreeMap::new();
         for &(bytes, percent) in points {
-            let (x, y) = (self.x(bytes), self.y(percent));
-            line(format!(r##"<circle cx="{x}" cy="{y}" r="2" fill="#2f6fb0" fill-opacity="0.35"/>"##));
+            *places.entry((self.x(bytes), self.y(percent))).or_default() += 1;
+        }
+        for ((x, y), flows) in places {
+            let opacity = OPACITY[flows.min(OPACITY.len()) - 1];
+            line(format!(r##"<circle cx="{x}" cy="{y}" r="2" fill="#2f6fb0" fill-opacity="{opacity}"/>"##));
         }
         for (name, colour, row) in [("median of each size", "#2a9d8f", 0_usize), ("99th percentile", "#c2703d", 1)] {
             let joined = study.slowdown.iter().map(|slowdown| {
@@ -106,12 +114,14 @@ mod tests {
     use crate::report::study::{FlowReport, Slowdown};
 
     #[test]
-    fn every_completed_flow_is_a_point() {
+    fn every_completed_flow_is_in_a_point() {
         let flow = |bytes, completion_ps| FlowReport { bytes, ideal_ps: 1_000, completion_ps, ..FlowReport::default() };
-        let flows = vec![flow(1_000, Some(1_500)), flow(2_000_000, Some(9_000)), flow(70, None)];
+        let twice = flow(1_000, Some(1_500));
+        let flows = vec![twice, flow(2_000_000, Some(9_000)), flow(70, None), twice];
         let study = StudyReport { slowdown: Slowdown::by_size(&flows), flows, ..StudyReport::default() };
         let svg = slowdowns("a & b", &study);
-        assert_eq!(svg.matches("<circle").count(), 2);
+        let points = ["<circle", "fill-opacity=\"0.35\"", "fill-opacity=\"0.58\""];
+        assert_eq!(points.map(|part| svg.matches(part).count()), [2, 1, 1]);
         assert_eq!(svg.matches("<polyline").count(), 2);
         assert!(svg.contains("a &amp; b") && svg.trim_end().ends_with("</svg>"));
         assert_eq!(slowdowns("none", &StudyReport::default()), "");
