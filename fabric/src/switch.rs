@@ -1,7 +1,8 @@
 //! A switch with output queues and a shared buffer.
 //!
 //! Reading order: [`config`], `buffer` (memory accounts and flow control thresholds), [`ecn`], `schedule`, `port` (a
-//! line and its queues), [`watchdog`], [`route`], [`counters`], [`history`]; here is how they play together.
+//! line and its queues), [`watchdog`], [`route`], [`counters`], [`history`], `lost`, `waiting` (who waits for whom); here is
+//! how they play together.
 //!
 //! A frame that finds its line free is sent at once and costs no event of the switch's own; one that has to wait is
 //! taken up by a wake-up when the line is free. The switch looks at addresses, priority and congestion bits and writes
@@ -16,6 +17,7 @@ mod lost;
 mod port;
 pub mod route;
 mod schedule;
+mod waiting;
 pub mod watchdog;
 
 pub use config::{
@@ -315,27 +317,6 @@ impl Switch {
     #[must_use]
     pub fn queue_bytes(&self, port: u16, priority: usize) -> u64 {
         self.ports[usize::from(port)].queues[priority].bytes
-    }
-
-    /// Priorities with frames that wait because the peer of `port` keeps them silent at `now`, one bit each; none if a
-    /// watchdog will end that.
-    #[must_use]
-    pub fn waiting(&self, port: u16, now: Time) -> u8 {
-        let port = &self.ports[usize::from(port)];
-        if self.config.watchdog.is_some() { 0 } else { port.backlog & port.silence.mask(now) }
-    }
-
-    /// Priorities in which this switch keeps the peer of `port` silent, one bit each.
-    #[must_use]
-    pub fn pausing(&self, port: u16) -> u8 {
-        self.buffer.paused(port)
-    }
-
-    /// The ports before which frames of a priority wait that came in at `in_port`.
-    #[must_use]
-    pub fn ports_with_frames_from(&self, in_port: u16, priority: usize) -> Vec<u16> {
-        let holds = |port: &&Port| port.queues[priority].has_from(in_port);
-        self.ports.iter().filter(holds).map(Port::number).collect()
     }
 
     /// Frames that wait in all queues.
