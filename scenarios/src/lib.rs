@@ -1,11 +1,12 @@
 //! Composition root: clusters of simulated nodes, their consumers, faults, checkers and reports.
 //!
-//! Reading order: [`spec`] (the scenario file), [`options`] (what is not part of it), [`cluster`] (a cluster as a value, for
-//! tests in Rust), `fabrics`, `switches`, `adapter` (what connects nodes, what switches and adapters do), `advice` (warnings), `standstill` (deadlocks), `paths` (ways through
-//! it), `node` and `world` (what runs), `consumers` (programs over NDK), `study` (fabric studies: full NICs, light consumers),
-//! [`real`] (the same consumers on real devices), [`gateway`] (a simulated NIC on a real Ethernet), [`calibrate`] (published
-//! experiments on the model), [`report`] (what a run found out), [`record`] (what happened in it, event by event), [`run`] (all
-//! of it together), [`plan`] (what goes wrong, as a value), [`verify`](mod@verify) (the same for every number of threads),
+//! Reading order: [`spec`] (the scenario file), [`options`] (what is not part of it), [`cluster`] (a cluster as a
+//! value, for tests in Rust), `fabrics`, `switches`, `adapter` (what connects nodes, what switches and adapters do),
+//! `advice` (warnings), `standstill` (deadlocks), `paths` (ways through it), `node` and `world` (what runs),
+//! `consumers` (programs over NDK), `study` (fabric studies: full NICs, light consumers), [`real`] (the same consumers
+//! on real devices), [`gateway`] (a simulated NIC on a real Ethernet), [`calibrate`] (published experiments on the
+//! model), [`report`] (what a run found out), [`record`] (what happened in it, event by event), [`run`] (all of it
+//! together), [`plan`] (what goes wrong, as a value), [`verify`](mod@verify) (the same for every number of threads),
 //! [`repeat`](mod@repeat) (the same every time), [`sweep`] (many seeds and parameters).
 
 mod adapter;

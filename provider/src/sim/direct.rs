@@ -11,8 +11,8 @@ use wire::{Mac, Psn, Qpn};
 
 impl SimBackend {
     /// Takes a new queue pair to RTS while the processor waits. `expected_psn` is the first sequence number that it
-    /// expects, `mac` the peer's Ethernet address or that of the router to it, `dscp` the code point of all that it sends. No connection exists for it: nobody disconnects it,
-    /// and no event tells that it is established.
+    /// expects, `mac` the peer's Ethernet address or that of the router to it, `dscp` the code point of all that it
+    /// sends. No connection exists for it: nobody disconnects it, and no event tells that it is established.
     ///
     /// # Errors
     /// INVALID_PARAMETER for a queue pair that does not exist, INVALID_DEVICE_STATE for one that is connected,

@@ -1,9 +1,10 @@
 //! The run folder: what is needed to repeat and explain a run.
 //!
-//! `scenario.toml` (defaults written out, this run's seed), `plan.toml` (the rows of faults), `input` (the bytes it worked
-//! on) and `topology` if there are any, `topology.svg` and (of studies) `slowdown.svg`, `completion.svg` and `queues.svg`, `summary.json`, `journal.json` (what
-//! consumers were told, for `rnic compare`) if it was kept, `report.html`, with --record `recording.bin` and `timeline.json` (for
-//! ui.perfetto.dev), and `captures/CABLE.pcapng`. `rnic run FOLDER/scenario.toml` repeats the run.
+//! `scenario.toml` (defaults written out, this run's seed), `plan.toml` (the rows of faults), `input` (the bytes it
+//! worked on) and `topology` if there are any, `topology.svg` and (of studies) `slowdown.svg`, `completion.svg` and
+//! `queues.svg`, `summary.json`, `journal.json` (what consumers were told, for `rnic compare`) if it was kept,
+//! `report.html`, with --record `recording.bin` and `timeline.json` (for ui.perfetto.dev), and `captures/CABLE.pcapng`.
+//! `rnic run FOLDER/scenario.toml` repeats the run.
 
 use super::answer::CommandError;
 use scenarios::record::format;

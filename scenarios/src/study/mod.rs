@@ -1,9 +1,10 @@
 //! Fabric studies: full NICs in a large fabric, each with a light consumer instead of an NDK provider.
 //!
-//! Reading order: [`sizes`], [`traffic`] and [`flow_file`] (which flows there are), [`node`] (a NIC, its driver and the consumer that posts
-//! the flows' WRITEs), [`sending`] and [`steps`] (what is posted when), [`connect`] (on which queue pairs), [`event`], [`station`] (a node or switch on its cables), [`rounds`] (who has a turn
-//! when), [`part`] (the event loop of a thread), [`exchange`] (where threads meet), [`world`] (all parts), [`build`] (all of it from a scenario), [`ideal`] (how long a flow takes
-//! alone), [`counted`] and [`report`] (what became of it).
+//! Reading order: [`sizes`], [`traffic`] and [`flow_file`] (which flows there are), [`node`] (a NIC, its driver and the
+//! consumer that posts the flows' WRITEs), [`sending`] and [`steps`] (what is posted when), [`connect`] (on which queue
+//! pairs), [`event`], [`station`] (a node or switch on its cables), [`rounds`] (who has a turn when), [`part`] (the
+//! event loop of a thread), [`exchange`] (where threads meet), [`world`] (all parts), [`build`] (all of it from a
+//! scenario), [`ideal`] (how long a flow takes alone), [`counted`] and [`report`] (what became of it).
 //!
 //! Queue pairs are connected by their drivers before time zero, without connection management. Everything after that goes
 //! through registers, rings and frames as it does under a provider.

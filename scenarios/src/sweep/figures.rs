@@ -4,7 +4,7 @@ use super::outcome::Outcome;
 use crate::report::study::{FlowReport, StudyReport, percentile};
 use serde::{Deserialize, Serialize};
 
-/// Figures of a study. Percentiles are those of the flows that completed; absent if none has.
+/// Figures of a study. Percentiles are those of the flows that completed; `None` if none has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StudyFigures {
     /// Flows of the plan.

@@ -1,8 +1,8 @@
 //! Sweeps: one scenario with many seeds and parameters, cut into independent cases.
 //!
-//! Reading order: [`case`](mod@case) (which cases there are, and whose they are), [`vary`] (parameters become scenarios), [`pool`] (cases
-//! over processors), [`outcome`] (what became of a case), [`figures`] (of fabric studies), [`summary`] (all of them together, and shards
-//! joined), [`junit`] (the same for CI systems).
+//! Reading order: [`case`](mod@case) (which cases there are, and whose they are), [`vary`] (parameters become
+//! scenarios), [`pool`] (cases over processors), [`outcome`] (what became of a case), [`figures`] (of fabric studies),
+//! [`summary`] (all of them together, and shards joined), [`junit`] (the same for CI systems).
 //!
 //! Invariants:
 //! * a case's index says all about it: the same sweep gives the same cases in every shard and on every machine;
