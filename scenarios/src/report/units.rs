@@ -33,6 +33,12 @@ pub fn gbps(mbps: u64) -> String {
     format!("{}.{:02} Gb/s", mbps / 1_000, mbps % 1_000 / 10)
 }
 
+/// A ratio, from hundredths.
+#[must_use]
+pub fn ratio(percent: u64) -> String {
+    format!("{}.{:02}", percent / 100, percent % 100)
+}
+
 /// A share, from thousandths.
 #[must_use]
 pub fn percent(permille: u32) -> String {
@@ -49,6 +55,7 @@ mod tests {
         assert_eq!([0, 1_023, 1_024, 1_536, 5 << 20].map(bytes), ["0 B", "1023 B", "1.00 KiB", "1.50 KiB", "5.00 MiB"]);
         assert_eq!(bytes(u64::MAX), "15.99 EiB");
         assert_eq!(gbps(93_456), "93.45 Gb/s");
+        assert_eq!([7, 100, 12_345].map(ratio), ["0.07", "1.00", "123.45"]);
         assert_eq!(percent(7), "0.7 %");
     }
 }

@@ -78,8 +78,8 @@ fn studies(report: &SweepReport) -> Table {
             figure(|study| study.makespan_ps, time),
             figure(|study| study.completion_p50_ps, time),
             figure(|study| study.completion_p99_ps, time),
-            figure(|study| study.slowdown_p50_percent, ratio),
-            figure(|study| study.slowdown_p99_percent, ratio),
+            figure(|study| study.slowdown_p50_percent, units::ratio),
+            figure(|study| study.slowdown_p99_percent, units::ratio),
             figure(|study| Some(study.queue_bytes_max), units::bytes),
             figure(|study| Some(study.pauses), units::count),
             figure(|study| Some(study.ecn_marks), units::count),
@@ -88,11 +88,6 @@ fn studies(report: &SweepReport) -> Table {
         ]);
     }
     table
-}
-
-/// A ratio in hundredths.
-fn ratio(percent: u64) -> String {
-    format!("{}.{:02}", percent / 100, percent % 100)
 }
 
 /// Every failure with the command that repeats it, which is its last line.

@@ -2,7 +2,7 @@
 
 use super::{FlowReport, StudyReport, percentile};
 use crate::report::table::{Cell, Table};
-use crate::report::units::count;
+use crate::report::units::{count, ratio};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -62,7 +62,7 @@ impl Ratios {
     /// Cells of a row that begins with `name`.
     fn cells(&self, name: String) -> Vec<Cell> {
         let ratios = [self.p50_percent, self.p90_percent, self.p99_percent, self.max_percent];
-        let shown = ratios.map(|percent| format!("{}.{:02}", percent / 100, percent % 100));
+        let shown = ratios.map(ratio);
         [name, count(self.count)].into_iter().chain(shown).map(Cell::from).collect()
     }
 }
