@@ -90,7 +90,8 @@ fn recorded(folder: &Path) -> Result<Option<(Recording, Vec<FaultRow>)>, Command
 fn around(out: &mut String, arguments: &ExplainArguments, recording: &Recording) {
     let shown = |record: &&Record| arguments.node.is_none_or(|node| record.place == node);
     let records: Vec<&Record> = recording.records.iter().filter(shown).collect();
-    let at = records.partition_point(|record| record.time_ps < arguments.at.as_ps());
+    // What is lost has the time of its first bit, which may be later than that of the records behind it.
+    let at = records.iter().position(|record| record.time_ps >= arguments.at.as_ps()).unwrap_or(records.len());
     let title = format!("Around {}", arguments.at);
     let mut table = Table::new(&title, &[">record", ">time", "where", "what", ">cause"]);
     for record in records.iter().skip(at.saturating_sub(SHOWN / 2)).take(SHOWN) {
