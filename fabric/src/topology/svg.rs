@@ -77,8 +77,7 @@ impl Drawing<'_> {
         let keyed = self.topology.cables.iter().map(|cable| (kind(cable), cable.line));
         let sorted: BTreeMap<_, _> = keyed.collect();
         let looks = CABLE_DASHES.iter().flat_map(|dashes| CABLE_COLOURS.iter().map(move |colour| look(colour, dashes)));
-        let looks = looks.collect::<Vec<_>>().into_iter().cycle();
-        sorted.into_iter().zip(looks).map(|((key, line), look)| (key, (line, look))).collect()
+        sorted.into_iter().zip(looks.cycle()).map(|((key, line), look)| (key, (line, look))).collect()
     }
 
     fn write_header(&self, svg: &mut String, kinds: &Kinds) -> fmt::Result {

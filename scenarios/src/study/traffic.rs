@@ -78,9 +78,14 @@ pub(super) fn plan(
             poisson(*sizes, distance, start + Dur::from_us(*duration_us), nodes, any, &mut rng)
         }
     };
-    let ways = Ways::new(&fabric.topology);
+    possible(planned, &flows.pattern, &fabric.topology)
+}
+
+/// The flows of a pattern, if there are any and each has a way.
+fn possible(planned: Vec<Planned>, pattern: &Pattern, topology: &Topology) -> Result<Vec<Planned>, ClusterError> {
+    let ways = Ways::new(topology);
     let problem = (0..).zip(&planned).find_map(|(row, flow)| Some((row, ways.problem(flow.from, flow.to)?)));
-    match (problem, &flows.pattern) {
+    match (problem, pattern) {
         (None, _) if planned.is_empty() => {
             Err(impossible("", "there are no flows".to_owned(), "choose a longer `duration_us`, or another pattern"))
         }
