@@ -82,6 +82,9 @@ fn flow_reports(
     planned.iter().zip(ended).map(row).collect()
 }
 
+/// Most flows that have a finding each: a run of millions that ends early has millions.
+const FINDINGS_MAX: usize = 1_000;
+
 /// Flows that failed, and flows that never ended.
 fn findings(planned: &[Planned], ended: &[Option<Ended>], why: &str, last: Time) -> Vec<Finding> {
     let finding = |rule: &'static str, flow: &Planned, time: Time, text: String| Finding {
@@ -93,10 +96,32 @@ fn findings(planned: &[Planned], ended: &[Option<Ended>], why: &str, last: Time)
         time_ps: time.as_ps(),
         text,
     };
-    let judged = (0..).zip(planned.iter().zip(ended)).filter_map(|(number, (flow, ended)): (u32, _)| match ended {
+    let mut judged = (0..).zip(planned.iter().zip(ended)).filter_map(|(number, (flow, ended)): (u32, _)| match ended {
         Some(ended) if ended.status == Status::SUCCESS => None,
         Some(ended) => Some(finding("flow", flow, ended.at, format!("flow {number} ended with {}", ended.status))),
         None => Some(finding("progress", flow, last, format!("flow {number} has not ended, and {why}"))),
     });
-    judged.collect()
+    let mut findings: Vec<Finding> = judged.by_ref().take(FINDINGS_MAX).collect();
+    if let Some(next) = judged.next() {
+        let text = format!("{} more flows have failed or have not ended", judged.count() + 1);
+        findings.push(Finding { text, ..next });
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flows_beyond_the_limit_are_counted() {
+        let flow = Planned { from: 0, to: 1, bytes: 1, priority: 3, start: Time::ZERO, step: None };
+        let texts = |flows: usize| {
+            let found = findings(&vec![flow; flows], &vec![None; flows], "time is up", Time::ZERO);
+            (found.len(), found.last().map(|finding| finding.text.clone()).unwrap_or_default())
+        };
+        assert_eq!(texts(FINDINGS_MAX), (FINDINGS_MAX, "flow 999 has not ended, and time is up".to_owned()));
+        let more = "2 more flows have failed or have not ended".to_owned();
+        assert_eq!(texts(FINDINGS_MAX + 2), (FINDINGS_MAX + 1, more));
+    }
 }
