@@ -1,8 +1,10 @@
 //! The adapter that a scenario's `[nic]`, `[congestion]` and `[fabric]` describe.
 
+use crate::spec::check::WINDOW_PACKETS_MAX;
 use crate::spec::nic::{Iommu, Recovery, Timeout};
 use crate::spec::{Nic, NicTime, Scenario};
 use crate::switches;
+use des::{Dur, Rate};
 use fabric::address::Endpoint;
 use nic_model::config::{Config, PortConfig};
 use nic_model::congestion::Scheme;
@@ -31,6 +33,28 @@ pub(crate) fn config(scenario: &Scenario, own: Endpoint, index: u32, congestion:
     match scenario.nic.time {
         NicTime::Timed => config,
         NicTime::Zero => config.in_zero_time(),
+    }
+}
+
+/// What adapters take of a round trip: the fetch of the payload, a stage on each way out, another on each way in, and the
+/// ports.
+pub(crate) fn round_trip(nic: &Nic) -> Dur {
+    let profile = nic.profile.numbers();
+    let stages = profile.requester.latency.value * 2 + profile.responder.latency.value;
+    match nic.time {
+        NicTime::Timed => profile.pcie.read_latency.value + stages + profile.transmit_latency.value * 2,
+        NicTime::Zero => Dur::ZERO,
+    }
+}
+
+/// Lets a study's queue pairs have as many packets on the way as two round trips hold, unless the scenario says how many: a flow
+/// that is alone has the whole line.
+pub(crate) fn widen(config: &mut Config, scenario: &Scenario, line: Rate, round_trip: Dur) {
+    let packet = line.time_for(scenario.cluster.mtu_bytes.into()).as_ps().max(1);
+    let packets = (round_trip * 2).as_ps().div_ceil(packet).min(WINDOW_PACKETS_MAX.into()) as u32;
+    let window = &mut config.profile.window_packets;
+    if scenario.nic.window_packets.is_none() && packets > window.value {
+        *window = Sourced { value: packets, origin: Origin::Assumed("two round trips") };
     }
 }
 

@@ -4,7 +4,9 @@ use des::Dur;
 use fabric::address::Endpoint;
 use fabric::switch::route::RouteTable;
 use fabric::topology::CableEnd;
-use fabric::{LinkConfig, NodeId, SwitchConfig, Topology};
+use fabric::{LinkConfig, NodeId, Topology};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 /// Bytes on the cable around the payload of a packet in the middle of a message: Ethernet with preamble and gap, IPv4, UDP,
 /// base header, check.
@@ -34,15 +36,37 @@ pub(crate) fn passage(links: &[LinkConfig], bytes: u64, forwarding: Dur) -> Dur 
     links_alone.fold(Dur::ZERO, |sum, part| sum + part) + forwarding * (links.len() as u64).saturating_sub(1)
 }
 
-/// From the first bit of a full packet to the last of its acknowledgement, between the first endpoint and the one that is
-/// farthest from it. Topologies that scenarios describe look alike from everywhere.
-pub(crate) fn longest_round_trip(topology: &Topology, config: &SwitchConfig, mtu_bytes: u16) -> Dur {
+/// From the decision to send a full packet to the end of its acknowledgement's arrival, on the longest way of the topology when
+/// nobody else is there: what `adapters` take of it, the payload's fetch, and links and switches both ways.
+pub(crate) fn longest_round_trip(topology: &Topology, forwarding: Dur, adapters: Dur, mtu_bytes: u16) -> Dur {
     let routes = topology.routes();
-    let forwarding = config.forwarding_latency;
-    let round_trip = |to| {
-        let links = links(topology, &routes, 0, to);
-        let packet = u64::from(mtu_bytes) + HEADER_BYTES;
-        passage(&links, packet, forwarding) + passage(&links, ACK_BYTES, forwarding)
+    let packet = u64::from(mtu_bytes) + HEADER_BYTES;
+    let round_trip = |(from, to)| {
+        let links = links(topology, &routes, from, to);
+        let fetch = links.first().map_or(Dur::ZERO, |link| link.rate.time_for(packet));
+        fetch + passage(&links, packet, forwarding) + passage(&links, ACK_BYTES, forwarding)
     };
-    (1..topology.endpoint_count()).map(round_trip).max().unwrap_or(Dur::ZERO)
+    let ends = far_ends(topology);
+    let pairs = ends.iter().flat_map(|&from| ends.iter().map(move |&to| (from, to))).filter(|(from, to)| from != to);
+    adapters + pairs.map(round_trip).max().unwrap_or(Dur::ZERO)
+}
+
+/// The longest way is between two of these: of each switch, and of all hosts without one, the two with the longest cables.
+fn far_ends(topology: &Topology) -> Vec<u32> {
+    let mut by_switch: BTreeMap<Option<u32>, Vec<(Reverse<Dur>, u32)>> = BTreeMap::new();
+    for host in 0..topology.host_count() {
+        for (port, end) in (0..).zip(topology.ports(NodeId::Host(host))) {
+            let switch = match end.peer.node {
+                NodeId::Switch(switch) => Some(switch),
+                NodeId::Host(_) => None,
+            };
+            let latency = topology.cables()[end.cable].line.latency;
+            by_switch.entry(switch).or_default().push((Reverse(latency), topology.endpoint(host, port).0));
+        }
+    }
+    let farthest = |mut ends: Vec<(Reverse<Dur>, u32)>| {
+        ends.sort_unstable();
+        ends.into_iter().take(2).map(|(_, endpoint)| endpoint)
+    };
+    by_switch.into_values().flat_map(farthest).collect()
 }

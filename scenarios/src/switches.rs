@@ -3,6 +3,7 @@
 use crate::cluster::ClusterError;
 use crate::spec::fabric::{EcnMarks, Forwarding, Paths, Scheduling, WatchdogAction};
 use crate::spec::{Congestion, Fabric, Scenario};
+use crate::{adapter, paths};
 use des::{Dur, Rate, Ratio};
 use fabric::switch::{self, Alpha, BufferConfig, ConfigError, EcnCurve, PathChoice, Watchdog};
 use fabric::{NodeId, PRIORITIES, Switch, SwitchConfig, Topology};
@@ -84,14 +85,16 @@ fn impossible(error: &ConfigError) -> ClusterError {
     }
 }
 
-/// What adapters do about congestion in this topology.
-pub(crate) fn scheme(scenario: &Scenario, topology: &Topology) -> Scheme {
+/// How long an unhindered round trip takes in this topology.
+pub(crate) fn round_trip(scenario: &Scenario, topology: &Topology) -> Dur {
+    let (forwarding, mtu_bytes) = (config(scenario).forwarding_latency, scenario.cluster.mtu_bytes);
+    paths::longest_round_trip(topology, forwarding, adapter::round_trip(&scenario.nic), mtu_bytes)
+}
+
+/// What adapters do about congestion where a round trip takes that long, unless the scenario knows better.
+pub(crate) fn scheme(scenario: &Scenario, round_trip: impl FnOnce() -> Dur) -> Scheme {
     let Some(set) = scenario.congestion.set() else { return Scheme::None };
-    let base_rtt = match scenario.congestion.base_rtt_ns {
-        Some(ns) => Dur::from_ns(ns),
-        None => crate::paths::longest_round_trip(topology, &config(scenario), scenario.cluster.mtu_bytes),
-    };
-    set.parameters.with_base_rtt(base_rtt)
+    set.parameters.with_base_rtt(scenario.congestion.base_rtt_ns.map_or_else(round_trip, Dur::from_ns))
 }
 
 /// One bit for each priority.

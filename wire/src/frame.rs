@@ -105,10 +105,10 @@ impl Frame {
         self.label.has_telemetry
     }
 
-    /// A switch says how it does, if the sender asks.
-    pub fn stamp(&mut self, hop: Hop) {
+    /// A switch says how the line does by which the frame leaves, if the sender asks.
+    pub fn stamp(&mut self, line: u32, hop: Hop) {
         if let Body::Roce(RocePacket { telemetry: Some(telemetry), .. }) = &mut self.body {
-            telemetry.push(hop);
+            telemetry.push(line, hop);
         }
     }
 

@@ -8,6 +8,9 @@
 /// Most hops that are kept; a fat tree of three layers has five.
 pub const HOPS_MAX: usize = 8;
 
+/// So far the number of a path is turned for each hop: lines change places only with a change of the number.
+const PATH_BITS_A_HOP: u32 = 5;
+
 /// What one switch says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hop {
@@ -26,24 +29,33 @@ pub struct Hop {
 pub struct Telemetry {
     hops: [Hop; HOPS_MAX],
     count: u8,
+    /// Which lines the hops are of.
+    path: u32,
     /// It travels back to the sender: nothing is added.
     closed: bool,
 }
 
 impl Telemetry {
-    /// Adds a hop; beyond [`HOPS_MAX`], and on the way back, nothing is added.
-    pub fn push(&mut self, hop: Hop) {
+    /// Adds a hop of the line called `line`; beyond [`HOPS_MAX`], and on the way back, nothing is added.
+    pub fn push(&mut self, line: u32, hop: Hop) {
         if !self.closed
             && let Some(free) = self.hops.get_mut(usize::from(self.count))
         {
             *free = hop;
             self.count += 1;
+            self.path = self.path.rotate_left(PATH_BITS_A_HOP) ^ line;
         }
     }
 
     /// The receiver sends it back.
     pub const fn close(&mut self) {
         self.closed = true;
+    }
+
+    /// A number that is the same for packets that took the same lines, and hardly ever for others.
+    #[must_use]
+    pub const fn path(&self) -> u32 {
+        self.path
     }
 
     /// The hops so far.
@@ -61,13 +73,20 @@ mod tests {
     fn hops_beyond_the_last_are_left_out() {
         let mut telemetry = Telemetry::default();
         for time_ps in 0..12 {
-            telemetry.push(Hop { time_ps, ..Hop::default() });
+            telemetry.push(1, Hop { time_ps, ..Hop::default() });
         }
         let times: Vec<u64> = telemetry.hops().iter().map(|hop| hop.time_ps).collect();
         assert_eq!(times, [0, 1, 2, 3, 4, 5, 6, 7]);
+        let path = |lines: [u32; 3]| {
+            let mut telemetry = Telemetry::default();
+            lines.map(|line| telemetry.push(line, Hop::default()));
+            telemetry.path()
+        };
+        assert_eq!(path([7, 8, 9]), path([7, 8, 9]));
+        assert!([[7, 9, 8], [7, 8, 10], [6, 8, 9]].into_iter().all(|other| path(other) != path([7, 8, 9])));
         let mut echo = Telemetry::default();
         echo.close();
-        echo.push(Hop::default());
+        echo.push(1, Hop::default());
         assert!(echo.hops().is_empty(), "the way back is not measured");
     }
 }

@@ -129,12 +129,13 @@ impl Port {
 
     /// Says how the port does.
     fn stamp(&self, now: Time, held: &mut Held) {
-        held.frame.stamp(Hop {
+        let hop = Hop {
             time_ps: now.as_ps(),
             sent_bytes: self.link.counters().bytes + cable_len(held.bytes as usize) as u64,
             queue_bytes: self.queues[usize::from(held.priority)].bytes,
             rate_bps: self.link.config().rate.as_bps(),
-        });
+        };
+        held.frame.stamp(self.link.id().0, hop);
     }
 
     pub(crate) fn enqueue(&mut self, held: Held) {

@@ -90,7 +90,7 @@ fn the_way_back_is_not_measured() {
     let mut world = world(Topology::star(2, Cabling { host: HOST, fabric: FABRIC }).expect("a star"));
     let mut echo = frame(1, 0, ROCE, true);
     let mut telemetry = wire::Telemetry::default();
-    telemetry.push(Hop { time_ps: 7, ..Hop::default() });
+    telemetry.push(1, Hop { time_ps: 7, ..Hop::default() });
     telemetry.close();
     echo.edit(|packet| packet.telemetry = Some(Box::new(telemetry)));
     world.send(Endpoint(1), echo);

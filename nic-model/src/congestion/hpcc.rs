@@ -117,7 +117,7 @@ impl CongestionControl for Hpcc {
         let Some(telemetry) = feedback.telemetry else { return };
         // Another path says nothing about this one.
         let before = self.last.replace(*telemetry);
-        let Some(before) = before.filter(|before| before.hops().len() == telemetry.hops().len()) else { return };
+        let Some(before) = before.filter(|before| before.path() == telemetry.path()) else { return };
         self.measure(&before, telemetry);
         self.follow(feedback.ends_round);
     }

@@ -127,12 +127,8 @@ fn hpcc_after(rounds: u64, queue_bytes: u64, load_percent: u64) -> Hpcc {
     for round in 1..=rounds {
         let mut telemetry = Telemetry::default();
         let per_round = 65_000 * load_percent / 100;
-        telemetry.push(Hop {
-            time_ps: round * 13_000_000,
-            sent_bytes: round * per_round,
-            queue_bytes,
-            rate_bps: LINE.as_bps(),
-        });
+        let (time_ps, sent_bytes, rate_bps) = (round * 13_000_000, round * per_round, LINE.as_bps());
+        telemetry.push(1, Hop { time_ps, sent_bytes, queue_bytes, rate_bps });
         let feedback = Feedback {
             acknowledged_bytes: 1_000,
             ends_round: true,

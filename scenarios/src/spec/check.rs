@@ -17,6 +17,9 @@ use std::ops::RangeInclusive;
 /// Path MTUs of InfiniBand and RoCE (IBTA 1.7, section 9.4.3 PATH MTU).
 pub const MTUS_BYTES: [u16; 5] = [256, 512, 1024, 2048, 4096];
 
+/// Most packets of a queue pair on the way.
+pub(crate) const WINDOW_PACKETS_MAX: u32 = 1 << 20;
+
 /// Longest cable, in metres.
 const CABLE_M_MAX: u32 = 100_000;
 /// Most that the PHYs of a cable, or its error correction, may take.

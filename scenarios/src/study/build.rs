@@ -153,14 +153,16 @@ fn nodes(
 ) -> Result<Vec<Box<NodeSlot>>, ClusterError> {
     let timed = scenario.nic.time == NicTime::Timed;
     let mapping = MappingCost::of_scenario(&scenario.nic);
-    let scheme = switches::scheme(scenario, topology);
+    let round_trip = switches::round_trip(scenario, topology);
+    let scheme = switches::scheme(scenario, || round_trip);
     let mut nodes = Vec::with_capacity(uses.len());
     for host in 0..topology.host_count() {
         let ends = topology.ports(NodeId::Host(host));
         for ((port, end), link) in (0..).zip(ends).zip(topology.build_uplinks(host, scenario.about.seed)) {
             let endpoint = topology.endpoint(host, port);
             let uses = uses[endpoint.0 as usize];
-            let nic = adapter::config(scenario, endpoint, endpoint.0, scheme);
+            let mut nic = adapter::config(scenario, endpoint, endpoint.0, scheme);
+            adapter::widen(&mut nic, scenario, topology.cables()[end.cable].line.rate, round_trip);
             let node = LightNode::new(endpoint, nic, habits, uses, timed, mapping)
                 .map_err(|what| ClusterError::Device { node: endpoint.0 as usize, what })?;
             let sequencer = Sequencer::new(SourceId(endpoint.0));

@@ -32,7 +32,7 @@ impl World {
         let place = |end: &CableEnd| Place { entity: entity(end.peer.node, &topology), port: end.peer.port };
         let places = |node| topology.ports(node).iter().map(place).collect::<Vec<_>>();
         let neighbours: Vec<Endpoint> = (0..hosts).map(|host| topology.endpoint(host, 0)).collect();
-        let congestion = switches::scheme(scenario, &topology);
+        let congestion = switches::scheme(scenario, || switches::round_trip(scenario, &topology));
         let mut nodes = Vec::with_capacity(hosts as usize);
         for host in 0..hosts {
             let own = neighbours[host as usize];

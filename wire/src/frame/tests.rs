@@ -140,7 +140,7 @@ fn what_is_noted_beside_a_frame_follows_its_changes() {
             packet.telemetry = Some(Box::default());
         });
         assert_eq!((frame.wire_len(), frame.has_payload()), (frame.encode().len(), true));
-        frame.stamp(Hop { time_ps: 7, ..Hop::default() });
+        frame.stamp(1, Hop { time_ps: 7, ..Hop::default() });
         let hops = frame.roce().map(|packet| packet.telemetry.as_ref().map(|told| told.hops().len()));
         assert_eq!((frame.has_telemetry(), hops), (true, Ok(Some(1))));
         frame.edit(|packet| packet.payload = Payload::EMPTY);

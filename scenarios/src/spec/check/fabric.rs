@@ -1,6 +1,6 @@
 //! What types cannot say about switches and congestion control.
 
-use super::Checker;
+use super::{Checker, WINDOW_PACKETS_MAX};
 use crate::spec::fabric::{EcnMarks, PRIORITIES, Scheduling};
 use crate::spec::{Congestion, CongestionScheme, Fabric, Nic};
 
@@ -63,7 +63,7 @@ impl Checker {
             }
         };
         given("reorder_packets", nic.reorder_packets, 1..=1 << 20);
-        given("window_packets", nic.window_packets, 1..=1 << 20);
+        given("window_packets", nic.window_packets, 1..=WINDOW_PACKETS_MAX);
         given("ack_every_packets", nic.ack_every_packets, 1..=1 << 20);
         given("receive_buffer_bytes", nic.receive_buffer_bytes, 10_000..=1 << 30);
         given("xoff_bytes", nic.xoff_bytes, 1..=1 << 30);

@@ -1,6 +1,7 @@
 //! Studies end to end, small.
 
 mod behaviour;
+mod idle;
 mod properties;
 mod standstill;
 
