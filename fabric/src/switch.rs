@@ -166,6 +166,7 @@ impl Switch {
     /// Queues a frame, or drops it.
     fn hold(&mut self, now: Time, held: Held, out_port: u16, out: &mut Outbox) {
         let (in_port, priority) = (held.in_port, usize::from(held.priority));
+        self.note_time(now);
         let port = &mut self.ports[usize::from(out_port)];
         let queue_bytes = port.queues[priority].bytes;
         if let Err(reason) = self.buffer.admit(in_port, priority, held.bytes, queue_bytes) {
@@ -199,6 +200,7 @@ impl Switch {
 
     /// Sends from the queues of a port what the line takes.
     fn serve(&mut self, now: Time, port_number: u16, out: &mut Outbox) {
+        self.note_time(now);
         let port = &mut self.ports[usize::from(port_number)];
         if let Some((storms, WatchdogAction::Drop)) = port.storms(now, &mut self.histories.paused_ps) {
             self.drop_queues(now, port_number, storms, out);
@@ -227,6 +229,14 @@ impl Switch {
             }
         }
         self.ports[usize::from(port_number)].ask_for_service(now, out);
+    }
+
+    /// Queues have stood as they are until `now`.
+    #[inline]
+    fn note_time(&mut self, now: Time) {
+        if self.histories.queue_bytes.is_behind(now) {
+            self.histories.queue_bytes.note_standing(now, self.longest_queue());
+        }
     }
 
     /// Drops what waits in these priorities of a port.
@@ -295,6 +305,9 @@ impl Switch {
     #[must_use]
     pub fn histories(&self, now: Time) -> Histories {
         let mut histories = self.histories.clone();
+        if histories.queue_bytes.is_behind(now) {
+            histories.queue_bytes.note_standing(now, self.longest_queue());
+        }
         for (_, from, to) in self.ports.iter().flat_map(|port| port.silence.so_far(now, u8::MAX)) {
             histories.paused_ps.add_span(from, to);
         }

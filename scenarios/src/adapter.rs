@@ -27,7 +27,7 @@ const IOTLB: Origin = Origin::Measured("pcie-bench on Broadwell: no misses up to
 pub(crate) fn config(scenario: &Scenario, own: Endpoint, index: u32, congestion: Scheme) -> Config {
     let generic = Config::generic(index);
     let ports = vec![PortConfig { mac: own.mac(), guid: generic.ports[0].guid }];
-    let profile = changed(scenario.nic.profile.numbers(), &scenario.nic);
+    let profile = profile(&scenario.nic);
     let flow_control = switches::mask(&scenario.fabric.pfc);
     let config = Config { ports, congestion, flow_control, profile, ..generic };
     match scenario.nic.time {
@@ -59,7 +59,8 @@ pub(crate) fn widen(config: &mut Config, scenario: &Scenario, line: Rate, round_
 }
 
 /// The profile with what the scenario says otherwise.
-fn changed(mut profile: Profile, nic: &Nic) -> Profile {
+pub(crate) fn profile(nic: &Nic) -> Profile {
+    let mut profile = nic.profile.numbers();
     let recovery = &mut profile.recovery;
     change(
         &mut recovery.recovery,

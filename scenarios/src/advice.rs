@@ -1,14 +1,17 @@
 //! What a scenario may do that its author may not have meant: warnings, which change nothing.
 
+use crate::adapter;
 use crate::paths::FRAME_HEADER_BYTES;
-use crate::spec::Scenario;
 use crate::spec::check::Violation;
+use crate::spec::{NicTime, Scenario};
 use crate::standstill::ring_text;
 use crate::switches;
+use des::Rate;
 use fabric::address::Endpoint;
 use fabric::switch::{BufferConfig, SwitchConfig};
 use fabric::topology::Cable;
 use fabric::{NodeId, Topology};
+use nic_model::pcie::write_bps;
 use std::collections::BTreeMap;
 
 /// Everything to be warned of before a scenario runs, if `flows` (from, to) are all that is sent.
@@ -18,12 +21,24 @@ pub(crate) fn warnings(
     flows: impl Iterator<Item = (Endpoint, Endpoint)>,
 ) -> Vec<Violation> {
     let config = switches::config(scenario);
-    if config.buffer.lossless == 0 {
-        return Vec::new();
-    }
-    let headroom = headroom(scenario, &config, topology);
-    let deadlock = config.watchdog.is_none().then(|| deadlock(scenario, topology, flows)).flatten();
-    headroom.into_iter().chain(deadlock).collect()
+    let lossless = config.buffer.lossless != 0;
+    let headroom = lossless.then(|| headroom(scenario, &config, topology)).flatten();
+    let watched = config.watchdog.is_some();
+    let deadlock = (lossless && !watched).then(|| deadlock(scenario, topology, flows)).flatten();
+    slow_adapter(scenario, topology).into_iter().chain(headroom).chain(deadlock).collect()
+}
+
+/// Warns of links that are faster than what the profile's adapter can write to its host.
+fn slow_adapter(scenario: &Scenario, topology: &Topology) -> Option<Violation> {
+    let adapter = Rate::from_bps(write_bps(&adapter::profile(&scenario.nic).pcie));
+    let hosts = (0..topology.host_count()).flat_map(|host| topology.ports(NodeId::Host(host)));
+    let link = hosts.map(|end| topology.cables()[end.cable].line.rate).max_by_key(|rate| rate.as_bps())?;
+    let slow = scenario.nic.time == NicTime::Timed && link.as_bps() > adapter.as_bps();
+    slow.then(|| Violation {
+        path: "nic.profile".to_owned(),
+        message: format!("links of {link} are faster than the adapter, whose PCIe link brings {adapter} to its host"),
+        remedy: "lower the links' rate, or choose a profile with a faster PCIe link".to_owned(),
+    })
 }
 
 /// Everybody's flows to everybody: one host port of each switch stands for all.
@@ -101,6 +116,19 @@ mod tests {
         for shape in [Shape::Star, Shape::BackToBack, Shape::FatTree { k: 4 }] {
             assert_eq!(messages(&of(shape)), Vec::<String>::new());
         }
+    }
+
+    #[test]
+    fn links_beyond_the_adapter_are_named() {
+        let mut scenario = of(Shape::Star);
+        scenario.cluster.rate_gbps = 200;
+        let [warning] = &messages(&scenario)[..] else { panic!("one warning") };
+        assert!(
+            warning.contains("links of 200.00 Gb/s are faster than the adapter, whose PCIe link brings 103.95 Gb/s"),
+            "{warning}"
+        );
+        scenario.nic.time = NicTime::Zero;
+        assert_eq!(messages(&scenario), Vec::<String>::new());
     }
 
     #[test]

@@ -117,6 +117,22 @@ impl<F: Fold> History<F> {
     }
 }
 
+impl Peaks {
+    /// Whether nothing has been noted of the stretch around `now`.
+    #[inline]
+    pub(crate) fn is_behind(&self, now: Time) -> bool {
+        self.place(now) >= self.values.len()
+    }
+
+    /// Something has had this value since the last stretch that anything was noted of.
+    pub(crate) fn note_standing(&mut self, now: Time, value: u64) {
+        let first_ps = (self.values.len() as u64) << self.log2_ps;
+        self.note(now, value);
+        let (first, last) = (self.place(Time::from_ps(first_ps)), self.place(now));
+        self.values[first.min(last)..=last].iter_mut().for_each(|noted| *noted = value.max(*noted));
+    }
+}
+
 impl Sums {
     /// Something lasted until `to`: adds to each stretch the picoseconds that lie in it.
     pub fn add_span(&mut self, from: Time, to: Time) {
@@ -174,6 +190,18 @@ mod tests {
         other.note(us(2), 11);
         other.merge(history.clone());
         assert_eq!((other.values()[0], other.values()[150], other.stretch()), (11, 1, history.stretch()));
+    }
+
+    #[test]
+    fn what_stands_is_there_in_every_stretch() {
+        let mut history = Peaks::default();
+        history.note(us(1), 9);
+        assert!(!history.is_behind(us(1)) && history.is_behind(us(2)));
+        history.note_standing(us(4), 3);
+        assert_eq!(history.values(), [0, 9, 3, 3, 3]);
+        history.note_standing(us(511), 7);
+        assert_eq!((history.stretch(), &history.values()[..4]), (Dur::from_ps(2 << FIRST_LOG2_PS), &[9, 3, 7, 7][..]));
+        assert_eq!(history.values()[255], 7);
     }
 
     #[test]

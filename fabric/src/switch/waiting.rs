@@ -5,6 +5,15 @@ use super::port::Port;
 use des::Time;
 
 impl Switch {
+    /// The longest queue of all ports and priorities, in bytes.
+    pub(super) fn longest_queue(&self) -> u64 {
+        if self.buffered_bytes() == 0 {
+            return 0;
+        }
+        let waiting = self.ports.iter().filter(|port| port.backlog != 0);
+        waiting.flat_map(|port| &port.queues).map(|queue| queue.bytes).max().unwrap_or(0)
+    }
+
     /// Priorities with frames that wait because the peer of `port` keeps them silent at `now`, one bit each; none if a
     /// watchdog will end that.
     #[must_use]

@@ -123,6 +123,13 @@ pub(super) const fn usable_bps(profile: &PcieProfile) -> u64 {
     raw - raw * 16 / packets_per_update - raw * 4 / 1538
 }
 
+/// What writes of many full packets bring across the link, in bits of data per second.
+#[must_use]
+pub const fn write_bps(profile: &PcieProfile) -> u64 {
+    let (payload, header) = (profile.max_payload_bytes.value as u64, profile.request_header_bytes.value as u64);
+    usable_bps(profile) / (payload + header) * payload
+}
+
 const fn raw_lane_bps(generation: u8) -> u64 {
     match generation {
         0 | 1 => 2_500_000_000 / 10 * 8,

@@ -9,6 +9,8 @@
 mod iommu;
 mod link;
 
+pub use link::write_bps;
+
 pub(crate) use link::bytes;
 pub use link::{Framing, LinkBytes};
 

@@ -44,9 +44,15 @@ pub(crate) fn write(
     put("topology.svg", picture.as_bytes())?;
     if let Some(study) = &report.study {
         let name = &scenario.about.name;
-        put("slowdown.svg", picture::slowdowns(name, study).as_bytes())?;
-        put("completion.svg", picture::completions(name, study).as_bytes())?;
-        put("queues.svg", picture::queues(name, study).as_bytes())?;
+        let pictures = [
+            ("slowdown.svg", picture::slowdowns(name, study)),
+            ("completion.svg", picture::completions(name, study)),
+            ("queues.svg", picture::queues(name, study)),
+        ];
+        // Of what did not happen there is no picture.
+        for (file, picture) in pictures.iter().filter(|(_, picture)| !picture.is_empty()) {
+            put(file, picture.as_bytes())?;
+        }
     }
     let plan = Plan::of(scenario);
     put("plan.toml", plan.to_toml().as_bytes())?;

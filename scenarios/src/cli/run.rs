@@ -7,7 +7,7 @@ use super::{clock::Stopwatch, folder, progress, usage};
 use clap::Args;
 use scenarios::record::{Watch, Window};
 use scenarios::report::{Verdict, human};
-use scenarios::spec::{SEED_MAX, Scenario, Workload};
+use scenarios::spec::{Pattern, SEED_MAX, Scenario, Workload};
 use scenarios::sweep::{Setting, vary};
 use scenarios::{Backend, Plan, Progress, RunOptions, RunReport, Threads};
 use std::io;
@@ -65,6 +65,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Answer, CommandError> {
     let plan = arguments.plan.as_ref().map_or_else(|| Ok(Plan::of(scenario)), |path| Plan::load(path, scenario))?;
     *scenario = plan.applied_to(scenario, scenario.about.seed);
     let capture = chosen_cables(scenario, &arguments.capture)?;
+    fits_study(scenario, arguments)?;
 
     let watched = Arc::new(Progress::default());
     let threads = chosen_threads(scenario, arguments.threads)?;
@@ -83,6 +84,18 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Answer, CommandError> {
     let warnings = target::warnings(&file, &arguments.settings, &report.warnings);
     let answer = present(arguments, scenario, &report);
     Ok(Answer { err: warnings + &answer.err, ..answer })
+}
+
+/// Studies have no consumers whose calls could be written down, and no input but a flow file.
+fn fits_study(scenario: &Scenario, arguments: &RunArguments) -> Result<(), CommandError> {
+    let Workload::Flows(flows) = &scenario.workload else { return Ok(()) };
+    let from_file = matches!(flows.pattern, Pattern::File { .. });
+    let (option, why) = match () {
+        () if arguments.journal => ("--journal", "[workload.flows] has no consumers that are told anything"),
+        () if arguments.input.is_some() && !from_file => ("--input", "the flows of this pattern are not from a file"),
+        () => return Ok(()),
+    };
+    Err(CommandError::Option { message: format!("{option}: {why}"), remedy: format!("run without {option}") })
 }
 
 /// Only studies have parts that cannot see each other.

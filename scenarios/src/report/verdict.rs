@@ -124,6 +124,10 @@ pub fn judge_study(expect: &Expect, report: &RunReport) -> Vec<Expectation> {
         let (ok, seen) = (study.drops <= most, units::count(study.drops));
         lines.push(line(format!("at most {} frames lost", units::count(most)), ok, seen));
     }
+    if let (Some(least), Some(study)) = (expect.pauses_min, &report.study) {
+        let pauses = study.pauses_sent + study.adapter_pauses_sent;
+        lines.push(line(format!("at least {} pauses", units::count(least)), pauses >= least, units::count(pauses)));
+    }
     lines.extend(in_time(expect, report));
     lines
 }

@@ -115,6 +115,13 @@ pub(super) const MISTAKES: &[(&str, usize, usize, &str, &str)] = &[
         "`epoch_ms` is 86400001",
         "allowed: 0 to 86400000",
     ),
+    (
+        "[workload.flows.pattern.incast]\nbytes = 1\n[expect]\noperations_min = 5",
+        6,
+        18,
+        "cannot be judged by `operations_min`",
+        "a study has findings, drops_max, pauses_min",
+    ),
     ("[cluster]\nrate_gbps = 0", 4, 13, "`rate_gbps` is 0", "allowed: 1 to 1600"),
     ("[cluster]\nprocessors = 256", 4, 14, "integer `256`", "from 0 to 255"),
     ("[nic]\nprofile = \"generic-10g\"", 4, 11, "`generic-10g`", "did you mean `generic-100g`?"),

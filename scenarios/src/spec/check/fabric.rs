@@ -36,8 +36,8 @@ impl Checker {
         if let Scheduling::Weighted { strict, quanta_bytes } = &fabric.scheduling {
             self.priorities("fabric.scheduling.weighted.strict", strict);
             let least = fabric::switch::Scheduling::QUANTUM_MIN;
-            for quantum in quanta_bytes.iter().filter(|&&quantum| quantum < least) {
-                let message = format!("a queue would get {quantum} bytes a round");
+            for (priority, quantum) in quanta_bytes.iter().enumerate().filter(|&(_, &quantum)| quantum < least) {
+                let message = format!("the queue of priority {priority} would get {quantum} bytes a round");
                 self.fail("fabric.scheduling.weighted.quanta_bytes", message, format!("allowed: {least} or more"));
             }
         }
@@ -94,6 +94,14 @@ impl Checker {
         }
         if let Some(rtt) = congestion.base_rtt_ns {
             self.range("congestion.base_rtt_ns", rtt, 1..=1_000_000_000);
+            if !matches!(congestion.scheme, CongestionScheme::Hpcc | CongestionScheme::Dctcp) {
+                let message = format!("`base_rtt_ns` would change nothing: scheme \"{}\"", congestion.scheme.name());
+                self.fail(
+                    "congestion.base_rtt_ns",
+                    message,
+                    "remove the key, or choose a scheme with a window: hpcc, dctcp",
+                );
+            }
         }
     }
 }

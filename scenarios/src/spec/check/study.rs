@@ -35,8 +35,21 @@ impl Checker {
         self.range(&path("message_bytes"), flows.message_bytes, 1..=1 << 30);
         self.range(&path("window_messages"), flows.window_messages, 1..=64);
         self.range(&path("priority"), flows.priority, PRIORITIES);
+        for (key, expected) in [
+            ("operations_min", scenario.expect.operations_min.is_some()),
+            ("goodput_gbps_min", scenario.expect.goodput_gbps_min.is_some()),
+            ("gave_up_with", !scenario.expect.gave_up_with.is_empty()),
+            ("all_faults_fire", scenario.expect.all_faults_fire),
+        ] {
+            if expected {
+                let message = format!("[workload.flows] cannot be judged by `{key}`");
+                let remedy = "remove the key: a study has findings, drops_max, pauses_min and simulated_us_max";
+                self.fail(format!("expect.{key}"), message, remedy);
+            }
+        }
         if !scenario.fault.is_empty() {
-            let remedy = "remove the rows, or use [workload.replicate]";
+            let remedy = "remove the rows: links of a [cluster.topology.file] lose packets by its last column; or choose another \
+                          workload";
             self.fail("fault", "[workload.flows] takes no fault plan", remedy);
         }
         match &flows.pattern {

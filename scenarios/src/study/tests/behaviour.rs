@@ -44,6 +44,8 @@ fn every_scheme_shares_an_incast_fairly() {
     let of = |scheme| {
         let mut scenario = incast(9, 500_000);
         scenario.congestion.scheme = scheme;
+        // Where windows are wide, DCQCN and TIMELY hear of the first queue so late that all slow down too much.
+        scenario.nic.window_packets = Some(64);
         study(&scenario)
     };
     let windows_alone = of(None);
@@ -53,12 +55,10 @@ fn every_scheme_shares_an_incast_fairly() {
         // Windows of HPCC grow towards each other more slowly than flows of this size last.
         assert!(index >= if scheme == Hpcc { 950 } else { 990 }, "{scheme:?}: {index}");
         assert_eq!((study.drops, study.retransmitted_packets), (0, 0), "{scheme:?}");
-        // The bottleneck never rests for long: eight flows take at most a fifth more than the line needs for them. DCQCN's, which
-        // all hear of the first queue at once, slow down too much.
+        // The bottleneck never rests for long: eight flows take at most a fifth more than the line needs for them.
         let last = study.flows.iter().filter_map(|flow| flow.completion_ps).max().expect("a flow");
         let line_ps = 8 * (500_000 + 489 * HEADERS) * 80;
-        let most_ps = if scheme == Dcqcn { line_ps * 8 / 5 } else { line_ps * 6 / 5 };
-        assert!((line_ps..most_ps).contains(&last), "{scheme:?}: {last} ps where the line needs {line_ps}");
+        assert!((line_ps..line_ps * 6 / 5).contains(&last), "{scheme:?}: {last} ps where the line needs {line_ps}");
         // The scheme has something to do with it: half of the frames found a shorter queue than with windows alone.
         let (queue, longest) = (study.queue_bytes[0], windows_alone.queue_bytes[0]);
         assert!(scheme == None || queue * 3 < longest * 2, "{scheme:?}: {queue} bytes, and {longest} without it");

@@ -49,6 +49,11 @@ fn a_ring_that_stands_still_is_named() {
         assert!(first.text.contains(&name) && warning.message.contains(&name), "{}", first.text);
     }
     assert!(others.iter().all(|flow| flow.text.ends_with("has not ended, and switches wait for each other")));
+    let study = report.study.as_ref().expect("a study");
+    let queues = &study.queue_history.bytes_max;
+    assert_eq!(queues.len(), study.congestion_history.paused_ps.len());
+    let standing = queues.last().expect("they stand to the end");
+    assert!(*standing > 50_000 && queues[10..].iter().all(|queue| queue >= standing), "{queues:?}");
     let threads = NonZero::new(3).map(Threads).expect("three");
     assert_eq!(run(&scenario, &RunOptions { threads, ..options }), report);
 }
