@@ -12,6 +12,8 @@ use wire::Payload;
 #[derive(Debug)]
 pub(crate) struct Cx<'a> {
     pub(crate) now: Time,
+    /// Payload that is booked is there if it has come by then: of one moment, frames are heard before it.
+    pub(crate) fetched_by: Time,
     pub(crate) out: &'a mut Outbox,
 }
 

@@ -107,7 +107,9 @@ impl Nic {
     /// where that is known: frames and wake-ups come for each packet.
     #[inline(always)]
     pub fn handle(&mut self, now: Time, input: Input, out: &mut Outbox) {
-        let cx = &mut Cx { now, out };
+        let is_frame = matches!(input, Input::Frame { .. });
+        let fetched_by = Time::from_ps(now.as_ps().saturating_sub(is_frame.into()));
+        let cx = &mut Cx { now, fetched_by, out };
         match input {
             Input::Frame { port, frame } => {
                 self.frame(cx, port, &frame);

@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(times, [0, 1, 2, 3, 4, 5, 6, 7]);
         let path = |lines: [u32; 3]| {
             let mut telemetry = Telemetry::default();
-            lines.map(|line| telemetry.push(line, Hop::default()));
+            lines.into_iter().for_each(|line| telemetry.push(line, Hop::default()));
             telemetry.path()
         };
         assert_eq!(path([7, 8, 9]), path([7, 8, 9]));

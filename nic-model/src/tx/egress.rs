@@ -247,13 +247,13 @@ impl Egress {
         })
     }
 
-    /// When the next packet is whole, of those in front of a lane that are not yet; [`Time::MAX`] if it is not known of any.
+    /// When the next packet is whole, of those in front of a lane that are not by then; [`Time::MAX`] if it is not known of any.
     #[inline]
-    pub(crate) fn next_whole(&self, now: Time) -> Time {
-        if self.first_whole > now {
+    pub(crate) fn next_whole(&self, by: Time) -> Time {
+        if self.first_whole > by {
             return self.first_whole;
         }
-        let waiting = self.fronts(self.occupied).map(|front| front.whole).filter(|whole| *whole > now);
+        let waiting = self.fronts(self.occupied).map(|front| front.whole).filter(|whole| *whole > by);
         waiting.min().unwrap_or(Time::MAX)
     }
 
@@ -274,10 +274,10 @@ impl Egress {
         Some(packet.sender)
     }
 
-    /// Whether a packet of a class that is not `paused` can be put on the line.
+    /// Whether a packet of a class that is not `paused` can be put on the line: one that is whole by then.
     #[inline]
-    pub(crate) fn has_whole(&self, now: Time, paused: u8) -> bool {
-        self.first_whole <= now && (paused == 0 || self.fronts(self.speaking(paused)).any(|front| front.whole <= now))
+    pub(crate) fn has_whole(&self, by: Time, paused: u8) -> bool {
+        self.first_whole <= by && (paused == 0 || self.fronts(self.speaking(paused)).any(|front| front.whole <= by))
     }
 
     /// Lanes with packets of classes that are not `paused`.
@@ -285,15 +285,15 @@ impl Egress {
         self.occupied & !((paused as u16) << CLASSES | paused as u16)
     }
 
-    /// Puts whole packets of classes that are not `paused` on the line, each of which `depart` is given.
+    /// Puts packets of classes that are not `paused` on the line that are whole by then, each of which `depart` is given.
     #[inline]
-    pub(crate) fn leave(&mut self, now: Time, paused: u8, mut depart: impl FnMut(Leaving)) {
+    pub(crate) fn leave(&mut self, now: Time, by: Time, paused: u8, mut depart: impl FnMut(Leaving)) {
         let mut lanes = self.speaking(paused);
         while lanes != 0 {
             let index = lanes.trailing_zeros() as usize;
             lanes &= lanes - 1;
             let lane = &mut self.lanes[index];
-            while lane.packets.front().is_some_and(|packet| packet.whole <= now) {
+            while lane.packets.front().is_some_and(|packet| packet.whole <= by) {
                 let Some(packet) = lane.packets.pop_front() else { break };
                 lane.first += 1;
                 let used = &mut self.used[packet.sender.direction as usize];
@@ -328,7 +328,7 @@ mod tests {
 
     fn leave_all(egress: &mut Egress, paused: u8) -> Vec<u32> {
         let mut numbers = Vec::new();
-        egress.leave(Time::ZERO, paused, |leaving| numbers.push(leaving.sender.psn.value()));
+        egress.leave(Time::ZERO, Time::ZERO, paused, |leaving| numbers.push(leaving.sender.psn.value()));
         numbers
     }
 
@@ -345,6 +345,18 @@ mod tests {
         assert!(egress.deliver(first, |_| Some(Payload::EMPTY)).is_some());
         assert_eq!(leave_all(&mut egress, 0), [0, 1]);
         assert!(egress.deliver(first, |_| None).is_none(), "it has left");
+    }
+
+    #[test]
+    fn payload_of_a_moment_comes_after_its_frames() {
+        let mut egress = Egress::new(&Profile::generic(), None);
+        let (place, before, now) = (egress.next_place(0, Direction::Request), Time::from_ps(4), Time::from_ps(5));
+        egress.append(place.lane, frame(100), 100, sender(0, Direction::Request), (Time::ZERO, Some(now)));
+        egress.fetched(place, 1, now);
+        assert!(!egress.has_whole(before, 0));
+        egress.leave(now, before, 0, |_| panic!("it is not there yet"));
+        assert_eq!(egress.next_whole(before), now, "the device wants to be woken at once");
+        assert!(egress.has_whole(now, 0));
     }
 
     #[test]
@@ -371,7 +383,7 @@ mod tests {
                     0 => egress.append(place.lane, frame(60), 60, sender(0, Direction::Request), (at, Some(at))),
                     1 if !egress.fronts(1 << place.lane).any(|front| front.whole < Time::MAX) => egress.fetched(first, 1, at),
                     2 => _ = egress.deliver(first, |_| None),
-                    _ => egress.leave(at, 1 << class, |_| {}),
+                    _ => egress.leave(at, at, 1 << class, |_| {}),
                 }
                 let fronts = || egress.lanes.iter().filter_map(|lane| lane.packets.front()).map(|front| front.whole);
                 prop_assert_eq!(egress.first_whole, fronts().min().unwrap_or(Time::MAX));

@@ -48,7 +48,7 @@ impl Nic {
         port.release_paced(cx.now);
         loop {
             let paused = port.silent(cx.now);
-            if port.egress.has_whole(cx.now, paused) {
+            if port.egress.has_whole(cx.fetched_by, paused) {
                 self.drain(cx, number, paused);
                 port = &mut self.ports[number];
             }
@@ -65,8 +65,8 @@ impl Nic {
             } else if reply.is_none() {
                 port.finish_gathering(cx, &mut self.host);
                 // In zero time what has been asked for is there.
-                if !port.egress.has_whole(cx.now, paused) {
-                    return port.alarm(cx.now);
+                if !port.egress.has_whole(cx.fetched_by, paused) {
+                    return port.alarm(cx.now, cx.fetched_by);
                 }
             }
         }
@@ -107,7 +107,7 @@ impl Nic {
         let up = port.up;
         let measures = matches!(config.congestion, Scheme::Timely(_));
         let mut untold = Vec::new();
-        port.egress.leave(cx.now, paused, |Leaving { frame, sender, loops, wire_bytes, booked }| {
+        port.egress.leave(cx.now, cx.fetched_by, paused, |Leaving { frame, sender, loops, wire_bytes, booked }| {
             host.counters.tx_packets += 1;
             host.counters.tx_bytes += u64::from(wire_bytes);
             if loops {

@@ -75,12 +75,12 @@ impl EthernetPort {
     }
 
     /// When the port looks again whether it can go on; [`Time::MAX`] if nothing waits. It looks after every input too.
-    pub(super) fn alarm(&self, now: Time) -> Time {
+    pub(super) fn alarm(&self, now: Time, fetched_by: Time) -> Time {
         let (paused, resumes) = if self.speaks(now) { (0, None) } else { self.paused(now) };
         let waits = self.requests.has_work(paused) || self.replies.has_work(paused);
         let line = if waits { self.egress.resumes(now) } else { Time::MAX };
         let others = resumes.unwrap_or(Time::MAX).min(self.paced.next().unwrap_or(Time::MAX));
-        line.min(others).min(self.egress.next_whole(now))
+        line.min(others).min(self.egress.next_whole(fetched_by))
     }
 
     /// Queue pairs whose distance has been kept go to the others.

@@ -24,7 +24,8 @@ pub struct Nic {
     /// Acknowledgements say how many receives are posted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_to_end_credits: Option<bool>,
-    /// Request packets of a queue pair that may be unacknowledged; schemes with a window of their own come before it.
+    /// Request packets of a queue pair that may be unacknowledged; schemes with a window of their own come before it. Studies
+    /// without the key take as many as the longest way holds in two round trips, or the profile's if those are more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window_packets: Option<u32>,
     /// An acknowledgement is asked for every so many packets of a message; some schemes need each one.
