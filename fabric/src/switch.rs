@@ -1,7 +1,7 @@
 //! A switch with output queues and a shared buffer.
 //!
 //! Reading order: [`config`], `buffer` (memory accounts and flow control thresholds), [`ecn`], `schedule`, `port` (a
-//! line and its queues), [`watchdog`], [`route`], [`counters`], [`history`], `lost`, `waiting` (who waits for whom); here is
+//! line and its queues), [`watchdog`], [`route`], [`counters`], [`history`], `lost`, `waiting` (what waits, and for whom); here is
 //! how they play together.
 //!
 //! A frame that finds its line free is sent at once and costs no event of the switch's own; one that has to wait is

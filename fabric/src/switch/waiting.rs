@@ -1,4 +1,4 @@
-//! Who waits for whom under flow control, for whoever looks for switches that have stopped for ever.
+//! What waits in a switch, and for whom: for its history, and for whoever looks for switches that have stopped for ever.
 
 use super::Switch;
 use super::port::Port;
